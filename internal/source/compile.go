@@ -1,0 +1,354 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"outturn"
+	"outturn/internal/batch"
+)
+
+// A Statement is a compiled Query. All values that came from outside are
+// arguments; the text holds only what data sets and the compiler wrote.
+type Statement struct {
+	SQL string
+	// Args are bound as text to $1, $2…; the SQL casts each where it is used.
+	Args []string
+	// Columns are what the batches must hold.
+	Columns []batch.Column
+	// Zone is where times without a zone are at home.
+	Zone *time.Location
+}
+
+// An Engine is what differs between engines for the compiler.
+type Engine struct {
+	// Describe tells which columns a SELECT without parameters has.
+	Describe func(ctx context.Context, sql string) ([]Described, error)
+	// FromText is set where all columns are text because the files have no
+	// types: the SQL that reads expr as a value of f and fails where that would
+	// lose or change anything.
+	FromText func(expr string, f outturn.Field) string
+}
+
+// Compile turns q into one statement. A data set's SELECT stands in it as it is,
+// in parentheses; around it the compiler puts the scope, the window, the filter
+// and the order:
+//
+//	WITH RECURSIVE outturn_tree AS (…), outturn_scope AS (…)
+//	SELECT d."A", … FROM (SELECT …) AS d
+//	WHERE (tenant) IN (SELECT id FROM outturn_scope) AND (period) >= $2 AND …
+//	ORDER BY …
+func Compile(ctx context.Context, q Query, e Engine) (Statement, error) {
+	if q.SQL != "" {
+		return compileRaw(ctx, q, e)
+	}
+	body, err := parseTemplate(q.Dataset.SQL)
+	if err != nil {
+		return Statement{}, fmt.Errorf("data set %s: %w", q.Dataset.Name, err)
+	}
+	have, err := e.Describe(ctx, describeDataset(q.Dataset, body))
+	if err != nil {
+		return Statement{}, err
+	}
+	c := &compiler{Query: q, engine: e, body: body, have: byFoldedName(have)}
+	if err := c.fit(); err != nil {
+		return Statement{}, err
+	}
+	return c.compile()
+}
+
+// CheckFit reports everything in which d's SELECT and its header disagree.
+func CheckFit(ctx context.Context, d *outturn.Dataset, e Engine) error {
+	body, err := parseTemplate(d.SQL)
+	if err != nil {
+		return err
+	}
+	have, err := e.Describe(ctx, describeDataset(d, body))
+	if err != nil {
+		return err
+	}
+	c := &compiler{Query: Query{Dataset: d}, engine: e, body: body, have: byFoldedName(have)}
+	return c.fit()
+}
+
+// compileRaw wraps an operator's own SELECT only where a column must be turned
+// into something that formats can write.
+func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
+	have, err := e.Describe(ctx, q.SQL)
+	if err != nil {
+		return Statement{}, err
+	}
+	s := Statement{SQL: q.SQL, Args: q.Args, Zone: time.UTC}
+	var list []string
+	wrap := false
+	for _, col := range have {
+		s.Columns = append(s.Columns, col.Column)
+		list = append(list, deliver(col, quoteIdent(col.Name))+" AS "+quoteIdent(col.Name))
+		wrap = wrap || col.Deliver != ""
+	}
+	if wrap {
+		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + strings.TrimRight(q.SQL, "; \t\r\n") + "\n) AS d"
+	}
+	return s, nil
+}
+
+// describeDataset selects everything a data set's header may refer to: its
+// columns, and its expressions under names of ours.
+func describeDataset(d *outturn.Dataset, body template) string {
+	list := "d.*"
+	if d.Period != nil {
+		list += ", (" + d.Period.Expr + ") AS " + periodColumn
+	}
+	for name, expr := range map[string]string{"outturn_tenant": d.Tenant, "outturn_split": d.Split, "outturn_changed": d.Changed} {
+		if expr != "" {
+			list += ", (" + expr + ") AS " + name
+		}
+	}
+	return "SELECT " + list + " FROM (" + body.describable() + "\n) AS d"
+}
+
+const periodColumn = "outturn_period"
+
+func byFoldedName(have []Described) map[string]Described {
+	m := make(map[string]Described, len(have))
+	for _, col := range have {
+		m[strings.ToLower(col.Name)] = col
+	}
+	return m
+}
+
+// A compiler builds one statement.
+type compiler struct {
+	Query
+	engine Engine
+	body   template
+	have   map[string]Described // the SELECT's columns by lower-case name
+
+	args    []string
+	varArgs map[string]string // placeholders of variables, bound once each
+}
+
+func (c *compiler) compile() (Statement, error) {
+	s := Statement{}
+	var err error
+	if s.Zone, err = c.stampZone(); err != nil {
+		return s, err
+	}
+	list, columns := c.selectList()
+	s.Columns = columns
+	scope, with, err := c.scope()
+	if err != nil {
+		return s, err
+	}
+	window, err := c.window(s.Zone)
+	if err != nil {
+		return s, err
+	}
+	filter, err := c.filter(s.Zone)
+	if err != nil {
+		return s, err
+	}
+	order, err := c.orderBy()
+	if err != nil {
+		return s, err
+	}
+	body, err := c.renderBody()
+	if err != nil {
+		return s, err
+	}
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter) + order
+	s.Args = c.args
+	return s, nil
+}
+
+func where(conditions ...string) string {
+	conditions = slices.DeleteFunc(conditions, func(s string) bool { return s == "" })
+	if len(conditions) == 0 {
+		return ""
+	}
+	return "\nWHERE " + strings.Join(conditions, "\n  AND ")
+}
+
+// bind makes text an argument and returns its placeholder.
+func (c *compiler) bind(text string) string {
+	c.args = append(c.args, text)
+	return fmt.Sprintf("$%d", len(c.args))
+}
+
+func (c *compiler) renderBody() (string, error) {
+	values := map[string]string{"tenant": c.Vars.Tenant, "report_type": c.Vars.ReportType, "zone": c.Vars.Zone}
+	if slices.Contains(c.body.vars, "tenant") && c.Vars.Tenant == "" {
+		return "", outturn.Errorf(outturn.CodeInvalid, "The data set %s is made for one account. Name it with the tenant.", c.Dataset.Name)
+	}
+	bound := map[string]string{}
+	return c.body.render(func(name string) string {
+		if bound[name] == "" {
+			bound[name] = "CAST(" + c.bind(values[name]) + " AS VARCHAR)"
+		}
+		return bound[name]
+	}), nil
+}
+
+func (c *compiler) stampZone() (*time.Location, error) {
+	if c.Dataset.Period == nil {
+		return time.UTC, nil
+	}
+	return outturn.LoadZone(c.Dataset.Period.Zone)
+}
+
+// selectList returns the view's columns and the hidden ones.
+func (c *compiler) selectList() (string, []batch.Column) {
+	var list []string
+	var columns []batch.Column
+	add := func(name, sql string, t outturn.Type, scale int) {
+		list = append(list, sql+" AS "+quoteIdent(name))
+		columns = append(columns, batch.Column{Name: name, Type: t, Scale: scale})
+	}
+	for _, v := range c.View.Columns {
+		f, _ := c.Dataset.Field(v.Field)
+		if len(v.Map) > 0 {
+			add(v.Name(), c.mapped(f, v.Map), outturn.Text, 0)
+			continue
+		}
+		add(v.Name(), c.delivered(f), f.Type, f.Scale)
+	}
+	for _, name := range c.Hidden {
+		f, _ := c.Dataset.Field(name)
+		add("outturn_hidden_"+name, c.delivered(f), f.Type, f.Scale)
+	}
+	return strings.Join(list, ", "), columns
+}
+
+// value returns the SQL of a field's value, in its declared type.
+func (c *compiler) value(f outturn.Field) string {
+	have := c.have[strings.ToLower(f.Name)]
+	expr := "d." + quoteIdent(have.Name)
+	switch {
+	case c.engine.FromText != nil && have.Type == outturn.Text && f.Type != outturn.Text:
+		return c.engine.FromText(expr, f)
+	case f.Type == outturn.Decimal && have.Type == outturn.Int:
+		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", expr, f.Scale)
+	}
+	return expr
+}
+
+// delivered is value as the reader wants it.
+func (c *compiler) delivered(f outturn.Field) string {
+	return deliver(c.have[strings.ToLower(f.Name)], c.value(f))
+}
+
+func deliver(have Described, expr string) string {
+	if have.Deliver == "" {
+		return expr
+	}
+	return fmt.Sprintf(have.Deliver, expr)
+}
+
+func (c *compiler) mapped(f outturn.Field, words map[string]string) string {
+	text := "CAST(" + c.value(f) + " AS VARCHAR)"
+	var b strings.Builder
+	b.WriteString("CASE " + text)
+	for _, code := range slices.Sorted(maps.Keys(words)) {
+		b.WriteString(" WHEN CAST(" + c.bind(code) + " AS VARCHAR) THEN CAST(" + c.bind(words[code]) + " AS VARCHAR)")
+	}
+	return b.String() + " ELSE " + text + " END"
+}
+
+// scope returns the condition that keeps a report to the tenant's rows, and the
+// common table expressions it needs.
+func (c *compiler) scope() (condition, with string, err error) {
+	if c.Everything {
+		return "", "", nil
+	}
+	if c.Tenant == "" {
+		return "", "", outturn.Errorf(outturn.CodeInternal, "A query of %s names no tenant.", c.Dataset.Name)
+	}
+	if c.Dataset.Tenant == "" {
+		return "", "", outturn.Errorf(outturn.CodeInvalid, "The data set %s does not say whose its rows are, so only an operator may export it.", c.Dataset.Name)
+	}
+	if c.Tree == nil {
+		return "CAST((" + c.Dataset.Tenant + ") AS VARCHAR) = CAST(" + c.bind(c.Tenant) + " AS VARCHAR)", "", nil
+	}
+	tree, err := treeSQL(c.Tree)
+	if err != nil {
+		return "", "", err
+	}
+	// UNION, not UNION ALL: a circle in the source's tree ends.
+	with = `WITH RECURSIVE outturn_tree AS (` + tree + `),
+outturn_scope(id) AS (
+  SELECT id FROM outturn_tree WHERE CAST(id AS VARCHAR) = CAST(` + c.bind(c.Tenant) + ` AS VARCHAR)
+  UNION
+  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON t.parent = s.id
+)
+`
+	return "(" + c.Dataset.Tenant + ") IN (SELECT id FROM outturn_scope)", with, nil
+}
+
+// window returns the condition that a row's period lies in the window.
+func (c *compiler) window(stamps *time.Location) (string, error) {
+	if c.Window == nil {
+		return "", nil
+	}
+	p := c.Dataset.Period
+	if p == nil {
+		return "", outturn.Errorf(outturn.CodeInvalid, "The data set %s is a snapshot of what there is now and has no period. Leave the window out.", c.Dataset.Name)
+	}
+	have := c.have[periodColumn]
+	f := outturn.Field{Name: periodColumn, Type: outturn.Time, Scale: outturn.MaxTimeScale}
+	if p.Kind == outturn.PeriodDate {
+		f.Type, f.Scale = outturn.Date, 0
+	}
+	expr := "(" + p.Expr + ")"
+	if c.engine.FromText != nil && have.Type == outturn.Text {
+		expr = c.engine.FromText(expr, f)
+		have.Local = true
+	}
+	var from, to string
+	if p.Kind == outturn.PeriodDate {
+		var err error
+		if from, to, err = c.Window.Dates(); err != nil {
+			return "", err
+		}
+	} else {
+		from, to = stamp(c.Window.From, have, stamps), stamp(c.Window.To, have, stamps)
+	}
+	sqlType := sqlType(f, have, "")
+	return fmt.Sprintf("%s >= CAST(%s AS %s) AND %s < CAST(%s AS %s)", expr, c.bind(from), sqlType, expr, c.bind(to), sqlType), nil
+}
+
+// stamp spells an instant for comparison with a column: in UTC, or as wall clock
+// in the zone of stamps that have none.
+func stamp(t time.Time, have Described, stamps *time.Location) string {
+	if have.Local {
+		return t.In(stamps).Format("2006-01-02 15:04:05.999999")
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.999999Z")
+}
+
+func (c *compiler) orderBy() (string, error) {
+	if err := outturn.CheckOrder(c.Order, c.Dataset); err != nil {
+		return "", err
+	}
+	var terms []string
+	for _, o := range c.Order {
+		f, _ := c.Dataset.Field(o.Field)
+		term := c.value(f)
+		if o.Desc {
+			term += " DESC"
+		}
+		terms = append(terms, term+" NULLS LAST")
+	}
+	if len(terms) == 0 {
+		return "", nil
+	}
+	return "\nORDER BY " + strings.Join(terms, ", "), nil
+}
+
+// quoteIdent makes any text an SQL identifier.
+func quoteIdent(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}

@@ -1,0 +1,103 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"outturn"
+)
+
+var comparisons = map[outturn.Op]string{
+	outturn.OpEQ: "=", outturn.OpLT: "<", outturn.OpLE: "<=", outturn.OpGT: ">", outturn.OpGE: ">=",
+	outturn.OpNE: "IS DISTINCT FROM",
+}
+
+// filter returns the condition of the query's filter; "" without one.
+func (c *compiler) filter(stamps *time.Location) (string, error) {
+	if c.Where == nil {
+		return "", nil
+	}
+	zone, err := outturn.LoadZone(c.Vars.Zone)
+	if err != nil {
+		return "", err
+	}
+	if err := c.Where.Check(c.Dataset, zone); err != nil {
+		return "", err
+	}
+	return c.condition(c.Where, zone, stamps), nil
+}
+
+// condition compiles a checked tree. Only under not does unknown differ from
+// false, so there it is made false.
+func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) string {
+	switch e.Op {
+	case outturn.OpAnd, outturn.OpOr:
+		parts := make([]string, len(e.Args))
+		for i, arg := range e.Args {
+			parts[i] = c.condition(arg, zone, stamps)
+		}
+		return "(" + strings.Join(parts, " "+strings.ToUpper(string(e.Op))+" ") + ")"
+	case outturn.OpNot:
+		return "(" + c.condition(e.Args[0], zone, stamps) + " IS NOT TRUE)"
+	}
+	f, _ := c.Dataset.Field(e.Field)
+	column := c.value(f)
+	values := make([]string, len(e.Values))
+	for i, v := range e.Values {
+		values[i] = c.literal(f, v, zone, stamps)
+	}
+	switch e.Op {
+	case outturn.OpNull:
+		return "(" + column + " IS NULL)"
+	case outturn.OpIn:
+		return "(" + column + " IN (" + strings.Join(values, ", ") + "))"
+	case outturn.OpLike:
+		return "(" + column + " LIKE " + values[0] + ` ESCAPE '\')`
+	}
+	return "(" + column + " " + comparisons[e.Op] + " " + values[0] + ")"
+}
+
+// literal binds a checked value and casts it to the field's type.
+func (c *compiler) literal(f outturn.Field, text string, zone, stamps *time.Location) string {
+	canonical, err := f.Canonical(text, zone)
+	if err != nil {
+		panic("source: filter was not checked: " + err.Error())
+	}
+	have := c.have[strings.ToLower(f.Name)]
+	if c.engine.FromText != nil && have.Type == outturn.Text {
+		have.Local = true
+	}
+	if f.Type == outturn.Time && have.Local {
+		t, err := time.Parse(time.RFC3339Nano, canonical)
+		if err != nil {
+			panic("source: canonical instant: " + err.Error())
+		}
+		canonical = stamp(t, have, stamps)
+	}
+	return "CAST(" + c.bind(canonical) + " AS " + sqlType(f, have, canonical) + ")"
+}
+
+// sqlType names the SQL type that values of f are compared in. A decimal takes
+// the digits of the value, so that no comparison rounds.
+func sqlType(f outturn.Field, have Described, value string) string {
+	switch f.Type {
+	case outturn.Int:
+		return "BIGINT"
+	case outturn.Decimal:
+		whole, fraction, _ := strings.Cut(strings.TrimPrefix(value, "-"), ".")
+		return fmt.Sprintf("DECIMAL(%d,%d)", len(whole)+len(fraction), len(fraction))
+	case outturn.Float:
+		return "DOUBLE PRECISION"
+	case outturn.Bool:
+		return "BOOLEAN"
+	case outturn.Date:
+		return "DATE"
+	case outturn.Time:
+		if have.Local {
+			return "TIMESTAMP"
+		}
+		return "TIMESTAMP WITH TIME ZONE"
+	}
+	return "VARCHAR"
+}

@@ -1,0 +1,111 @@
+// Package source says what a database of commerce data must do for Outturn, and
+// compiles what may be asked of it.
+//
+// A source is a snapshot, then queries: Begin fixes what is seen, every Query of
+// the snapshot sees the same, and its Reader yields batches as the engine
+// produces them. The implementations are the packages below this one; each turns
+// a Query into a statement with Compile and runs it.
+package source
+
+import (
+	"context"
+	"time"
+
+	"outturn"
+	"outturn/internal/batch"
+)
+
+// A Source is one database, file or folder. It may be used by any number of
+// goroutines.
+type Source interface {
+	// Begin opens a snapshot. Errors are outturn.Errors: CodeSourceUnavailable
+	// when the source is missing, locked, damaged or out of reach.
+	Begin(ctx context.Context) (Snapshot, error)
+}
+
+// A Snapshot is one look at a source. One goroutine uses it, one Reader at a
+// time, and Close ends it.
+type Snapshot interface {
+	// Query compiles q and starts it. Cancelling ctx interrupts the engine, also
+	// while the statement has not yielded a row.
+	Query(ctx context.Context, q Query) (Reader, error)
+	// Describe tells which columns a SELECT has, without running it. Columns
+	// whose engine type has no Type of its own are text or json as Query
+	// delivers them. The SELECT may name the report's variables (@tenant…).
+	Describe(ctx context.Context, sql string) ([]Described, error)
+	// Tables lists the tables and views that a data set could be made of.
+	Tables(ctx context.Context) ([]string, error)
+	// Instant is when the snapshot was taken.
+	Instant() time.Time
+	// Consistent reports whether all queries see the same committed state. A
+	// folder of files cannot promise it.
+	Consistent() bool
+	Close() error
+}
+
+// A Described is a column as the engine has it.
+type Described struct {
+	batch.Column
+	// Engine is the engine's own name of the type, for people.
+	Engine string
+	// Local marks a time that the engine keeps without a zone.
+	Local bool
+	// Deliver is the SQL that turns the column into its Type, with %s for the
+	// column; empty when it is delivered as it is.
+	Deliver string
+}
+
+// A Reader yields the rows of one query in order.
+type Reader interface {
+	// Columns tells what the batches hold: first the columns asked for, then
+	// those of Query.Hidden.
+	Columns() []batch.Column
+	// Next resets b and fills it with about batch.TargetBytes of rows. It returns
+	// io.EOF, and no rows, after the last one.
+	Next(b *batch.Batch) error
+	// Progress is the share of the work done, 0 to 1, where the engine can tell.
+	// It may be called while Next runs.
+	Progress() (share float64, known bool)
+	// Close ends the query, done or not, and waits for the engine to let go.
+	Close() error
+}
+
+// A Query is what a run wants of a snapshot: a data set through a view, cut to a
+// tenant, a window and a filter; or an operator's own SELECT.
+type Query struct {
+	Dataset *outturn.Dataset
+	View    *outturn.View
+	// Hidden names fields that must come along without being published, such as
+	// the currency of an amount. They follow the view's columns.
+	Hidden []string
+
+	Where *outturn.Expr // nil: no filter
+	Order []outturn.Order
+
+	// Window is nil for "all there is".
+	Window *outturn.Window
+
+	// Tree is the source's tenant tree; nil when the source is flat.
+	Tree *outturn.TenantTree
+	// Tenant is the account whose subtree the rows must belong to; in a flat
+	// source, whose own they must be. Only an operator may leave it empty, and
+	// must say so with Everything.
+	Tenant     string
+	Everything bool
+
+	// Vars are the values of @tenant, @report_type and @zone in the SELECT.
+	Vars Vars
+
+	// SQL is an operator's SELECT, with Args for its $1, $2…, bound as text. It
+	// stands alone: all of the above is empty.
+	SQL  string
+	Args []string
+}
+
+// Vars are what a data set's SELECT may ask about the report it serves. They
+// inform the SELECT; the scope is applied all the same.
+type Vars struct {
+	Tenant     string // the account the report is made for
+	ReportType string // what the account wants to see, such as RESELLER or PROVIDER
+	Zone       string // IANA name of the report's zone
+}

@@ -1,0 +1,162 @@
+package source
+
+import (
+	"slices"
+	"strings"
+
+	"outturn"
+)
+
+// variables are the names a data set's SELECT may use with an @ before them.
+var variables = []string{"tenant", "report_type", "zone"}
+
+// A template is the SELECT of a data set, taken apart where its variables stand.
+type template struct {
+	text []string // one more than vars
+	vars []string
+}
+
+// parseTemplate reads a SELECT as far as is needed to know what is text, what is
+// a comment and what is a variable. It refuses what could break out of the
+// parentheses that the compiler puts around it.
+func parseTemplate(sql string) (template, error) {
+	sql = strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n")
+	var t template
+	depth, done := 0, 0
+	for i := 0; i < len(sql); {
+		if end := skipOpaque(sql, i); end > i {
+			i = end
+			continue
+		}
+		switch c := sql[i]; {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+			if depth < 0 {
+				return t, outturn.Errorf(outturn.CodeDatasetInvalid, "The SELECT closes a parenthesis on line %d that it did not open.", lineOf(sql, i))
+			}
+		case c == ';':
+			return t, outturn.Errorf(outturn.CodeDatasetInvalid, "The file holds more than one statement: there is a semicolon on line %d of the SELECT.", lineOf(sql, i))
+		case c == '$' && i+1 < len(sql) && isDigit(sql[i+1]):
+			return t, outturn.Errorf(outturn.CodeDatasetInvalid, "The SELECT has a parameter %s on line %d. Only @tenant, @report_type and @zone are filled in.", wordAt(sql, i+1), lineOf(sql, i))
+		case c == '@' && i+1 < len(sql) && isWord(sql[i+1]) && !isDigit(sql[i+1]):
+			name := wordAt(sql, i+1)
+			if !slices.Contains(variables, name) {
+				return t, outturn.Errorf(outturn.CodeDatasetInvalid, "The SELECT has an unknown variable @%s on line %d. There are @tenant, @report_type and @zone.", name, lineOf(sql, i))
+			}
+			t.text = append(t.text, sql[done:i])
+			t.vars = append(t.vars, name)
+			i += len(name)
+			done = i + 1
+		}
+		i++
+	}
+	if depth > 0 {
+		return t, outturn.Errorf(outturn.CodeDatasetInvalid, "The SELECT opens %d parentheses that it does not close.", depth)
+	}
+	t.text = append(t.text, sql[done:])
+	return t, nil
+}
+
+// render puts value(name) where each variable stands.
+func (t template) render(value func(name string) string) string {
+	var b strings.Builder
+	for i, text := range t.text {
+		b.WriteString(text)
+		if i < len(t.vars) {
+			b.WriteString(value(t.vars[i]))
+		}
+	}
+	return b.String()
+}
+
+// describable returns the SELECT with its variables null, for asking an engine
+// which columns it has.
+func (t template) describable() string {
+	return t.render(func(string) string { return "CAST(NULL AS VARCHAR)" })
+}
+
+// skipOpaque returns the end of the string, quoted identifier or comment that
+// starts at i, or i when none does. An unclosed one ends with the text.
+func skipOpaque(sql string, i int) int {
+	rest := sql[i:]
+	switch {
+	case strings.HasPrefix(rest, "--"):
+		return i + untilAfter(rest, "\n")
+	case strings.HasPrefix(rest, "/*"):
+		return i + commentLength(rest)
+	case rest[0] == '"':
+		return i + quotedLength(rest, false)
+	case rest[0] == '\'':
+		escapes := i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !isWord(sql[i-2]))
+		return i + quotedLength(rest, escapes)
+	case rest[0] == '$':
+		tag := "$" + wordAt(rest, 1) + "$"
+		if strings.HasPrefix(rest, tag) && (len(tag) == 2 || !isDigit(tag[1])) {
+			return i + len(tag) + untilAfter(rest[len(tag):], tag)
+		}
+	}
+	return i
+}
+
+func untilAfter(s, end string) int {
+	if at := strings.Index(s, end); at >= 0 {
+		return at + len(end)
+	}
+	return len(s)
+}
+
+// commentLength returns the length of the block comment at the start of s; such
+// comments nest.
+func commentLength(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case strings.HasPrefix(s[i:], "/*"):
+			depth++
+			i++
+		case strings.HasPrefix(s[i:], "*/"):
+			depth--
+			i++
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(s)
+}
+
+// quotedLength returns the length of the quoted text at the start of s, in which
+// the quote is doubled, and where escapes is set also \-escaped.
+func quotedLength(s string, escapes bool) int {
+	quote := s[0]
+	for i := 1; i < len(s); i++ {
+		switch {
+		case escapes && s[i] == '\\':
+			i++
+		case s[i] != quote:
+		case i+1 < len(s) && s[i+1] == quote:
+			i++
+		default:
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+func wordAt(s string, i int) string {
+	end := i
+	for end < len(s) && isWord(s[end]) {
+		end++
+	}
+	return s[i:end]
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) || c >= 0x80
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func lineOf(s string, i int) int { return 1 + strings.Count(s[:i], "\n") }

@@ -1,0 +1,58 @@
+package outturn
+
+import "time"
+
+// A Manifest says what a run produced, precisely enough for another program to
+// check it: what was asked, of which state of the data, and what came out.
+type Manifest struct {
+	Outturn string `json:"outturn"` // version of the program
+
+	Dataset string   `json:"dataset,omitempty"`
+	Version int      `json:"dataset_version,omitempty"`
+	View    string   `json:"view,omitempty"`
+	Query   string   `json:"query,omitempty"` // an operator's own SELECT
+	Columns []string `json:"columns"`
+	Filter  string   `json:"filter,omitempty"`
+	Order   []Order  `json:"order,omitempty"`
+	Tenant  string   `json:"tenant,omitempty"` // the account the report is made for
+
+	// Window is absent where the data set has no period or all of it was asked.
+	Window *ManifestWindow `json:"window,omitempty"`
+	// Selection is "window", or "snapshot" for a data set without a period, or
+	// "everything" where no window was asked for.
+	Selection string           `json:"selection"`
+	Snapshot  ManifestSnapshot `json:"snapshot"`
+	Zone      string           `json:"zone"` // instants in the file are in this zone
+
+	Files []ManifestFile `json:"files"`
+	// Totals are the sums of the additive amounts: by column, then by currency.
+	Totals map[string]map[string]string `json:"totals,omitempty"`
+}
+
+// A ManifestWindow is a Window as text.
+type ManifestWindow struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"` // exclusive
+	Zone string    `json:"zone"`
+}
+
+// A ManifestSnapshot says which state of the source was read.
+type ManifestSnapshot struct {
+	Instant time.Time `json:"instant"`
+	// Kind is "consistent" when all rows are of one committed state, "none" when
+	// the source cannot promise that.
+	Kind string `json:"kind"`
+}
+
+// A ManifestFile is one file of a run.
+type ManifestFile struct {
+	Name        string `json:"name"`
+	Format      string `json:"format"`
+	Dialect     string `json:"dialect,omitempty"` // of CSV
+	Compression string `json:"compression,omitempty"`
+	MediaType   string `json:"media_type"`
+	Rows        int64  `json:"rows"`
+	Bytes       int64  `json:"bytes"`
+	SHA256      string `json:"sha256"` // in hexadecimal, of the bytes as they lie
+	Notes       any    `json:"notes,omitempty"`
+}

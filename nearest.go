@@ -1,0 +1,76 @@
+package outturn
+
+import (
+	"slices"
+	"strings"
+)
+
+// Unknown makes the error for a name that is not one of allowed: it offers the
+// nearest names, or says what is allowed when none is near. kind is the noun,
+// such as "data set" or "column".
+func Unknown(kind, name string, allowed []string) *Error {
+	if near := nearest(name, allowed); len(near) > 0 {
+		return Errorf(CodeNotFound, "There is no %s %q. Did you mean %s?", kind, name, orList(near))
+	}
+	const most = 12
+	if len(allowed) == 0 {
+		return Errorf(CodeNotFound, "There is no %s %q, and none is defined here.", kind, name)
+	}
+	if len(allowed) > most {
+		return Errorf(CodeNotFound, "There is no %s %q. There are %d, among them %s.", kind, name, len(allowed), orList(allowed[:most]))
+	}
+	return Errorf(CodeNotFound, "There is no %s %q. Allowed: %s.", kind, name, strings.Join(allowed, ", "))
+}
+
+// nearest returns up to three names of allowed that are a slip away from name,
+// the nearest first.
+func nearest(name string, allowed []string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var near []candidate
+	folded := strings.ToLower(name)
+	for _, a := range allowed {
+		d := distance(folded, strings.ToLower(a))
+		if limit := max(1, min(len(name), len(a))/3); d <= limit {
+			near = append(near, candidate{a, d})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b candidate) int { return a.distance - b.distance })
+	var names []string
+	for _, c := range near[:min(3, len(near))] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// distance is the Levenshtein distance between a and b, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// orList joins names for a sentence: "a", "a or b", "a, b or c".
+func orList(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs the system packages that building and testing need, when one is
+# missing and this is root on Debian or its kin. Otherwise it says what to
+# install. With nothing missing it does nothing.
+set -euo pipefail
+
+# command: Debian package
+needs=(
+	g++:g++
+	make:make
+	python3:python3 # reads exported CSV and JSON with a library that is not ours
+)
+
+missing=()
+for need in "${needs[@]}"; do
+	command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "Please install: ${missing[*]}" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "${missing[@]}"
