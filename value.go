@@ -1,6 +1,7 @@
 package outturn
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -73,10 +74,10 @@ func (e *Expr) where() string {
 	return "Position " + strconv.Itoa(e.Pos) + " of the filter: "
 }
 
-var (
-	decimalText = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
-	maxDigits   = MaxScale
-)
+var decimalText = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
+
+// maxDigits is how many digits a decimal may have in all.
+const maxDigits = 38
 
 // Canonical reads text as a value of f and returns the one spelling that
 // engines are given: digits, YYYY-MM-DD, or an instant in UTC.
@@ -95,7 +96,7 @@ func (f Field) Canonical(text string, zone *time.Location) (string, error) {
 		return strings.TrimPrefix(text, "+"), nil
 	case Float:
 		x, err := strconv.ParseFloat(text, 64)
-		if err != nil {
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 			return "", Errorf(CodeInvalid, "%q is not a number.", text)
 		}
 		return strconv.FormatFloat(x, 'g', -1, 64), nil
