@@ -54,5 +54,20 @@ type ManifestFile struct {
 	Rows        int64  `json:"rows"`
 	Bytes       int64  `json:"bytes"`
 	SHA256      string `json:"sha256"` // in hexadecimal, of the bytes as they lie
-	Notes       any    `json:"notes,omitempty"`
+	Notes       Notes  `json:"notes,omitzero"`
+}
+
+// Notes count what a reader of a file should know about it.
+type Notes struct {
+	// Replaced counts characters that the format cannot carry.
+	Replaced int64 `json:"replaced,omitempty"`
+	// Guarded counts text cells that got a leading apostrophe because a
+	// spreadsheet would have run them as a formula.
+	Guarded int64 `json:"guarded,omitempty"`
+}
+
+// Add adds what another part of the same file came to.
+func (n *Notes) Add(o Notes) {
+	n.Replaced += o.Replaced
+	n.Guarded += o.Guarded
 }

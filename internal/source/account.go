@@ -93,7 +93,7 @@ func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where s
 	defer func() { err = errors.Join(err, r.Close()) }()
 	var b batch.Batch
 	for {
-		if err := r.Next(&b); err == io.EOF {
+		if err := r.Next(&b); errors.Is(err, io.EOF) {
 			return list, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("tenant tree: %w", err)

@@ -24,14 +24,17 @@ type Statement struct {
 	Zone *time.Location
 }
 
-// An Engine is what differs between engines for the compiler.
-type Engine struct {
-	// Describe tells which columns a SELECT without parameters has.
-	Describe func(ctx context.Context, sql string) ([]Described, error)
-	// FromText is set where all columns are text because the files have no
-	// types: the SQL that reads expr as a value of f and fails where that would
-	// lose or change anything.
-	FromText func(expr string, f outturn.Field) string
+// An Engine is what the compiler asks of a snapshot.
+type Engine interface {
+	// Describe tells which columns a SELECT has, without running it. The SELECT
+	// has no parameters.
+	Describe(ctx context.Context, sql string) ([]Described, error)
+	// Untyped reports whether columns may be text only because the files they
+	// come from have no types.
+	Untyped() bool
+	// FromText returns the SQL that reads the text expr as a value of f and fails
+	// where that would lose or change anything. Only an untyped engine needs it.
+	FromText(expr string, f outturn.Field) string
 }
 
 // Compile turns q into one statement. A data set's SELECT stands in it as it is,
@@ -87,7 +90,7 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 	wrap := false
 	for _, col := range have {
 		s.Columns = append(s.Columns, col.Column)
-		list = append(list, deliver(col, quoteIdent(col.Name))+" AS "+quoteIdent(col.Name))
+		list = append(list, deliver(col, QuoteIdent(col.Name))+" AS "+QuoteIdent(col.Name))
 		wrap = wrap || col.Deliver != ""
 	}
 	if wrap {
@@ -128,8 +131,7 @@ type compiler struct {
 	body   template
 	have   map[string]Described // the SELECT's columns by lower-case name
 
-	args    []string
-	varArgs map[string]string // placeholders of variables, bound once each
+	args []string
 }
 
 func (c *compiler) compile() (Statement, error) {
@@ -205,7 +207,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 	var list []string
 	var columns []batch.Column
 	add := func(name, sql string, t outturn.Type, scale int) {
-		list = append(list, sql+" AS "+quoteIdent(name))
+		list = append(list, sql+" AS "+QuoteIdent(name))
 		columns = append(columns, batch.Column{Name: name, Type: t, Scale: scale})
 	}
 	for _, v := range c.View.Columns {
@@ -226,9 +228,9 @@ func (c *compiler) selectList() (string, []batch.Column) {
 // value returns the SQL of a field's value, in its declared type.
 func (c *compiler) value(f outturn.Field) string {
 	have := c.have[strings.ToLower(f.Name)]
-	expr := "d." + quoteIdent(have.Name)
+	expr := "d." + QuoteIdent(have.Name)
 	switch {
-	case c.engine.FromText != nil && have.Type == outturn.Text && f.Type != outturn.Text:
+	case c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text:
 		return c.engine.FromText(expr, f)
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
 		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", expr, f.Scale)
@@ -303,7 +305,7 @@ func (c *compiler) window(stamps *time.Location) (string, error) {
 		f.Type, f.Scale = outturn.Date, 0
 	}
 	expr := "(" + p.Expr + ")"
-	if c.engine.FromText != nil && have.Type == outturn.Text {
+	if c.engine.Untyped() && have.Type == outturn.Text {
 		expr = c.engine.FromText(expr, f)
 		have.Local = true
 	}
@@ -348,7 +350,7 @@ func (c *compiler) orderBy() (string, error) {
 	return "\nORDER BY " + strings.Join(terms, ", "), nil
 }
 
-// quoteIdent makes any text an SQL identifier.
-func quoteIdent(name string) string {
+// QuoteIdent makes any text an SQL identifier.
+func QuoteIdent(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }

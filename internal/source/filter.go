@@ -65,7 +65,7 @@ func (c *compiler) literal(f outturn.Field, text string, zone, stamps *time.Loca
 		panic("source: filter was not checked: " + err.Error())
 	}
 	have := c.have[strings.ToLower(f.Name)]
-	if c.engine.FromText != nil && have.Type == outturn.Text {
+	if c.engine.Untyped() && have.Type == outturn.Text {
 		have.Local = true
 	}
 	if f.Type == outturn.Time && have.Local {

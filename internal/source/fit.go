@@ -41,7 +41,7 @@ func (c *compiler) misfit(f outturn.Field, have Described) string {
 		return ""
 	case f.Type == have.Type:
 		return fmt.Sprintf("declare scale %d, or round in the SELECT", have.Scale)
-	case c.engine.FromText != nil && have.Type == outturn.Text:
+	case c.engine.Untyped() && have.Type == outturn.Text:
 		return "" // the files have no types; values are read as declared
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
 		return ""
@@ -60,7 +60,7 @@ func (c *compiler) periodMisfit(p *outturn.Period, have Described) string {
 	if p.Kind == outturn.PeriodDate {
 		want = outturn.Date
 	}
-	if have.Type == want || c.engine.FromText != nil && have.Type == outturn.Text {
+	if have.Type == want || c.engine.Untyped() && have.Type == outturn.Text {
 		return ""
 	}
 	return fmt.Sprintf("the expression must give %s", map[outturn.Type]string{outturn.Time: "a timestamp", outturn.Date: "a date"}[want])

@@ -26,13 +26,10 @@ type Source interface {
 // A Snapshot is one look at a source. One goroutine uses it, one Reader at a
 // time, and Close ends it.
 type Snapshot interface {
+	Engine
 	// Query compiles q and starts it. Cancelling ctx interrupts the engine, also
 	// while the statement has not yielded a row.
 	Query(ctx context.Context, q Query) (Reader, error)
-	// Describe tells which columns a SELECT has, without running it. Columns
-	// whose engine type has no Type of its own are text or json as Query
-	// delivers them. The SELECT may name the report's variables (@tenant…).
-	Describe(ctx context.Context, sql string) ([]Described, error)
 	// Tables lists the tables and views that a data set could be made of.
 	Tables(ctx context.Context) ([]string, error)
 	// Instant is when the snapshot was taken.

@@ -1,0 +1,145 @@
+// Bench measures the whole way from rows to a file: the outturn binary against
+// what a user would run instead, whole process against whole process, in turn,
+// on the same machine. Nothing is timed before both have been shown to write the
+// same values.
+//
+//	make bench                        all cases, 1,000,000 and 4,000,000 rows
+//	make bench ARGS="-rows 100000 -pairs 3 csv"
+//
+// Figures are medians. A noisy machine shows in the spread beside them.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// A bench is where things lie and how much is asked.
+type bench struct {
+	rows   int
+	pairs  int
+	dir    string // tables and output; kept between calls
+	binary string // outturn
+	self   string // this program, which is also the peer
+}
+
+// cases are what can be named on the command line, in the order they run.
+var cases = []struct {
+	name string
+	run  func(*bench) error
+}{
+	{"csv", (*bench).csv},
+	{"memory", (*bench).memory},
+	{"encode", (*bench).encode},
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	if len(os.Args) > 1 && (os.Args[1] == tableCommand || os.Args[1] == peerCommand) {
+		if err := runCommand(os.Args[1:]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	b := &bench{}
+	flag.IntVar(&b.rows, "rows", 1_000_000, "rows of the table")
+	flag.IntVar(&b.pairs, "pairs", 5, "how often each of two programs runs")
+	flag.StringVar(&b.dir, "dir", "bench/out", "folder of tables and output")
+	flag.Parse()
+	if err := b.prepare(); err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range cases {
+		if flag.NArg() > 0 && !slices.Contains(flag.Args(), c.name) {
+			continue
+		}
+		fmt.Printf("\n== %s ==\n", c.name)
+		if err := c.run(b); err != nil {
+			log.Fatalf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// prepare builds the binary and finds this program.
+func (b *bench) prepare() error {
+	var err error
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.dir, err = filepath.Abs(b.dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return err
+	}
+	b.binary = filepath.Join(b.dir, "outturn")
+	build := exec.Command("go", "build", "-trimpath", "-o", b.binary, "./cmd/outturn")
+	build.Stderr = os.Stderr
+	return build.Run()
+}
+
+// csv compares a DuckDB table to a CSV file with DuckDB's own COPY.
+func (b *bench) csv() error {
+	table, err := b.table(b.rows)
+	if err != nil {
+		return err
+	}
+	ours, theirs := filepath.Join(b.dir, "ours.csv"), filepath.Join(b.dir, "theirs.csv")
+	for _, threads := range []int{1, 2} {
+		us := b.export(table, ours, threads, "1GiB")
+		peer := b.copy(table, theirs, threads, "1GiB")
+		if err := runAll(us, peer); err != nil {
+			return err
+		}
+		rows, err := sameCSV(ours, theirs)
+		if err != nil {
+			return fmt.Errorf("the two files differ: %w", err)
+		}
+		fmt.Printf("%d rows x 32 columns, %d threads: both files hold the same values\n", rows, threads)
+		pair, err := measure(b.pairs, us, peer)
+		if err != nil {
+			return err
+		}
+		pair.print(fmt.Sprintf("outturn export, %d threads", threads), fmt.Sprintf("DuckDB COPY, %d threads", threads))
+	}
+	return nil
+}
+
+// memory looks at the peak of the process as rows grow fourfold.
+func (b *bench) memory() error {
+	var peaks []float64
+	for _, rows := range []int{b.rows, 4 * b.rows} {
+		table, err := b.table(rows)
+		if err != nil {
+			return err
+		}
+		run := b.export(table, filepath.Join(b.dir, "ours.csv"), 2, "128MB")
+		var runs []usage
+		for range 3 {
+			u, err := run()
+			if err != nil {
+				return err
+			}
+			runs = append(runs, u)
+		}
+		peak := median(runs, func(u usage) float64 { return u.peakMiB })
+		peaks = append(peaks, peak)
+		fmt.Printf("%9d rows, engine limit 128 MB: peak %.0f MiB, wall %.2f s\n", rows, peak, median(runs, func(u usage) float64 { return u.wall }))
+	}
+	fmt.Printf("peak grows by a factor of %.2f (goal: at most 1.15, and 224 MiB)\n", peaks[1]/peaks[0])
+	return nil
+}
+
+// encode runs the formats against the libraries, which stand in their own module.
+func (b *bench) encode() error {
+	cmd := exec.Command("go", "run", ".")
+	cmd.Dir = "bench/peers"
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// usage is what one process used from start to exit, as the system counts it.
+type usage struct {
+	wall, cpu float64 // seconds
+	peakMiB   float64 // largest resident set
+}
+
+// A program runs one process to its end.
+type program func() (usage, error)
+
+// process returns the program that removes output and then runs args, so that
+// no run pays for truncating the file of the one before.
+func process(output string, args ...string) program {
+	return func() (usage, error) {
+		if err := os.RemoveAll(output); err != nil {
+			return usage{}, err
+		}
+		cmd := exec.Command(args[0], args[1:]...)
+		var talk strings.Builder
+		cmd.Stderr = &talk
+		started := time.Now()
+		err := cmd.Run()
+		wall := time.Since(started).Seconds()
+		if err != nil {
+			return usage{}, fmt.Errorf("%s: %w\n%s", args[0], err, talk.String())
+		}
+		used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		return usage{wall: wall, cpu: cpu.Seconds(), peakMiB: float64(used.Maxrss) / 1024}, nil
+	}
+}
+
+// export runs outturn over a table of the benchmark.
+func (b *bench) export(table, out string, threads int, memory string) program {
+	return process(out, b.binary, "export", "orders", "--source", "duckdb:"+table, "--datasets", "bench/datasets",
+		"--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out)
+}
+
+// copy runs DuckDB's own COPY over it.
+func (b *bench) copy(table, out string, threads int, memory string) program {
+	return process(out, b.self, peerCommand, table, out, strconv.Itoa(threads), memory)
+}
+
+func runAll(programs ...program) error {
+	for _, run := range programs {
+		if _, err := run(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A pair is two programs measured in turn.
+type pair struct{ a, b []usage }
+
+// measure runs a and b in turn, n times each.
+func measure(n int, a, b program) (pair, error) {
+	var p pair
+	for range n {
+		ua, err := a()
+		if err != nil {
+			return p, err
+		}
+		ub, err := b()
+		if err != nil {
+			return p, err
+		}
+		p.a, p.b = append(p.a, ua), append(p.b, ub)
+	}
+	return p, nil
+}
+
+func (p pair) print(nameA, nameB string) {
+	for _, row := range []struct {
+		name string
+		runs []usage
+	}{{nameA, p.a}, {nameB, p.b}} {
+		fmt.Printf("  %-28s wall %5.2f s   CPU %5.2f s   peak %4.0f MiB\n", row.name,
+			median(row.runs, wall), median(row.runs, cpu), median(row.runs, func(u usage) float64 { return u.peakMiB }))
+	}
+	fmt.Printf("  ratio: wall %s, CPU %s\n", p.ratio(wall), p.ratio(cpu))
+}
+
+func wall(u usage) float64 { return u.wall }
+func cpu(u usage) float64  { return u.cpu }
+
+// ratio is the median of a/b pair by pair, with the least and the largest.
+func (p pair) ratio(of func(usage) float64) string {
+	var ratios []float64
+	for i := range p.a {
+		ratios = append(ratios, of(p.a[i])/of(p.b[i]))
+	}
+	slices.Sort(ratios)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+}
+
+func median(runs []usage, of func(usage) float64) float64 {
+	var all []float64
+	for _, u := range runs {
+		all = append(all, of(u))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}

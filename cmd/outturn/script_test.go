@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// built is the binary as a user has it, and sample data made by it; once for all
+// tests of this package.
+var built struct {
+	folder string
+	binary func() (string, error)
+	seed   func() (string, error)
+}
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "outturn-script-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	built.folder = folder
+	built.binary = sync.OnceValues(func() (string, error) {
+		path := filepath.Join(folder, "outturn")
+		return path, command("go", "build", "-o", path, "outturn/cmd/outturn")
+	})
+	built.seed = sync.OnceValues(func() (string, error) {
+		binary, err := built.binary()
+		if err != nil {
+			return "", err
+		}
+		path := filepath.Join(folder, "commerce.duckdb")
+		return path, command(binary, "seed", "--scale", "1", "--to", "duckdb:"+path)
+	})
+	status := m.Run()
+	if err := os.RemoveAll(folder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(status)
+}
+
+func command(name string, args ...string) error {
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %v: %w\n%s", name, args, err, out)
+	}
+	return nil
+}
+
+// binary returns the path of the built binary.
+func binary(t testing.TB) string {
+	t.Helper()
+	path, err := built.binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// seed returns the path of the sample data.
+func seed(t testing.TB) string {
+	t.Helper()
+	path, err := built.seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestScript runs the journeys: what a user types and what they get. In them
+// $SEED is the sample data's file, and the last exit status is checked with
+// "status N".
+func TestScript(t *testing.T) {
+	bin, data := binary(t), seed(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "../../testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("SEED", data)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+	})
+}
+
+// status runs a command and wants it to end with a status: status 2 outturn …
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command [args]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		exit, ok := err.(*exec.ExitError)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = fmt.Sprint(exit.ExitCode())
+	}
+	if got != args[0] {
+		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}

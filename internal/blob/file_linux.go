@@ -1,0 +1,37 @@
+package blob
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// createUnnamed opens a file that has no name until giveName gives it one, so
+// that a killed process leaves nothing behind. File systems that cannot do that
+// get a hidden name.
+func createUnnamed(folder, base string) (*os.File, string, error) {
+	fd, err := unix.Open(folder, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o666)
+	switch {
+	case err == nil:
+		return os.NewFile(uintptr(fd), filepath.Join(folder, base)), "", nil
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
+		return createHidden(folder, base)
+	}
+	return nil, "", err
+}
+
+// giveName links an unnamed file under a hidden name in its folder.
+func giveName(f *os.File, folder, base string) (string, error) {
+	name := filepath.Join(folder, "."+base+"."+rand.Text()+".part")
+	return name, unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// startWriteBack asks the kernel to begin writing a range. It is a hint; the
+// verdict on the data is Sync's.
+func startWriteBack(f *os.File, off, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+}

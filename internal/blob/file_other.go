@@ -1,0 +1,16 @@
+//go:build !linux
+
+package blob
+
+import (
+	"errors"
+	"os"
+)
+
+func createUnnamed(folder, base string) (*os.File, string, error) { return createHidden(folder, base) }
+
+func giveName(*os.File, string, string) (string, error) {
+	return "", errors.New("the file has a name already")
+}
+
+func startWriteBack(*os.File, int64, int64) {}

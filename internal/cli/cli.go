@@ -1,0 +1,164 @@
+// Package cli is the outturn command. Main parses the arguments and runs one
+// command; what a command says as data goes to standard output, all other talk
+// to standard error.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"outturn"
+)
+
+// version is stamped by the build.
+var version = "dev"
+
+// IO is where a command reads and writes.
+type IO struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// commands is what can be typed. Kong reads it.
+type commands struct {
+	Settings `group:"settings"`
+
+	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
+	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
+	Demo       demoCmd       `cmd:"" help:"Make sample data, export a file, and show what to try next."`
+	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
+	Config     configCmd     `cmd:"" help:"Show or check the settings."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
+	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
+}
+
+const description = `Outturn gives every reseller and customer of a commerce platform their own numbers as files.`
+
+// exitCodes is the one table from what went wrong to the exit status.
+var exitCodes = []struct {
+	status  int
+	meaning string
+	codes   []outturn.Code
+}{
+	{0, "done", []outturn.Code{""}},
+	{1, "a fault of Outturn itself", []outturn.Code{outturn.CodeInternal}},
+	{2, "the command, a name or a value in it is wrong", []outturn.Code{outturn.CodeInvalid, outturn.CodeNotFound}},
+	{3, "the source is missing, locked, damaged or out of reach", []outturn.Code{outturn.CodeSourceUnavailable}},
+	{4, "the query or the data set failed", []outturn.Code{outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit}},
+	{5, "the disk is full, or the file cannot be written", []outturn.Code{outturn.CodeDiskFull, outturn.CodeStorageUnavailable}},
+	{6, "it took longer than --timeout", []outturn.Code{outturn.CodeQueryTimeout}},
+	{130, "interrupted", []outturn.Code{outturn.CodeCancelled}},
+}
+
+// exitStatus returns the status that tells err.
+func exitStatus(err error) int {
+	code := outturn.ErrorCode(err)
+	for _, e := range exitCodes {
+		for _, c := range e.codes {
+			if c == code {
+				return e.status
+			}
+		}
+	}
+	return 1
+}
+
+// Main runs the command that args name and returns the exit status.
+func Main(ctx context.Context, args []string, streams IO) int {
+	err := run(ctx, args, streams)
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
+		err = outturn.Errorf(outturn.CodeCancelled, "Interrupted. No file was written.")
+	}
+	message := err.Error()
+	if outturn.ErrorCode(err) == outturn.CodeInternal {
+		message = "Internal error: " + message + ". This is a fault of Outturn; please report it."
+	}
+	fmt.Fprintln(streams.Err, "outturn: "+message)
+	return exitStatus(err)
+}
+
+func run(ctx context.Context, args []string, streams IO) error {
+	var c commands
+	parser, err := newParser(&c, streams)
+	if err != nil {
+		return err
+	}
+	exited := false
+	parser.Exit = func(int) { exited = true }
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited {
+		return nil // --help has been printed
+	}
+	if err != nil {
+		return usageError(err)
+	}
+	if err := c.Settings.validate(); err != nil {
+		return err
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return parsed.Run(streams, &c.Settings, parser)
+}
+
+func newParser(c *commands, streams IO) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("outturn"),
+		kong.Description(description),
+		kong.Writers(streams.Out, streams.Err),
+		kong.Help(helpWithExitCodes),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.ExplicitGroups([]kong.Group{{Key: "settings", Title: "Settings (flag, then environment, then outturn.yaml, then default):"}}),
+		kong.Resolvers(&settingsFile{env: os.LookupEnv}),
+		kong.Vars{"zone": "UTC"},
+	)
+}
+
+func helpWithExitCodes(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("\nExit status:\n")
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "  %3d  %s\n", e.status, e.meaning)
+	}
+	_, err := io.WriteString(ctx.Stdout, b.String())
+	return err
+}
+
+// usageError makes a sentence of what the parser found.
+func usageError(err error) error {
+	var known *outturn.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	message := err.Error()
+	if message != "" {
+		message = strings.ToUpper(message[:1]) + message[1:]
+	}
+	return outturn.Errorf(outturn.CodeInvalid, "%s. See --help.", strings.TrimRight(message, "."))
+}
+
+type versionCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (c *versionCmd) Run(streams IO) error {
+	if c.JSON {
+		return printJSON(streams.Out, map[string]string{"version": version})
+	}
+	_, err := fmt.Fprintln(streams.Out, "outturn", version)
+	return err
+}

@@ -1,0 +1,323 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/blob"
+	"outturn/internal/compress"
+	"outturn/internal/format"
+	"outturn/internal/pipeline"
+	"outturn/internal/source"
+)
+
+// exportCmd writes one file.
+type exportCmd struct {
+	Dataset string `arg:"" optional:"" help:"The data set; see: outturn dataset list."`
+	Query   string `name:"query" placeholder:"SELECT" help:"For operators: a SELECT of your own instead of a data set."`
+
+	From    string   `name:"from" placeholder:"WHEN" help:"Start of the window: a day (2026-09-01), a time in --zone (2026-09-01T08:00) or an instant."`
+	To      string   `name:"to" placeholder:"WHEN" help:"End of the window, exclusive: September ends on 2026-10-01."`
+	View    string   `name:"view" placeholder:"NAME" help:"A view of the data set; see: outturn dataset show NAME."`
+	Columns []string `name:"columns" sep:"," placeholder:"A,B" help:"Fields to write, instead of a view."`
+	Filter  string   `name:"filter" placeholder:"EXPR" help:"Which rows: CURRENCY eq EUR and not (TOTAL lt 10 or NAME like 'A%')."`
+	Order   string   `name:"order" placeholder:"A,B desc" help:"Fields to sort by. Without it rows come as the source has them."`
+	Tenant  string   `name:"tenant" placeholder:"ID" help:"The account the report is made for; rows of it and all below it. Default: the provider, that is everything."`
+
+	Out         string `name:"out" short:"o" default:"-" placeholder:"FILE" help:"Where to; - is standard output (${default})."`
+	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, json or ndjson. Default: what --out ends in, else csv."`
+	Dialect     string `name:"csv-dialect" placeholder:"NAME" help:"machine (default), spreadsheet or semicolon; see docs/formats.md."`
+	JSONNumbers bool   `name:"json-numbers" help:"Write decimals in JSON as numbers instead of strings."`
+	Compress    string `name:"compress" placeholder:"NAME" help:"none, gzip or zstd. Default: what --out ends in, else none."`
+	Level       string `name:"compress-level" placeholder:"NAME" help:"fast (default) or small."`
+	Manifest    bool   `name:"manifest" help:"Write FILE.manifest.json beside the file: rows, totals, SHA-256."`
+
+	Timeout time.Duration `name:"timeout" placeholder:"TIME" help:"Give up after this long, such as 10m."`
+	JSON    bool          `name:"json" help:"Print the manifest as JSON when done."`
+}
+
+func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, outturn.Errorf(outturn.CodeQueryTimeout, "The export took longer than %s (--timeout). No file was written.", c.Timeout))
+		defer cancel()
+	}
+	e, err := c.prepare(streams, settings)
+	if err != nil {
+		return err
+	}
+	return e.run(ctx)
+}
+
+// An export is an exportCmd whose words have been understood.
+type export struct {
+	plan        pipeline.Plan
+	source      source.Source
+	out         string
+	format      format.Format
+	compression compress.Compression
+	output      pipeline.Output
+	zone        *time.Location
+	manifest    bool
+	json        bool
+	streams     IO
+}
+
+// prepare checks everything that can be checked without the source.
+func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
+	req, err := c.request(settings)
+	if err != nil {
+		return nil, err
+	}
+	e := &export{out: c.Out, manifest: c.Manifest, json: c.JSON, streams: streams}
+	if e.out == "-" && (c.Manifest || c.JSON) {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "--manifest and --json need a file: name it with --out.")
+	}
+	if err := c.chooseFormat(e); err != nil {
+		return nil, err
+	}
+	if e.zone, err = outturn.LoadZone(settings.Zone); err != nil {
+		return nil, err
+	}
+	e.output.Options.Zone = e.zone
+	cat, err := settings.openCatalog()
+	if err != nil {
+		return nil, err
+	}
+	if e.plan, err = pipeline.Prepare(cat, req); err != nil {
+		return nil, err
+	}
+	e.source, err = settings.openSource()
+	return e, err
+}
+
+func (c *exportCmd) request(settings *Settings) (req outturn.RunRequest, err error) {
+	if (c.Dataset == "") == (c.Query == "") {
+		return req, outturn.Errorf(outturn.CodeInvalid, "Name a data set (outturn dataset list shows them), or give a --query.")
+	}
+	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Order != "" || c.Tenant != "") {
+		return req, outturn.Errorf(outturn.CodeInvalid, "A --query stands alone: put the window, filter and order into the SELECT.")
+	}
+	req = outturn.RunRequest{
+		Dataset: c.Dataset, View: c.View, Columns: c.Columns, Zone: settings.Zone,
+		Tenant: c.Tenant, Everything: c.Tenant == "", SQL: c.Query,
+	}
+	if req.Window, err = c.window(settings.Zone); err != nil {
+		return req, err
+	}
+	if c.Filter != "" {
+		if req.Where, err = outturn.ParseExpr(c.Filter); err != nil {
+			return req, err
+		}
+	}
+	if c.Order != "" {
+		if req.Order, err = outturn.ParseOrder(c.Order); err != nil {
+			return req, err
+		}
+	}
+	return req, nil
+}
+
+func (c *exportCmd) window(zoneName string) (*outturn.Window, error) {
+	if c.From == "" && c.To == "" {
+		return nil, nil
+	}
+	if c.From == "" || c.To == "" {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "A window has two ends: give both --from and --to.")
+	}
+	zone, err := outturn.LoadZone(zoneName)
+	if err != nil {
+		return nil, err
+	}
+	w, err := outturn.NewWindow(c.From, c.To, zone)
+	return &w, err
+}
+
+// chooseFormat settles format and compression from the flags, and where they are
+// silent from the end of the file's name.
+func (c *exportCmd) chooseFormat(e *export) (err error) {
+	byName := c.Out
+	if c.Compress == "" {
+		c.Compress = compress.ByExtension(byName)
+	}
+	if e.compression, err = compress.Find(c.Compress); err != nil {
+		return err
+	}
+	byName = strings.TrimSuffix(byName, e.compression.Extension)
+	if c.Format == "" {
+		c.Format = format.ByExtension(byName)
+	}
+	if c.Format == "" {
+		c.Format = "csv"
+	}
+	if e.format, err = format.Find(c.Format); err != nil {
+		return err
+	}
+	if c.Dialect != "" && e.format.Name != "csv" {
+		return outturn.Errorf(outturn.CodeInvalid, "--csv-dialect is for CSV, and the format is %s.", e.format.Name)
+	}
+	if c.JSONNumbers && e.format.Name == "csv" {
+		return outturn.Errorf(outturn.CodeInvalid, "--json-numbers is for JSON, and the format is csv.")
+	}
+	level, err := compress.ParseLevel(c.Level)
+	if err != nil {
+		return err
+	}
+	e.output = pipeline.Output{
+		Format: e.format.Name, Compression: e.compression.Name, Level: level,
+		Options: format.Options{Dialect: c.Dialect, JSONNumbers: c.JSONNumbers},
+	}
+	e.warnOfName()
+	return format.Check(e.format.Name, e.output.Options)
+}
+
+// warnOfName says so when the bytes will not be what the file's name promises.
+func (e *export) warnOfName() {
+	want := e.format.Extension + e.compression.Extension
+	if e.out == "-" || strings.HasSuffix(strings.ToLower(e.out), want) {
+		return
+	}
+	if named := format.ByExtension(strings.TrimSuffix(e.out, filepath.Ext(e.out))) + format.ByExtension(e.out) + compress.ByExtension(e.out); named != "" {
+		fmt.Fprintf(e.streams.Err, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.format.Name+e.compressed(), want)
+	}
+}
+
+func (e *export) compressed() string {
+	if e.compression.Extension == "" {
+		return ""
+	}
+	return " compressed by " + e.compression.Name
+}
+
+func (e *export) run(ctx context.Context) (err error) {
+	snapshot, err := e.source.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	if err := e.plan.Bind(ctx, snapshot); err != nil {
+		return err
+	}
+	sink, err := e.createSink()
+	if err != nil {
+		return err
+	}
+	defer sink.Abort() // does nothing after Commit
+	e.output.Sink = sink
+
+	started := time.Now()
+	result, columns, err := e.copy(ctx, snapshot)
+	if err != nil {
+		return err
+	}
+	if err := sink.Commit(); err != nil {
+		return err
+	}
+	m := e.finishManifest(result, columns)
+	if e.manifest {
+		if err := writeManifest(e.out+".manifest.json", m); err != nil {
+			return err
+		}
+	}
+	return e.report(m, time.Since(started))
+}
+
+func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pipeline.Result, columns []batch.Column, err error) {
+	reader, err := snapshot.Query(ctx, e.plan.Query)
+	if err != nil {
+		return result, nil, err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	columns = reader.Columns()
+	job := pipeline.Job{
+		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals,
+		Progress: &pipeline.Progress{},
+	}
+	if e.plan.Query.SQL != "" {
+		job.Published = len(columns)
+	}
+	bar := startProgressBar(e.streams.Err, job.Progress, reader.Progress)
+	defer bar.stop()
+	result, err = pipeline.Run(ctx, reader, job)
+	return result, columns[:job.Published], err
+}
+
+// A sink is where the bytes go: a file that appears on Commit, or standard
+// output.
+type sink interface {
+	io.Writer
+	Commit() error
+	Abort()
+}
+
+func (e *export) createSink() (sink, error) {
+	if e.out == "-" {
+		return standardOutput{e.streams.Out}, nil
+	}
+	return blob.CreateFile(e.out)
+}
+
+// standardOutput has nothing to commit: the exit status is the only verdict.
+type standardOutput struct{ io.Writer }
+
+func (standardOutput) Commit() error { return nil }
+func (standardOutput) Abort()        {}
+
+func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outturn.Manifest {
+	m := e.plan.Manifest
+	m.Outturn = version
+	m.Columns = nil
+	for _, c := range columns {
+		m.Columns = append(m.Columns, c.Name)
+	}
+	m.Totals = r.Totals
+	file := r.Files[0]
+	m.Files = []outturn.ManifestFile{{
+		Name: filepath.Base(e.out), Format: e.format.Name, Dialect: e.output.Options.Dialect,
+		Compression: e.compression.Name, MediaType: e.format.MediaType,
+		Rows: r.Rows, Bytes: file.Bytes, SHA256: file.SHA256, Notes: file.Notes,
+	}}
+	if e.format.Name == "csv" && e.output.Options.Dialect == "" {
+		m.Files[0].Dialect = format.Dialects()[0]
+	}
+	if e.compression.MediaType != "" {
+		m.Files[0].MediaType = e.compression.MediaType
+	}
+	return m
+}
+
+func writeManifest(path string, m outturn.Manifest) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := blob.CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := f.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+func (e *export) report(m outturn.Manifest, took time.Duration) error {
+	if e.json {
+		return printJSON(e.streams.Out, m)
+	}
+	if e.out == "-" {
+		return nil
+	}
+	f := m.Files[0]
+	_, err := fmt.Fprintf(e.streams.Err, "%s: %s rows, %s, in %s.\n", e.out, groupDigits(f.Rows), bytesText(f.Bytes), took.Round(10*time.Millisecond))
+	return err
+}

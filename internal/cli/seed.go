@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"outturn"
+	"outturn/internal/seed"
+)
+
+type seedCmd struct {
+	Scale int    `name:"scale" default:"1" placeholder:"N" help:"Size: 100,000 charges times N (${default})."`
+	To    string `name:"to" required:"" placeholder:"URL" help:"Where to: duckdb:FILE."`
+	Until string `name:"until" placeholder:"DATE" default:"2026-12-31" help:"The last day of the history (${default})."`
+	Force bool   `name:"force" help:"Replace the file if it exists."`
+	JSON  bool   `name:"json" help:"Print the tables and their rows as JSON."`
+}
+
+func (c *seedCmd) Run(ctx context.Context, streams IO) error {
+	until, err := time.Parse(time.DateOnly, c.Until)
+	if err != nil {
+		return outturn.Errorf(outturn.CodeInvalid, "--until %q is not a day such as 2026-12-31.", c.Until)
+	}
+	result, err := seed.Run(ctx, seed.Config{Scale: c.Scale, Until: until, To: c.To, Force: c.Force})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(streams.Out, result.Tables)
+	}
+	return printTable(streams.Err, func(w io.Writer) {
+		for _, t := range result.Tables {
+			fmt.Fprintf(w, "%s\t%s rows\n", t.Name, groupDigits(t.Rows))
+		}
+	})
+}
+
+// demoCmd is the first thing a new user runs.
+type demoCmd struct{}
+
+func (*demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	today := time.Now().UTC()
+	if err := seedOnce(ctx, streams, settings, today.AddDate(0, 0, -1)); err != nil {
+		return err
+	}
+	lastMonth := time.Date(today.Year(), today.Month()-1, 1, 0, 0, 0, 0, time.UTC)
+	from, to := lastMonth.Format(time.DateOnly), lastMonth.AddDate(0, 1, 0).Format(time.DateOnly)
+	folder := filepath.Join(settings.DataDir, "exports")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be written: %w.", err)
+	}
+	out := filepath.Join(folder, "payments-"+lastMonth.Format("2006-01")+".csv")
+	own := *settings
+	own.Source, own.Datasets = "duckdb:"+settings.seedFile(), ""
+	export := exportCmd{Dataset: "payments", From: from, To: to, Out: out, Manifest: true}
+	if err := export.Run(ctx, streams, &own); err != nil {
+		return err
+	}
+	absolute, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	program := os.Args[0]
+	_, err = fmt.Fprintf(streams.Out, `
+Last month's payments lie at
+
+  %s
+
+Try next:
+
+  %[2]s dataset list
+  %[2]s export invoices --from %[3]s --to %[4]s --format json --out invoices.json
+  %[2]s export provisioned_orders --from %[3]s --to %[4]s --view cmp --csv-dialect spreadsheet --out orders.csv
+`, absolute, program, from, to)
+	return err
+}
+
+// seedOnce makes the sample data unless they are there.
+func seedOnce(ctx context.Context, streams IO, settings *Settings, until time.Time) error {
+	file := settings.seedFile()
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be read: %w.", err)
+	}
+	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be made: %w.", err)
+	}
+	fmt.Fprintf(streams.Err, "Making sample data in %s …\n", file)
+	_, err := seed.Run(ctx, seed.Config{Scale: 1, Until: until.Truncate(24 * time.Hour), To: "duckdb:" + file})
+	return err
+}

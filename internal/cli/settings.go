@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+
+	"outturn"
+)
+
+// Settings are what stays the same from command to command. Each can be a flag,
+// an environment variable or a key of outturn.yaml (the flag's name with
+// underscores), in this order of precedence.
+type Settings struct {
+	ConfigFile string `name:"config" env:"OUTTURN_CONFIG" placeholder:"FILE" help:"File of settings; outturn.yaml in this folder if it exists."`
+	DataDir    string `name:"data-dir" env:"OUTTURN_DATA_DIR" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
+	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, or folder:PATH of CSV and Parquet files. Default: the data folder's sample data."`
+	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
+	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written (${default})."`
+	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"1GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`
+	Threads    int    `name:"threads" env:"OUTTURN_THREADS" default:"0" placeholder:"N" help:"Threads of the query engine; 0 is one a core."`
+	TempQuota  string `name:"temp-quota" env:"OUTTURN_TEMP_QUOTA" default:"10GiB" placeholder:"SIZE" help:"Disk that the query engine may use for what does not fit its memory (${default})."`
+}
+
+// seedFile is where the sample data lie in the data folder.
+func (s *Settings) seedFile() string { return filepath.Join(s.DataDir, "commerce.duckdb") }
+
+var size = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|B)$`)
+
+// validate names every setting that cannot be.
+func (s *Settings) validate() error {
+	var faults []error
+	fault := func(name, value, want string) {
+		faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
+	}
+	if s.DataDir == "" {
+		fault("data_dir", "", "a folder")
+	}
+	if !size.MatchString(s.Memory) {
+		fault("memory", s.Memory, "a size such as 512MB or 1GiB")
+	}
+	if !size.MatchString(s.TempQuota) {
+		fault("temp_quota", s.TempQuota, "a size such as 512MB or 1GiB")
+	}
+	if s.Threads < 0 {
+		fault("threads", fmt.Sprint(s.Threads), "a number from 0")
+	}
+	if _, err := outturn.LoadZone(s.Zone); err != nil {
+		faults = append(faults, fmt.Errorf("zone: %w", err))
+	}
+	if s.Source != "" {
+		if _, _, err := parseSource(s.Source); err != nil {
+			faults = append(faults, fmt.Errorf("source: %w", err))
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return outturn.Errorf(outturn.CodeInvalid, "The settings have faults:\n  %s", strings.ReplaceAll(errors.Join(faults...).Error(), "\n", "\n  "))
+}
+
+// defaultFile is the file of settings that is read where it exists.
+const defaultFile = "outturn.yaml"
+
+// A settingsFile resolves flags from outturn.yaml. An unknown key is an error: a
+// setting that is misspelt must not be a setting that is ignored.
+type settingsFile struct {
+	env    func(string) (string, bool)
+	values map[string]any
+}
+
+// Validate has nothing to say before it is known which file to read.
+func (f *settingsFile) Validate(*kong.Application) error { return nil }
+
+// Resolve returns the file's value of a flag, unless the environment has one.
+func (f *settingsFile) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Group == nil || flag.Group.Key != "settings" || flag.Name == "config" {
+		return nil, nil
+	}
+	for _, name := range flag.Envs {
+		if _, set := f.env(name); set {
+			return nil, nil
+		}
+	}
+	if f.values == nil {
+		if err := f.read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	value, ok := f.values[settingKey(flag.Name)]
+	if !ok {
+		return nil, nil
+	}
+	return fmt.Sprint(value), nil
+}
+
+func settingKey(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+func (f *settingsFile) read(ctx *kong.Context) error {
+	f.values = map[string]any{}
+	path, named := f.path(ctx)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return nil
+	}
+	if err != nil {
+		return outturn.Errorf(outturn.CodeInvalid, "The file of settings cannot be read: %w.", err)
+	}
+	if err := yaml.Unmarshal(text, &f.values); err != nil {
+		return outturn.Errorf(outturn.CodeInvalid, "%s is not YAML: %s", path, yaml.FormatError(err, false, false))
+	}
+	var keys []string
+	for _, s := range settings(ctx.Model) {
+		keys = append(keys, settingKey(s.Name))
+	}
+	for key := range f.values {
+		if !slices.Contains(keys, key) {
+			return outturn.Errorf(outturn.CodeInvalid, "%s: %w", path, outturn.Unknown("setting", key, keys))
+		}
+	}
+	return nil
+}
+
+// path returns the file of settings and whether somebody named it.
+func (f *settingsFile) path(ctx *kong.Context) (string, bool) {
+	for _, flag := range ctx.Flags() {
+		if flag.Name != "config" {
+			continue
+		}
+		if path, ok := ctx.FlagValue(flag).(string); ok && path != "" {
+			return path, true
+		}
+	}
+	if path, ok := f.env("OUTTURN_CONFIG"); ok && path != "" {
+		return path, true
+	}
+	return defaultFile, false
+}
+
+// settings lists the flags that are settings.
+func settings(app *kong.Application) []*kong.Flag {
+	var list []*kong.Flag
+	for _, flag := range app.Flags {
+		if flag.Group != nil && flag.Group.Key == "settings" && flag.Name != "config" {
+			list = append(list, flag)
+		}
+	}
+	return list
+}
+
+type configCmd struct {
+	Show  configShowCmd  `cmd:"" help:"Print the settings in force and where each comes from."`
+	Check configCheckCmd `cmd:"" help:"Check the settings; exit 2 names every fault."`
+}
+
+type configShowCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// A setting is one line of config show.
+type setting struct {
+	Name   string `json:"name"`
+	Value  any    `json:"value"`
+	Origin string `json:"origin"` // flag, environment, file or default
+}
+
+func (c *configShowCmd) Run(streams IO, ctx *kong.Context) error {
+	var list []setting
+	for _, flag := range settings(ctx.Model) {
+		list = append(list, setting{settingKey(flag.Name), ctx.FlagValue(flag), origin(ctx, flag)})
+	}
+	if c.JSON {
+		return printJSON(streams.Out, list)
+	}
+	return printTable(streams.Out, func(w io.Writer) {
+		for _, s := range list {
+			fmt.Fprintf(w, "%s\t%v\t(%s)\n", s.Name, s.Value, s.Origin)
+		}
+	})
+}
+
+func origin(ctx *kong.Context, flag *kong.Flag) string {
+	for _, p := range ctx.Path {
+		if p.Flag == flag && p.Resolved {
+			return "file"
+		}
+		if p.Flag == flag {
+			return "flag"
+		}
+	}
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return "environment"
+		}
+	}
+	return "default"
+}
+
+type configCheckCmd struct{}
+
+// Run has nothing left to do: settings are checked before any command runs.
+func (*configCheckCmd) Run(streams IO) error {
+	_, err := fmt.Fprintln(streams.Err, "The settings are sound.")
+	return err
+}
+
+// printTable writes tab-separated columns in line.
+func printTable(w io.Writer, rows func(io.Writer)) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	rows(t)
+	return t.Flush()
+}

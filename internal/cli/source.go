@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"outturn"
+	"outturn/internal/catalog"
+	"outturn/internal/source"
+	"outturn/internal/source/duckdb"
+)
+
+// sourceKinds are the kinds of source, by the word before the colon.
+var sourceKinds = []string{"duckdb", "folder"}
+
+// parseSource takes a source's URL apart.
+func parseSource(url string) (kind, path string, err error) {
+	kind, path, ok := strings.Cut(url, ":")
+	if !ok || path == "" {
+		return "", "", outturn.Errorf(outturn.CodeInvalid, "%q does not name a source. Write duckdb:FILE or folder:PATH.", url)
+	}
+	for _, known := range sourceKinds {
+		if kind == known {
+			return kind, path, nil
+		}
+	}
+	return "", "", outturn.Unknown("kind of source", kind, sourceKinds)
+}
+
+// openSource returns the source of the settings, or the data folder's sample
+// data.
+func (s *Settings) openSource() (source.Source, error) {
+	url := s.Source
+	if url == "" {
+		if _, err := os.Stat(s.seedFile()); err != nil {
+			return nil, outturn.Errorf(outturn.CodeInvalid, "There are no data to export: no source is named and %s does not exist. Run `outturn demo` to make sample data, or name your own with --source duckdb:FILE or folder:PATH.", s.seedFile())
+		}
+		url = "duckdb:" + s.seedFile()
+	}
+	kind, path, err := parseSource(url)
+	if err != nil {
+		return nil, err
+	}
+	temp, err := s.tempFolder()
+	if err != nil {
+		return nil, err
+	}
+	return duckdb.New(duckdb.Config{
+		Path:      path,
+		Folder:    kind == "folder",
+		Memory:    s.Memory,
+		Threads:   s.Threads,
+		TempDir:   temp,
+		TempQuota: s.TempQuota,
+	}), nil
+}
+
+// tempFolder returns the folder for what the engine cannot keep in memory: in the
+// data folder, or the system's where there is no data folder yet.
+func (s *Settings) tempFolder() (string, error) {
+	if _, err := os.Stat(s.DataDir); err != nil {
+		return "", nil
+	}
+	temp := filepath.Join(s.DataDir, "tmp")
+	if err := os.MkdirAll(temp, 0o700); err != nil {
+		return "", outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be written: %w.", err)
+	}
+	return temp, nil
+}
+
+// openCatalog returns the data sets of the settings. Both kinds of source are
+// read by DuckDB.
+func (s *Settings) openCatalog() (*catalog.Catalog, error) {
+	if s.Datasets == "" {
+		return catalog.Builtin("duckdb")
+	}
+	return catalog.OpenFolder(s.Datasets, "duckdb")
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,62 @@
+package format_test
+
+import (
+	"io"
+	"testing"
+
+	"outturn/internal/batch"
+	"outturn/internal/format"
+	"outturn/internal/format/formattest"
+)
+
+// counting counts what is written to it.
+type counting int64
+
+func (c *counting) Write(p []byte) (int, error) {
+	*c += counting(len(p))
+	return len(p), nil
+}
+
+// BenchmarkWriter encodes orders with one worker, so that time is CPU time. One
+// operation is one row.
+func BenchmarkWriter(b *testing.B) {
+	const rows = 2000 // about batch.TargetBytes
+	var batches []*batch.Batch
+	for i := range int64(8) {
+		batches = append(batches, formattest.Batch(i*rows, rows))
+	}
+	for _, c := range []struct {
+		name, format string
+		options      format.Options
+	}{
+		{"csv", "csv", format.Options{}},
+		{"csv/spreadsheet", "csv", format.Options{Dialect: "spreadsheet"}},
+		{"csv/semicolon", "csv", format.Options{Dialect: "semicolon"}},
+		{"json", "json", format.Options{}},
+		{"ndjson", "ndjson", format.Options{}},
+		{"ndjson/numbers", "ndjson", format.Options{JSONNumbers: true}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			c.options.Columns, c.options.Workers = formattest.Columns(), 1
+			var size counting
+			w, err := format.New(c.format, io.Writer(&size), c.options)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			written := 0
+			for i := 0; written < b.N; i++ {
+				if err := w.Write(batches[i%len(batches)]); err != nil {
+					b.Fatal(err)
+				}
+				written += rows
+			}
+			if _, err := w.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(size)/float64(written), "B/row")
+			b.ReportMetric(float64(written)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

@@ -1,0 +1,127 @@
+// Package format renders batches as files: CSV, JSON and NDJSON.
+//
+// A format is a Writer. New makes the one of a name; what goes into it are the
+// batches of one query in order, and what comes out is one file's bytes.
+// docs/formats.md has the one table of how each format spells each value.
+//
+// The row formats are three pure functions each (encoder), and rowWriter runs
+// them on every core:
+//
+//	batches ──► Head, Rows(batch), Rows(batch) …, Tail ──► io.Writer
+package format
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"outturn"
+	"outturn/internal/batch"
+)
+
+// A Writer turns batches into the bytes of one file. One goroutine uses it.
+//
+// Write takes its own hold of a batch and releases it when the batch is encoded,
+// which may be after Write returned; batches encode on every core and are
+// written in order. The first error sticks: every later call returns it. Close
+// waits for what is under way, writes the end of the file and leaves the
+// io.Writer open: its owner closes it. Close must be called also after an error
+// and then gives back the holds of batches that were not written.
+type Writer interface {
+	Write(b *batch.Batch) error
+	Close() (Summary, error)
+}
+
+// A Summary is what a file came to.
+type Summary struct {
+	Rows  int64 // encoded and written
+	Notes outturn.Notes
+}
+
+func (s *Summary) add(o Summary) {
+	s.Rows += o.Rows
+	s.Notes.Add(o.Notes)
+}
+
+// Options say what to write. The zero value of each is the default.
+type Options struct {
+	// Columns are the columns to write: the first ones of each batch.
+	Columns []batch.Column
+	// Zone is the zone that instants are written in; nil is UTC.
+	Zone *time.Location
+	// Dialect is the CSV dialect by name: machine, spreadsheet, semicolon. The
+	// other formats have none and do not look at it.
+	Dialect string
+	// JSONNumbers writes decimals as number literals instead of strings.
+	JSONNumbers bool
+	// Workers is how many batches encode at once; 0 is one a core.
+	Workers int
+}
+
+// A Format is what is known of a file format before anything is written.
+type Format struct {
+	Name      string
+	Extension string // of a file's name, with the point
+	MediaType string
+
+	encoder func(Options) (encoder, error)
+}
+
+var formats = []Format{
+	{"csv", ".csv", "text/csv; charset=utf-8", newCSV},
+	{"json", ".json", "application/json", newJSON},
+	{"ndjson", ".ndjson", "application/x-ndjson", newNDJSON},
+}
+
+// Names lists the formats.
+func Names() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Find returns the named format.
+func Find(name string) (Format, error) {
+	for _, f := range formats {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return Format{}, outturn.Unknown("format", name, Names())
+}
+
+// New returns the writer of the named format.
+func New(name string, w io.Writer, o Options) (Writer, error) {
+	f, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	e, err := f.encoder(o)
+	if err != nil {
+		return nil, err
+	}
+	return newRowWriter(w, e, o.Workers), nil
+}
+
+// ByExtension returns the name of the format that a file's name promises, ""
+// where it promises none.
+func ByExtension(file string) string {
+	for _, f := range formats {
+		if strings.HasSuffix(strings.ToLower(file), f.Extension) {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// Check reports options that the named format refuses.
+func Check(name string, o Options) error {
+	f, err := Find(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.encoder(o)
+	return err
+}

@@ -1,0 +1,198 @@
+// Package pipeline is the one way rows become files:
+//
+//	reader ──batches──► format ──bytes──► compress ──► count and hash ──► sink
+//
+// Batches come from a small pool, so memory is bounded whatever the number of
+// rows; they encode on every core and are written in order. Several files of one
+// run come from one read.
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/compress"
+	"outturn/internal/format"
+	"outturn/internal/source"
+)
+
+// An Output is one file to make.
+type Output struct {
+	Format      string
+	Options     format.Options // Columns is filled in
+	Compression string         // see compress.Names; "" is none
+	Level       compress.Level
+	// Sink takes the bytes. It stays open: making the file visible is its
+	// owner's, who does it only when Run returned no error.
+	Sink io.Writer
+}
+
+// A Job is what Run needs to know.
+type Job struct {
+	Outputs []Output
+	// Published is how many of the reader's columns go into the files; those
+	// after them only feed the totals.
+	Published int
+	Totals    []Total
+	// Progress is kept up to date while Run works; nil if nobody looks.
+	Progress *Progress
+}
+
+// Progress is how far a run has come. Any goroutine may read it.
+type Progress struct {
+	Rows  atomic.Int64 // read from the source
+	Bytes atomic.Int64 // written, all files together
+}
+
+// A Result is what came out.
+type Result struct {
+	Rows   int64
+	Files  []File // in the order of Job.Outputs
+	Totals Totals
+}
+
+// A File is what one output received.
+type File struct {
+	Bytes  int64
+	SHA256 string // in hexadecimal
+	Notes  outturn.Notes
+}
+
+// Run reads r to its end and writes every output. Where it returns an error, what
+// the sinks got is worth nothing. It does not close r.
+func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
+	progress := job.Progress
+	if progress == nil {
+		progress = &Progress{}
+	}
+	files := make([]*file, 0, len(job.Outputs))
+	closed := false
+	defer func() {
+		if !closed {
+			_ = closeAll(files) // gives back batches; the first error is the one to tell
+		}
+	}()
+	for _, o := range job.Outputs {
+		o.Options.Columns = r.Columns()[:job.Published]
+		f, err := openFile(o, progress)
+		if err != nil {
+			return Result{}, err
+		}
+		files = append(files, f)
+	}
+	tally := startTally(r.Columns(), job.Totals)
+	defer tally.stop()
+
+	rows, err := copyBatches(ctx, r, files, tally, progress)
+	if err != nil {
+		return Result{}, err
+	}
+	closed = true
+	if err := closeAll(files); err != nil {
+		return Result{}, err
+	}
+	result := Result{Rows: rows, Totals: tally.stop()}
+	for _, f := range files {
+		if f.summary.Rows != rows {
+			return Result{}, fmt.Errorf("read %d rows and wrote %d", rows, f.summary.Rows)
+		}
+		result.Files = append(result.Files, f.result())
+	}
+	return result, nil
+}
+
+func copyBatches(ctx context.Context, r source.Reader, files []*file, tally *tally, progress *Progress) (rows int64, err error) {
+	pool := batch.NewPool(2*runtime.GOMAXPROCS(0) + 2)
+	for {
+		b, err := pool.Get(ctx)
+		if err != nil {
+			return rows, err
+		}
+		if err := r.Next(b); err != nil {
+			b.Release()
+			if err == io.EOF {
+				return rows, nil
+			}
+			return rows, err
+		}
+		rows += int64(b.Rows())
+		progress.Rows.Store(rows)
+		tally.add(b)
+		for _, f := range files {
+			if err := f.writer.Write(b); err != nil {
+				b.Release()
+				return rows, err
+			}
+		}
+		b.Release()
+	}
+}
+
+// A file is an output under way.
+type file struct {
+	writer     format.Writer
+	compressor io.WriteCloser
+	meter      *meter
+	summary    format.Summary
+}
+
+func openFile(o Output, progress *Progress) (*file, error) {
+	f := &file{meter: &meter{w: o.Sink, hash: sha256.New(), progress: progress}}
+	var err error
+	if f.compressor, err = compress.New(o.Compression, f.meter, o.Level, o.Options.Workers); err != nil {
+		return nil, err
+	}
+	if f.writer, err = format.New(o.Format, f.compressor, o.Options); err != nil {
+		return nil, errors.Join(err, f.compressor.Close())
+	}
+	return f, nil
+}
+
+func closeAll(files []*file) error {
+	var errs []error
+	for _, f := range files {
+		var err error
+		f.summary, err = f.writer.Close()
+		errs = append(errs, err, f.compressor.Close())
+	}
+	return firstOf(errs)
+}
+
+// firstOf returns the first error. Those after it are its echo.
+func firstOf(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *file) result() File {
+	return File{Bytes: f.meter.bytes, SHA256: hex.EncodeToString(f.meter.hash.Sum(nil)), Notes: f.summary.Notes}
+}
+
+// A meter counts and hashes what goes to a sink.
+type meter struct {
+	w        io.Writer
+	hash     hash.Hash
+	bytes    int64
+	progress *Progress
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	n, err := m.w.Write(p)
+	m.hash.Write(p[:n])
+	m.bytes += int64(n)
+	m.progress.Bytes.Add(int64(n))
+	return n, err
+}

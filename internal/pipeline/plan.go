@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"context"
+
+	"outturn"
+	"outturn/internal/catalog"
+	"outturn/internal/source"
+)
+
+// A Plan is a request that has been checked against a catalogue and a source: the
+// query to run and what to do with its columns.
+type Plan struct {
+	Query     source.Query
+	Published int
+	Totals    []Total
+	Manifest  outturn.Manifest // all that is known before the first row
+}
+
+// columnNames lists the names that the columns of a file will have.
+func columnNames(v *outturn.View) []string {
+	names := make([]string, len(v.Columns))
+	for i, c := range v.Columns {
+		names[i] = c.Name()
+	}
+	return names
+}
+
+// Prepare checks everything of a request that needs no source: the data set, its
+// view, columns, filter and order, and the window.
+func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
+	if req.SQL != "" {
+		return prepareRaw(req)
+	}
+	d, err := cat.Dataset(req.Dataset)
+	if err != nil {
+		return Plan{}, err
+	}
+	view, err := chooseView(cat, d, req)
+	if err != nil {
+		return Plan{}, err
+	}
+	zone, err := outturn.LoadZone(req.Zone)
+	if err != nil {
+		return Plan{}, err
+	}
+	if err := req.Where.Check(d, zone); err != nil {
+		return Plan{}, err
+	}
+	if err := outturn.CheckOrder(req.Order, d); err != nil {
+		return Plan{}, err
+	}
+	selection, err := selectionOf(d, req.Window)
+	if err != nil {
+		return Plan{}, err
+	}
+	tree, err := cat.Tree()
+	if err != nil {
+		return Plan{}, err
+	}
+	totals, hidden := PlanTotals(d, view)
+	p := Plan{
+		Query: source.Query{
+			Dataset: d, View: view, Hidden: hidden,
+			Where: req.Where, Order: req.Order, Window: req.Window, Tree: tree,
+			Tenant: req.Tenant, Everything: req.Everything,
+			Vars: source.Vars{Tenant: req.Tenant, ReportType: req.ReportType, Zone: zone.String()},
+		},
+		Published: len(view.Columns),
+		Totals:    totals,
+		Manifest: outturn.Manifest{
+			Dataset: d.Name, Version: d.Version, View: view.Name, Columns: columnNames(view), Order: req.Order,
+			Selection: selection, Zone: zone.String(),
+		},
+	}
+	if req.Where != nil {
+		p.Manifest.Filter = req.Where.String()
+	}
+	if w := req.Window; w != nil {
+		p.Manifest.Window = &outturn.ManifestWindow{From: w.From.In(w.Zone), To: w.To.In(w.Zone), Zone: w.Zone.String()}
+	}
+	return p, nil
+}
+
+func prepareRaw(req outturn.RunRequest) (Plan, error) {
+	if !req.Everything {
+		return Plan{}, outturn.Errorf(outturn.CodeInvalid, "Only an operator may write the query.")
+	}
+	zone, err := outturn.LoadZone(req.Zone)
+	if err != nil {
+		return Plan{}, err
+	}
+	return Plan{
+		Query:    source.Query{SQL: req.SQL},
+		Manifest: outturn.Manifest{Query: req.SQL, Selection: "everything", Zone: zone.String()},
+	}, nil
+}
+
+// chooseView returns the named view, or one of the columns asked for.
+func chooseView(cat *catalog.Catalog, d *outturn.Dataset, req outturn.RunRequest) (*outturn.View, error) {
+	if len(req.Columns) == 0 {
+		return cat.View(d, req.View)
+	}
+	if req.View != "" {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "Ask for a view or for columns, not for both.")
+	}
+	v := outturn.Columns(d, req.Columns)
+	return v, v.Validate(d)
+}
+
+// selectionOf says in a word which rows were meant.
+func selectionOf(d *outturn.Dataset, w *outturn.Window) (string, error) {
+	switch {
+	case d.Period == nil && w != nil:
+		return "", outturn.Errorf(outturn.CodeInvalid, "The data set %s is a snapshot of what there is now and has no period. Leave the window out.", d.Name)
+	case d.Period == nil:
+		return "snapshot", nil
+	case w == nil:
+		return "everything", nil
+	case d.Period.Kind == outturn.PeriodDate:
+		_, _, err := w.Dates()
+		return "window", err
+	}
+	return "window", nil
+}
+
+// Bind fixes what only the source knows: the account the report is made for.
+// Where an operator names none it is the root of the tree.
+func (p *Plan) Bind(ctx context.Context, s source.Snapshot) error {
+	p.Manifest.Snapshot = outturn.ManifestSnapshot{Instant: s.Instant(), Kind: "none"}
+	if s.Consistent() {
+		p.Manifest.Snapshot.Kind = "consistent"
+	}
+	q := &p.Query
+	p.Manifest.Tenant = q.Tenant
+	if q.Tree == nil {
+		return nil
+	}
+	if q.Tenant != "" {
+		_, err := source.LookUpAccount(ctx, s, q.Tree, q.Tenant)
+		return err
+	}
+	roots, err := source.RootAccounts(ctx, s, q.Tree)
+	if err != nil {
+		return err
+	}
+	if len(roots) == 1 {
+		q.Vars.Tenant = roots[0].ID
+		p.Manifest.Tenant = roots[0].ID
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package pipeline
+
+import (
+	"slices"
+
+	"outturn"
+	"outturn/internal/batch"
+)
+
+// A Total names an amount to sum, and the column its currency is in, both by
+// their name in the batches.
+type Total struct {
+	Column   string
+	Currency string
+}
+
+// Totals are exact sums: by column, then by currency, as digits in the column's
+// scale. An amount without a currency is under "".
+type Totals map[string]map[string]string
+
+// HiddenPrefix opens the name of a column that comes along without being
+// published.
+const HiddenPrefix = "outturn_hidden_"
+
+// PlanTotals says which columns of a view are summed, and which fields must come
+// along for their currencies because the view does not publish them.
+func PlanTotals(d *outturn.Dataset, v *outturn.View) (totals []Total, hidden []string) {
+	for _, c := range v.Columns {
+		f, _ := d.Field(c.Field)
+		if !f.Additive || len(c.Map) > 0 {
+			continue
+		}
+		total := Total{Column: c.Name(), Currency: HiddenPrefix + f.Currency}
+		if i := slices.IndexFunc(v.Columns, func(o outturn.ViewColumn) bool { return o.Field == f.Currency && len(o.Map) == 0 }); i >= 0 {
+			total.Currency = v.Columns[i].Name()
+		} else if !slices.Contains(hidden, f.Currency) {
+			hidden = append(hidden, f.Currency)
+		}
+		totals = append(totals, total)
+	}
+	return totals, hidden
+}
+
+// A tally adds up batches beside their encoding.
+type tally struct {
+	batches chan *batch.Batch
+	done    chan struct{}
+	columns []*amount
+	scales  []int
+}
+
+// An amount is one column's sums.
+type amount struct {
+	name             string
+	column, currency int // their places in the batch
+	sums             map[string]*batch.Sum
+	lastCode         string // the currency of the row before, and its sum: mostly the next row's too
+	lastSum          *batch.Sum
+}
+
+func startTally(columns []batch.Column, totals []Total) *tally {
+	t := &tally{}
+	if len(totals) == 0 {
+		return t
+	}
+	place := func(name string) int {
+		return slices.IndexFunc(columns, func(c batch.Column) bool { return c.Name == name })
+	}
+	for _, total := range totals {
+		a := &amount{name: total.Column, column: place(total.Column), currency: place(total.Currency), sums: map[string]*batch.Sum{}}
+		t.columns = append(t.columns, a)
+		t.scales = append(t.scales, columns[a.column].Scale)
+	}
+	t.batches = make(chan *batch.Batch, 1)
+	t.done = make(chan struct{})
+	go t.work()
+	return t
+}
+
+func (t *tally) work() {
+	defer close(t.done)
+	for b := range t.batches {
+		for _, a := range t.columns {
+			a.add(b)
+		}
+		b.Release()
+	}
+}
+
+func (t *tally) add(b *batch.Batch) {
+	if t.batches != nil {
+		b.Retain()
+		t.batches <- b
+	}
+}
+
+// stop ends the adding up and returns the sums. It may be called twice.
+func (t *tally) stop() Totals {
+	if t.batches == nil {
+		return nil
+	}
+	select {
+	case <-t.done:
+	default:
+		close(t.batches)
+		<-t.done
+	}
+	totals := Totals{}
+	for i, a := range t.columns {
+		byCurrency := map[string]string{}
+		for code, sum := range a.sums {
+			byCurrency[code] = sum.Text(t.scales[i])
+		}
+		totals[a.name] = byCurrency
+	}
+	return totals
+}
+
+func (a *amount) add(b *batch.Batch) {
+	for row := range b.Rows() {
+		if b.Null(a.column, row) {
+			continue
+		}
+		sum := a.sum(b, row)
+		if unscaled, digits := b.Decimal(a.column, row); digits != nil {
+			sum.AddDigits(digits)
+		} else {
+			sum.Add(unscaled)
+		}
+	}
+}
+
+// sum returns the sum of the row's currency.
+func (a *amount) sum(b *batch.Batch, row int) *batch.Sum {
+	var code []byte
+	if !b.Null(a.currency, row) {
+		code = b.Text(a.currency, row)
+	}
+	if a.lastSum != nil && string(code) == a.lastCode {
+		return a.lastSum
+	}
+	sum := a.sums[string(code)]
+	if sum == nil {
+		sum = &batch.Sum{}
+		a.sums[string(code)] = sum
+	}
+	a.lastCode, a.lastSum = string(code), sum
+	return sum
+}

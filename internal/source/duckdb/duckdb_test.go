@@ -1,0 +1,566 @@
+package duckdb_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	duck "github.com/duckdb/duckdb-go-bindings"
+	"go.uber.org/goleak"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/source"
+	"outturn/internal/source/duckdb"
+	"outturn/internal/source/sourcetest"
+)
+
+// hold makes this binary a process that keeps a file open for writing.
+const hold = "OUTTURN_TEST_HOLD"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(hold); path != "" {
+		db := openForWriting(path)
+		fmt.Println("held")
+		io.Copy(io.Discard, os.Stdin)
+		duck.Close(&db)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestSource(t *testing.T) {
+	sourcetest.Run(t, func(tb testing.TB, sql string) source.Source {
+		return newFile(tb, sql)
+	})
+}
+
+// One thread takes other ways through the engine.
+func TestSourceOneThread(t *testing.T) {
+	sourcetest.Run(t, func(tb testing.TB, sql string) source.Source {
+		path := filepath.Join(tb.TempDir(), "data.duckdb")
+		makeFile(tb, path, sql)
+		return duckdb.New(duckdb.Config{Path: path, Memory: "256MB", Threads: 1, TempDir: tb.TempDir()})
+	})
+}
+
+func TestBeginRefusals(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	whole := filepath.Join(dir, "whole.duckdb")
+	makeFile(t, whole, "CREATE TABLE t AS SELECT i FROM range(100000) AS g(i)")
+	content, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name   string
+		config duckdb.Config
+		says   string
+	}{
+		{"missing", duckdb.Config{Path: filepath.Join(dir, "none.duckdb")}, "no file"},
+		{"folder as file", duckdb.Config{Path: dir}, "is a folder"},
+		{"text", duckdb.Config{Path: write("text.duckdb", strings.Repeat("hello ", 10_000))}, "not a DuckDB database"},
+		{"empty", duckdb.Config{Path: write("empty.duckdb", "")}, "not a DuckDB database"},
+		{"cut off", duckdb.Config{Path: write("short.duckdb", string(content[:5000]))}, "cannot be read"},
+		{"missing folder", duckdb.Config{Path: filepath.Join(dir, "none"), Folder: true}, "no folder"},
+		{"file as folder", duckdb.Config{Path: whole, Folder: true}, "cannot be read"},
+		{"empty folder", duckdb.Config{Path: t.TempDir(), Folder: true}, "no Parquet or CSV"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			temp := t.TempDir()
+			test.config.TempDir = temp
+			_, err := duckdb.New(test.config).Begin(t.Context())
+			if outturn.ErrorCode(err) != outturn.CodeSourceUnavailable || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v, want %s that says %q", err, outturn.CodeSourceUnavailable, test.says)
+			}
+			wantEmpty(t, temp)
+		})
+	}
+	t.Run("bad setting", func(t *testing.T) {
+		_, err := duckdb.New(duckdb.Config{Path: whole, Memory: "plenty"}).Begin(t.Context())
+		if outturn.ErrorCode(err) != outturn.CodeInvalid || !strings.Contains(err.Error(), "plenty") {
+			t.Errorf("got %v, want %s that says plenty", err, outturn.CodeInvalid)
+		}
+	})
+	t.Run("whole", func(t *testing.T) { // the twin that succeeds
+		snap := begin(t, duckdb.New(duckdb.Config{Path: whole, TempDir: t.TempDir()}))
+		if got := table(t, snap, "SELECT count(*) AS n FROM t"); got != "100000\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// A block that is damaged is found when it is read, not before.
+func TestDamagedBlock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT md5(i::VARCHAR) AS s FROM range(200000) AS g(i)")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(content) / 3; i < len(content)/2; i += 1000 {
+		content[i] ^= 0xff
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = read(t, duckdb.New(duckdb.Config{Path: path}), "SELECT * FROM t")
+	if outturn.ErrorCode(err) != outturn.CodeSourceUnavailable {
+		t.Errorf("got %v, want %s", err, outturn.CodeSourceUnavailable)
+	}
+}
+
+func TestLockedByAnotherProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
+	src := duckdb.New(duckdb.Config{Path: path})
+
+	holder := exec.Command(os.Args[0])
+	holder.Env = append(os.Environ(), hold+"="+path)
+	in, err := holder.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
+		t.Fatalf("the holder says %q, %v", line, err)
+	}
+	_, err = src.Begin(t.Context())
+	if outturn.ErrorCode(err) != outturn.CodeSourceUnavailable || !strings.Contains(err.Error(), fmt.Sprint("PID ", holder.Process.Pid)) {
+		t.Errorf("got %v, want %s that names the process", err, outturn.CodeSourceUnavailable)
+	}
+	in.Close()
+	if err := holder.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	table(t, begin(t, src), "SELECT n FROM t")
+}
+
+// Between snapshots the file is free, and after a rename each snapshot goes on
+// with the file it began with.
+func TestRefresh(t *testing.T) {
+	dir := t.TempDir()
+	path, next := filepath.Join(dir, "data.duckdb"), filepath.Join(dir, "next.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
+	src := duckdb.New(duckdb.Config{Path: path})
+	one, two := begin(t, src), begin(t, src)
+	one.Close() // must not give up the lock under two
+
+	makeFile(t, next, "CREATE TABLE t AS SELECT 2 AS n")
+	if err := os.Rename(next, path); err != nil {
+		t.Fatal(err)
+	}
+	three := begin(t, src)
+	if got := table(t, two, "SELECT n FROM t"); got != "1\n" {
+		t.Errorf("the old snapshot reads %q", got)
+	}
+	if got := table(t, three, "SELECT n FROM t"); got != "2\n" {
+		t.Errorf("the new snapshot reads %q", got)
+	}
+	two.Close()
+	three.Close()
+	makeFile(t, path, "INSERT INTO t VALUES (3)")
+	if got := table(t, begin(t, src), "SELECT n FROM t ORDER BY n"); got != "2\n3\n" {
+		t.Errorf("after a change in place it reads %q", got)
+	}
+}
+
+// now() is one instant in all of a snapshot, also after a statement that failed.
+func TestNow(t *testing.T) {
+	snap := begin(t, newFile(t, ""))
+	first := table(t, snap, "SELECT now() AS t")
+	if second := table(t, snap, "SELECT now() AS t"); second != first {
+		t.Errorf("got %s and %s", first, second)
+	}
+	if zone := table(t, snap, "SELECT current_setting('TimeZone') AS z"); zone != "UTC\n" {
+		t.Errorf("the zone is %s", zone)
+	}
+}
+
+func TestEngineTypes(t *testing.T) {
+	for _, test := range []struct {
+		expr   string
+		engine string
+		typ    outturn.Type
+		scale  int
+		want   string
+	}{
+		{"CAST(-128 AS TINYINT)", "TINYINT", outturn.Int, 0, "-128"},
+		{"CAST(255 AS UTINYINT)", "UTINYINT", outturn.Int, 0, "255"},
+		{"CAST(65535 AS USMALLINT)", "USMALLINT", outturn.Int, 0, "65535"},
+		{"CAST(4294967295 AS UINTEGER)", "UINTEGER", outturn.Int, 0, "4294967295"},
+		{"CAST(18446744073709551615 AS UBIGINT)", "UBIGINT", outturn.Decimal, 0, "18446744073709551615"},
+		{"CAST(4611686018427387903 AS UBIGINT)", "UBIGINT", outturn.Decimal, 0, "4611686018427387903"},
+		{"CAST(4611686018427387904 AS UBIGINT)", "UBIGINT", outturn.Decimal, 0, "4611686018427387904"},
+		{"170141183460469231731687303715884105727::HUGEINT", "HUGEINT", outturn.Decimal, 0, "170141183460469231731687303715884105727"},
+		{"(-170141183460469231731687303715884105728)::HUGEINT", "HUGEINT", outturn.Decimal, 0, "-170141183460469231731687303715884105728"},
+		{"(-4611686018427387904)::HUGEINT", "HUGEINT", outturn.Decimal, 0, "-4611686018427387904"},
+		{"10000000000000000000::HUGEINT", "HUGEINT", outturn.Decimal, 0, "10000000000000000000"},
+		{"340282366920938463463374607431768211455::UHUGEINT", "UHUGEINT", outturn.Decimal, 0, "340282366920938463463374607431768211455"},
+		{"'-1234567890123456789012345678901234567890123'::BIGNUM", "BIGNUM", outturn.Decimal, 0, "-1234567890123456789012345678901234567890123"},
+		{"sum(42)", "HUGEINT", outturn.Decimal, 0, "42"},
+		{"CAST(-0.0001 AS DECIMAL(4,4))", "DECIMAL(4,4)", outturn.Decimal, 4, "-0.0001"},
+		{"CAST('0.00000000000000000000000000000000000001' AS DECIMAL(38,38))", "DECIMAL(38,38)", outturn.Decimal, 38, "0.00000000000000000000000000000000000001"},
+		{"CAST('-0.99999999999999999999999999999999999999' AS DECIMAL(38,38))", "DECIMAL(38,38)", outturn.Decimal, 38, "-0.99999999999999999999999999999999999999"},
+		{"CAST(0.1 AS FLOAT)", "FLOAT", outturn.Float, 0, "0.1"},
+		{"CAST('3.4028235e38' AS FLOAT)", "FLOAT", outturn.Float, 0, "3.4028234663852886e+38"},
+		{"CAST('NaN' AS FLOAT)", "FLOAT", outturn.Float, 0, "NaN"},
+		{"CAST('-inf' AS DOUBLE)", "DOUBLE", outturn.Float, 0, "-Inf"},
+		{"TIMESTAMP_S '2026-09-01 08:00:00'", "TIMESTAMP_S", outturn.Time, 0, "2026-09-01T08:00:00Z"},
+		{"TIMESTAMP_MS '1969-12-31 23:59:59.999'", "TIMESTAMP_MS", outturn.Time, 3, "1969-12-31T23:59:59.999Z"},
+		{"TIMESTAMP_NS '1969-12-31 23:59:59.999999'", "TIMESTAMP_NS", outturn.Time, 6, "1969-12-31T23:59:59.999999Z"},
+		{"DATE '1969-12-31'", "DATE", outturn.Date, 0, "1969-12-31"},
+		{"TIME '13:45:00.25'", "TIME", outturn.Text, 0, "13:45:00.25"},
+		{"'13:45:00+02'::TIMETZ", "TIME WITH TIME ZONE", outturn.Text, 0, "13:45:00+02"},
+		{"INTERVAL '1 month 2 days 3 hours'", "INTERVAL", outturn.Text, 0, "1 month 2 days 03:00:00"},
+		{"'0101'::BIT", "BIT", outturn.Text, 0, "0101"},
+		{`'\xAA\x00\x01'::BLOB`, "BLOB", outturn.Text, 0, "aa0001"},
+		{"'00000000-0000-0000-0000-00000000000f'::UUID", "UUID", outturn.Text, 0, "00000000-0000-0000-0000-00000000000f"},
+		{"'b'::ENUM ('a', 'b', '')", "ENUM", outturn.Text, 0, "b"},
+		{"''::ENUM ('a', 'b', '')", "ENUM", outturn.Text, 0, ""},
+		{"'{\"a\": 1}'::JSON", "JSON", outturn.JSON, 0, `{"a": 1}`},
+		{"[1.10::DECIMAL(5,2), NULL]", "DECIMAL(5,2)[]", outturn.JSON, 0, "[1.1,null]"},
+		{"[[1], []]", "INTEGER[][]", outturn.JSON, 0, "[[1],[]]"},
+		{"{'a': 12345678901234567890.12::DECIMAL(30,2), 'b': NULL}", "STRUCT", outturn.JSON, 0, `{"a":12345678901234567890.12,"b":null}`},
+		{"MAP {'k': 'v \"quoted\"'}", "MAP", outturn.JSON, 0, `{"k":"v \"quoted\""}`},
+		{"array_value(1, 2)", "INTEGER[2]", outturn.JSON, 0, "[1,2]"},
+		{"union_value(n := 1)", "UNION", outturn.JSON, 0, `{"n":1}`},
+		{"'x'::VARIANT", "VARIANT", outturn.JSON, 0, `"x"`},
+		{"NULL", "INTEGER", outturn.Int, 0, "∅"},
+		{"NULL::INTEGER[]", "INTEGER[]", outturn.JSON, 0, "∅"},
+		{"NULL::UUID", "UUID", outturn.Text, 0, "∅"},
+	} {
+		t.Run(test.expr, func(t *testing.T) {
+			snap := begin(t, newFile(t, ""))
+			sql := "SELECT " + test.expr + ` AS "the value"`
+			d, err := snap.Describe(t.Context(), sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(d) != 1 || d[0].Column != (batch.Column{Name: "the value", Type: test.typ, Scale: test.scale}) || d[0].Engine != test.engine {
+				t.Errorf("got %+v, want %s, %s of scale %d", d, test.engine, test.typ, test.scale)
+			}
+			if got := table(t, snap, sql); got != test.want+"\n" {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// What no file can carry breaks the reading off and names the column.
+func TestUnfitValues(t *testing.T) {
+	for _, test := range []struct{ expr, says string }{
+		{"DATE 'infinity'", "infinity"},
+		{"DATE '-infinity'", "-infinity"},
+		{"TIMESTAMP 'infinity'", "infinity"},
+		{"TIMESTAMPTZ '-infinity'", "-infinity"},
+		{"TIMESTAMP_NS '2026-09-01 08:00:00.000000001'", "nanoseconds"},
+	} {
+		_, err := read(t, newFile(t, ""), "SELECT "+test.expr+" AS the_column")
+		if outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.Contains(err.Error(), "the_column") || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got %v, want %s that names the column and says %s", test.expr, err, outturn.CodeQueryFailed, test.says)
+		}
+	}
+}
+
+// Text that a data set declares to be JSON must be.
+func TestDeclaredJSON(t *testing.T) {
+	d := &outturn.Dataset{Name: "docs", Fields: []outturn.Field{{Name: "doc", Type: outturn.JSON}}}
+	query := func(sql string) (string, error) {
+		d.SQL = sql
+		return readQuery(t, newFile(t, ""), source.Query{Dataset: d, View: outturn.Full(d), Everything: true})
+	}
+	if got, err := query(`SELECT '{"a": 1}' AS doc UNION ALL SELECT NULL`); got != "{\"a\": 1}\n∅\n" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := query(`SELECT '{"a": ' AS doc`); outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.Contains(err.Error(), "doc") {
+		t.Errorf("got %v, want %s that names the column", err, outturn.CodeQueryFailed)
+	}
+}
+
+// The engine reads the one file, changes nothing and reaches nothing else.
+func TestNoWayOut(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret.csv")
+	if err := os.WriteFile(secret, []byte("a\nhidden\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.duckdb")
+	makeFile(t, other, "CREATE TABLE t AS SELECT 1 AS n")
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "open.csv"), []byte("a\n1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	escape, err := filepath.Rel(folder, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := filepath.Join(folder, "written.csv")
+	for name, src := range map[string]source.Source{
+		"file":   newFile(t, "CREATE TABLE t AS SELECT 1 AS n"),
+		"folder": duckdb.New(duckdb.Config{Path: folder, Folder: true, TempDir: t.TempDir()}),
+	} {
+		for _, sql := range []string{
+			"SELECT * FROM read_csv('" + secret + "')",
+			"SELECT * FROM read_text('" + secret + "')",
+			"SELECT * FROM read_blob('" + filepath.Join(folder, escape) + "')",
+			"SELECT * FROM '" + secret + "'",
+			"SELECT * FROM glob('" + filepath.Dir(secret) + "/*')",
+			"SELECT * FROM read_duckdb('" + other + "', table_name = 't')",
+			"SELECT * FROM read_csv('https://example.com/a.csv')",
+			"SELECT * FROM query('COPY (SELECT 1) TO ''" + written + "''')",
+			"SELECT * FROM sniff_csv('" + secret + "')",
+			"COPY (SELECT 1) TO '" + written + "'",
+			"ATTACH '" + other + "' AS other",
+			"INSTALL httpfs",
+			"LOAD httpfs",
+			"LOAD '/tmp/evil.duckdb_extension'",
+			"SET enable_external_access = true",
+			"RESET lock_configuration",
+			"PRAGMA enable_external_access",
+			"PRAGMA show_tables",
+			"SHOW TABLES",
+			"CALL pragma_version()",
+			"CREATE TEMP TABLE x AS SELECT 1",
+			"CREATE SECRET s (TYPE s3)",
+			"EXPORT DATABASE '" + folder + "'",
+			"USE memory",
+			"CHECKPOINT",
+			"VACUUM",
+			"PREPARE p AS SELECT 1",
+			"EXECUTE p",
+			"DESCRIBE SELECT 1",
+			"SUMMARIZE SELECT 1",
+			"PIVOT (SELECT 1 AS a, 2 AS b) ON a USING sum(b)",
+		} {
+			if _, err := read(t, src, sql); outturn.ErrorCode(err) != outturn.CodeQueryFailed {
+				t.Errorf("%s: %s: got %v, want %s", name, sql, err, outturn.CodeQueryFailed)
+			}
+		}
+		if got, err := read(t, src, "SELECT 1 AS n"); got != "1\n" || err != nil {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+	if _, err := os.Stat(written); err == nil {
+		t.Error("a file was written")
+	}
+}
+
+const hungry = "SELECT r, s FROM (SELECT random() AS r, repeat('abc', 100) || i AS s FROM range(1000000) AS g(i)) ORDER BY r"
+
+func TestLimits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
+	t.Run("Quota", func(t *testing.T) {
+		temp := t.TempDir()
+		_, err := read(t, duckdb.New(duckdb.Config{Path: path, Memory: "64MB", Threads: 1, TempDir: temp, TempQuota: "10MB"}), hungry)
+		if outturn.ErrorCode(err) != outturn.CodeMemoryLimit || !strings.Contains(err.Error(), "temporary disk") {
+			t.Errorf("got %v, want %s that speaks of temporary disk", err, outturn.CodeMemoryLimit)
+		}
+		wantEmpty(t, temp)
+	})
+	t.Run("Memory", func(t *testing.T) {
+		_, err := read(t, duckdb.New(duckdb.Config{Path: path, Memory: "64MB", Threads: 1, TempDir: t.TempDir()}),
+			"SELECT length(string_agg(repeat('x', 1000) || i)) AS n FROM range(1000000) AS g(i)")
+		if outturn.ErrorCode(err) != outturn.CodeMemoryLimit || !strings.Contains(err.Error(), "memory") {
+			t.Errorf("got %v, want %s that speaks of memory", err, outturn.CodeMemoryLimit)
+		}
+	})
+	t.Run("Enough", func(t *testing.T) {
+		temp := t.TempDir()
+		snap := begin(t, duckdb.New(duckdb.Config{Path: path, Memory: "64MB", Threads: 1, TempDir: temp, TempQuota: "1GB"}))
+		r, err := snap.Query(t.Context(), source.Query{SQL: hungry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b batch.Batch
+		if err := r.Next(&b); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(temp)
+		if err != nil || len(entries) != 1 {
+			t.Fatalf("the temporary folder holds %v, %v", entries, err)
+		}
+		if info, err := entries[0].Info(); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("the engine's folder is %v, %v", info.Mode(), err)
+		}
+		if err := snap.Close(); err != nil { // in the middle of it
+			t.Error(err)
+		}
+		wantEmpty(t, temp)
+	})
+}
+
+// Text that is no UTF-8 is mended and counted. SQL lets none in, but a program
+// that fills vectors can.
+func TestInvalidText(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t (s VARCHAR)")
+	appendRaw(t, path, "t", []string{"plain", "gr\xfcn", "", "a text that is longer: \xff\xfe, you see", "gr\u00fcn", "\xe2\x82"})
+	appendRaw(t, path, "t", []string{"\xc3", "\xa9"}) // one character in two cells
+	snap := begin(t, duckdb.New(duckdb.Config{Path: path}))
+	r, err := snap.Query(t.Context(), source.Query{SQL: "SELECT s FROM t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var b batch.Batch
+	if err := r.Next(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"plain", "gr\ufffdn", "", "a text that is longer: \ufffd\ufffd, you see", "grün", "\ufffd\ufffd", "\ufffd", "\ufffd"}
+	var got []string
+	for row := range b.Rows() {
+		got = append(got, string(b.Text(0, row)))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if n := r.(interface{ Replaced() int64 }).Replaced(); n != 7 {
+		t.Errorf("%d replaced characters were counted, want 7", n)
+	}
+}
+
+// appendRaw adds rows to a table of one text column without looking at the text.
+func appendRaw(tb testing.TB, path, table string, rows []string) {
+	tb.Helper()
+	db := openForWriting(path)
+	defer duck.Close(&db)
+	var conn duck.Connection
+	duck.Connect(db, &conn)
+	defer duck.Disconnect(&conn)
+	var appender duck.Appender
+	if duck.AppenderCreate(conn, "main", table, &appender) != duck.StateSuccess {
+		tb.Fatal("no appender")
+	}
+	varchar := duck.CreateLogicalType(duck.TypeVarchar)
+	defer duck.DestroyLogicalType(&varchar)
+	chunk := duck.CreateDataChunk([]duck.LogicalType{varchar})
+	defer duck.DestroyDataChunk(&chunk)
+	for i, row := range rows {
+		duck.UnsafeVectorAssignStringElementLen(duck.DataChunkGetVector(chunk, 0), duck.IdxT(i), []byte(row))
+	}
+	duck.DataChunkSetSize(chunk, duck.IdxT(len(rows)))
+	if duck.AppendDataChunk(appender, chunk) != duck.StateSuccess || duck.AppenderDestroy(&appender) != duck.StateSuccess {
+		tb.Fatal("the rows were not appended")
+	}
+}
+
+func newFile(tb testing.TB, sql string) *duckdb.Source {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "data.duckdb")
+	makeFile(tb, path, sql)
+	return duckdb.New(duckdb.Config{Path: path, Memory: "1GB", TempDir: tb.TempDir()})
+}
+
+// makeFile makes a DuckDB file, or changes one, by statements.
+func makeFile(tb testing.TB, path, statements string) {
+	tb.Helper()
+	db := openForWriting(path)
+	if db.Ptr == nil {
+		tb.Fatalf("cannot open %s", path)
+	}
+	defer duck.Close(&db)
+	var conn duck.Connection
+	duck.Connect(db, &conn)
+	defer duck.Disconnect(&conn)
+	if statements == "" {
+		return
+	}
+	var res duck.Result
+	defer duck.DestroyResult(&res)
+	if duck.Query(conn, statements, &res) != duck.StateSuccess {
+		tb.Fatalf("%s: %s", path, duck.ResultError(&res))
+	}
+}
+
+func openForWriting(path string) (db duck.Database) {
+	var config duck.Config
+	duck.CreateConfig(&config)
+	defer duck.DestroyConfig(&config)
+	var message string
+	duck.OpenExt(path, &db, config, &message)
+	return db
+}
+
+func begin(tb testing.TB, src source.Source) source.Snapshot {
+	tb.Helper()
+	snap, err := src.Begin(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { snap.Close() })
+	return snap
+}
+
+// table returns a statement's rows as text, a line a row.
+func table(tb testing.TB, snap source.Snapshot, sql string) string {
+	tb.Helper()
+	text, err := readSnapshot(tb.Context(), snap, source.Query{SQL: sql})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+func read(tb testing.TB, src source.Source, sql string) (string, error) {
+	tb.Helper()
+	return readQuery(tb, src, source.Query{SQL: sql})
+}
+
+func readQuery(tb testing.TB, src source.Source, q source.Query) (string, error) {
+	tb.Helper()
+	snap, err := src.Begin(tb.Context())
+	if err != nil {
+		return "", err
+	}
+	defer snap.Close()
+	return readSnapshot(tb.Context(), snap, q)
+}
+
+func readSnapshot(ctx context.Context, snap source.Snapshot, q source.Query) (string, error) {
+	r, err := snap.Query(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	var text strings.Builder
+	var b batch.Batch
+	for {
+		if err := r.Next(&b); err == io.EOF {
+			return text.String(), nil
+		} else if err != nil {
+			return text.String(), err
+		}
+		for row := range b.Rows() {
+			text.WriteString(strings.Join(sourcetest.RowText(&b, row), " | ") + "\n")
+		}
+	}
+}
+
+func wantEmpty(tb testing.TB, folder string) {
+	tb.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) > 0 {
+		tb.Errorf("%s holds %v, %v; want nothing", folder, entries, err)
+	}
+}

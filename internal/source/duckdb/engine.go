@@ -1,0 +1,146 @@
+package duckdb
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	duck "github.com/duckdb/duckdb-go-bindings"
+
+	"outturn"
+)
+
+// An engine is one open DuckDB database and the folder of its temporary files.
+type engine struct {
+	db   duck.Database
+	temp string
+
+	file   os.FileInfo // which file it has open; nil for a folder's
+	users  int         // snapshots; guarded by Source.mu
+	broken atomic.Bool // the engine gave up on itself: open no further snapshot
+}
+
+// openFile opens a DuckDB file read-only.
+func openFile(ctx context.Context, c Config) (*engine, error) {
+	e, err := open(c, c.Path, "READ_ONLY")
+	if err != nil {
+		return nil, err
+	}
+	if err := e.setUp(ctx, c, nil); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// openFolder opens an empty database in memory with a view for each table of the
+// folder.
+func openFolder(ctx context.Context, c Config) (*engine, error) {
+	views, err := folderViews(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	e, err := open(c, ":memory:", "READ_WRITE")
+	if err != nil {
+		return nil, err
+	}
+	// Once external access is off, the engine still may read this folder.
+	if err := e.setUp(ctx, c, views); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func open(c Config, path, mode string) (*engine, error) {
+	var config duck.Config
+	if duck.CreateConfig(&config) != duck.StateSuccess {
+		return nil, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine has no configuration.")
+	}
+	defer duck.DestroyConfig(&config)
+	for _, option := range [][2]string{
+		{"access_mode", mode},
+		{"memory_limit", c.Memory},
+		{"threads", c.threads()},
+		{"autoinstall_known_extensions", "false"},
+		{"autoload_known_extensions", "false"},
+		{"allow_community_extensions", "false"},
+	} {
+		if duck.SetConfig(config, option[0], option[1]) != duck.StateSuccess {
+			return nil, outturn.Errorf(outturn.CodeInvalid, "The DuckDB engine does not take the setting %s = %q.", option[0], option[1])
+		}
+	}
+	e := &engine{}
+	var message string
+	if duck.OpenExt(path, &e.db, config, &message) != duck.StateSuccess {
+		duck.Close(&e.db)
+		return nil, translate(context.Background(), "open "+path, message, path)
+	}
+	return e, nil
+}
+
+// setUp gives the engine its temporary folder and its tables, then takes from it
+// all access to anything else and locks that.
+func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
+	var err error
+	if e.temp, err = os.MkdirTemp(c.TempDir, "duckdb-"); err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The folder %s for temporary files cannot be used: %w.", c.TempDir, err)
+	}
+	var conn duck.Connection
+	if duck.Connect(e.db, &conn) != duck.StateSuccess {
+		return outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
+	}
+	defer duck.Disconnect(&conn)
+	exec := func(sql string) error { return execute(ctx, conn, sql, c.Path) }
+
+	for _, sql := range []string{
+		"SET temp_directory = " + quoteText(e.temp),
+		"SET max_temp_directory_size = " + quoteText(c.TempQuota),
+		"SET allow_persistent_secrets = false",
+		"SET GLOBAL TimeZone = 'UTC'",
+	} {
+		if err := exec(sql); err != nil {
+			return err
+		}
+	}
+	for _, v := range views {
+		if err := v.create(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if c.Folder {
+		if err := exec("SET allowed_directories = [" + quoteText(strings.TrimRight(c.Path, string(os.PathSeparator))+string(os.PathSeparator)) + "]"); err != nil {
+			return err
+		}
+	}
+	if err := exec("SET enable_external_access = false"); err != nil {
+		return err
+	}
+	return exec("SET lock_configuration = true")
+}
+
+func (e *engine) close() {
+	duck.Close(&e.db)
+	if e.temp != "" {
+		os.RemoveAll(e.temp) // the engine has emptied it; what remains is swept with the data folder
+	}
+}
+
+// execute runs a statement of ours that has no result worth reading.
+func execute(ctx context.Context, conn duck.Connection, sql, path string) error {
+	var res duck.Result
+	var state duck.State
+	interruptible(ctx, conn, func() { state = duck.Query(conn, sql, &res) })
+	defer duck.DestroyResult(&res)
+	if state != duck.StateSuccess {
+		return translate(ctx, "", duck.ResultError(&res), path)
+	}
+	return nil
+}
+
+// quoteText makes any text an SQL string.
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// quoteIdent makes any text an SQL identifier.
+func quoteIdent(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -1,0 +1,152 @@
+package duckdb
+
+import (
+	"context"
+	"io"
+	"math"
+	"sync"
+	"time"
+
+	duck "github.com/duckdb/duckdb-go-bindings"
+
+	"outturn"
+	"outturn/internal/batch"
+)
+
+// A reader streams the result of one statement: the engine runs ahead by about
+// a megabyte and waits. It takes from the engine chunks of 2,048 rows and makes
+// batches of them, several of one chunk where rows are long, several chunks of
+// one where they are short.
+type reader struct {
+	ctx      context.Context
+	snapshot *snapshot
+	stmt     duck.PreparedStatement
+	result   duck.Result
+
+	columns []batch.Column
+	filler  filler
+
+	chunk duck.DataChunk // what Next is at, with its vectors
+	rows  int            // in chunk
+	at    int            // the first of them that is in no batch yet
+
+	err error // sticks
+
+	mu     sync.Mutex // between Progress and Close
+	closed bool
+}
+
+// convertTo prepares the conversion of every column.
+func (r *reader) convertTo(want []batch.Column, zone *time.Location) error {
+	if have := int(duck.ColumnCount(&r.result)); have != len(want) {
+		return outturn.Errorf(outturn.CodeInternal, "The statement gives %d columns where %d were expected.", have, len(want))
+	}
+	r.columns = want
+	for i, w := range want {
+		if err := r.filler.add(w, typeOf(duck.ColumnLogicalType(&r.result, duck.IdxT(i))), zone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) Columns() []batch.Column { return r.columns }
+
+// Replaced counts the characters that were no valid UTF-8.
+func (r *reader) Replaced() int64 { return r.filler.replaced }
+
+// Next fills b until it holds about batch.TargetBytes. A row that is larger by
+// itself gets a batch by itself.
+func (r *reader) Next(b *batch.Batch) error {
+	b.Reset(r.columns)
+	if r.err != nil {
+		return r.err
+	}
+	interruptible(r.ctx, r.snapshot.conn, func() { r.err = r.fill(b) })
+	if r.err != nil && (r.err != io.EOF || b.Rows() == 0) {
+		b.Reset(r.columns)
+		return r.err
+	}
+	return nil
+}
+
+// fill appends rows until b is full or there are no more, which is io.EOF.
+func (r *reader) fill(b *batch.Batch) error {
+	r.filler.begin(b)
+	for {
+		if r.ctx.Err() != nil {
+			return stopped(r.ctx)
+		}
+		if r.at == r.rows {
+			if err := r.fetch(); err != nil {
+				return err
+			}
+		}
+		n, err := r.filler.fitting(r.at, r.rows)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := r.filler.fill(r.at, r.at+n); err != nil {
+				return err
+			}
+			r.at += n
+		}
+		if r.at < r.rows || r.filler.size() >= batch.TargetBytes {
+			return nil
+		}
+	}
+}
+
+// fetch replaces the chunk by the next one.
+func (r *reader) fetch() error {
+	duck.DestroyDataChunk(&r.chunk)
+	r.rows, r.at = 0, 0
+	r.chunk = duck.FetchChunk(r.result)
+	if r.chunk.Ptr == nil {
+		if text := duck.ResultError(&r.result); text != "" {
+			return r.snapshot.fail(r.ctx, text)
+		}
+		return io.EOF
+	}
+	r.rows = int(duck.DataChunkGetSize(r.chunk))
+	if r.rows == 0 {
+		return io.EOF
+	}
+	r.filler.load(r.chunk)
+	return nil
+}
+
+// Progress is what the engine estimates.
+func (r *reader) Progress() (share float64, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return 0, false
+	}
+	state := duck.QueryProgress(r.snapshot.conn)
+	percent, _, _ := duck.QueryProgressTypeMembers(&state)
+	if percent < 0 || math.IsNaN(percent) {
+		return 0, false
+	}
+	return min(percent/100, 1), true
+}
+
+func (r *reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	if r.err == nil {
+		r.err = io.EOF
+	}
+	duck.DestroyDataChunk(&r.chunk)
+	duck.DestroyResult(&r.result)
+	duck.DestroyPrepare(&r.stmt)
+	if r.snapshot.reader == r {
+		r.snapshot.reader = nil
+	}
+	return nil
+}

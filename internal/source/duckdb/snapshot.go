@@ -1,0 +1,359 @@
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	duck "github.com/duckdb/duckdb-go-bindings"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/source"
+)
+
+// A snapshot is a connection in a read-only transaction. A file cannot change
+// while it is open; the transaction is there so that now() is one instant.
+type snapshot struct {
+	source  *Source
+	engine  *engine
+	conn    duck.Connection
+	instant time.Time
+	reader  *reader // the one that is open
+	aborted bool    // a statement failed: the transaction must be begun anew
+	closed  bool
+}
+
+func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error) {
+	s := &snapshot{source: src, engine: e, instant: time.Now().UTC().Truncate(time.Microsecond)}
+	if duck.Connect(e.db, &s.conn) != duck.StateSuccess {
+		duck.Disconnect(&s.conn)
+		return nil, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
+	}
+	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+		duck.Disconnect(&s.conn)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *snapshot) Instant() time.Time { return s.instant }
+
+func (s *snapshot) Consistent() bool { return !s.source.config.Folder }
+
+// Close ends the reader that is open, if any, and lets go of the file when no
+// other snapshot of it is left.
+func (s *snapshot) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var err error
+	if s.reader != nil {
+		err = s.reader.Close()
+	}
+	duck.Disconnect(&s.conn)
+	s.source.release(s.engine)
+	return err
+}
+
+// Query compiles q and starts it.
+func (s *snapshot) Query(ctx context.Context, q source.Query) (source.Reader, error) {
+	stmt, err := source.Compile(ctx, q, compiling{s, q})
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.run(ctx, stmt.SQL, stmt.Args, stmt.Columns, stmt.Zone)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Untyped is true of a folder: CSV files hold text only.
+func (s *snapshot) Untyped() bool { return s.source.config.Folder }
+
+// FromText takes times without an offset as UTC.
+func (s *snapshot) FromText(expr string, f outturn.Field) string {
+	return fromText(expr, f, time.UTC)
+}
+
+// Describe tells which columns a SELECT has. Parameters in it are taken as text.
+func (s *snapshot) Describe(ctx context.Context, sql string) ([]source.Described, error) {
+	return s.describe(ctx, sql, nil)
+}
+
+// compiling is the engine of one query: it knows the values of its parameters
+// and the zone of its times without one.
+type compiling struct {
+	*snapshot
+	query source.Query
+}
+
+func (c compiling) Describe(ctx context.Context, sql string) ([]source.Described, error) {
+	return c.describe(ctx, sql, c.query.Args)
+}
+
+func (c compiling) FromText(expr string, f outturn.Field) string {
+	zone := time.UTC
+	if d := c.query.Dataset; d != nil && d.Period != nil {
+		if loc, err := outturn.LoadZone(d.Period.Zone); err == nil {
+			zone = loc
+		}
+	}
+	return fromText(expr, f, zone)
+}
+
+// describe describes a statement as it will be with args.
+func (s *snapshot) describe(ctx context.Context, sql string, args []string) ([]source.Described, error) {
+	names, types, err := s.columnsOf(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]source.Described, len(names))
+	seen := map[string]bool{}
+	for i, name := range names {
+		folded := strings.ToLower(name)
+		if seen[folded] {
+			return nil, outturn.Errorf(outturn.CodeQueryFailed, "The SELECT has two columns with the name %q. Give one of them another name with AS.", name)
+		}
+		seen[folded] = true
+		if columns[i], err = types[i].describe(name); err != nil {
+			return nil, err
+		}
+	}
+	return columns, nil
+}
+
+// columnsOf asks the engine for a statement's columns without running it. With
+// parameters whose types only their use would tell, the engine cannot say before
+// they are bound; then the statement runs, cut to no rows, which the engine
+// answers without reading anything.
+func (s *snapshot) columnsOf(ctx context.Context, sql string, args []string) (names []string, types []engineType, err error) {
+	stmt, err := s.prepare(ctx, sql)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer duck.DestroyPrepare(&stmt)
+	params := int(duck.NParams(stmt))
+	if params == 0 {
+		for i := range duck.PreparedStatementColumnCount(stmt) {
+			names = append(names, duck.PreparedStatementColumnName(stmt, i))
+			types = append(types, typeOf(duck.PreparedStatementColumnLogicalType(stmt, i)))
+		}
+		return names, types, nil
+	}
+	for len(args) < params {
+		args = append(args, "")
+	}
+	r, err := s.start(ctx, "SELECT * FROM (SELECT * FROM ("+strings.TrimRight(sql, "; \t\r\n")+"\n)) LIMIT 0", args)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for i := range duck.ColumnCount(&r.result) {
+		names = append(names, duck.ColumnName(&r.result, i))
+		types = append(types, typeOf(duck.ColumnLogicalType(&r.result, i)))
+	}
+	return names, types, nil
+}
+
+// Tables lists tables and views, those outside the main schema with its name.
+func (s *snapshot) Tables(ctx context.Context) (tables []string, err error) {
+	const sql = `
+SELECT CASE WHEN schema = 'main' THEN name ELSE schema || '.' || name END AS name
+FROM (
+  SELECT schema_name AS schema, table_name AS name FROM duckdb_tables()
+  WHERE database_name = current_database() AND NOT internal
+  UNION ALL
+  SELECT schema_name, view_name FROM duckdb_views()
+  WHERE database_name = current_database() AND NOT internal
+)
+ORDER BY 1`
+	r, err := s.run(ctx, sql, nil, []batch.Column{{Name: "name", Type: outturn.Text}}, time.UTC)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var b batch.Batch
+	for {
+		if err := r.Next(&b); err == io.EOF {
+			return tables, nil
+		} else if err != nil {
+			return nil, err
+		}
+		for i := range b.Rows() {
+			tables = append(tables, string(b.Text(0, i)))
+		}
+	}
+}
+
+// run starts a statement. args are bound as text; want is what the batches must
+// hold, column by column; zone is where times without a zone are at home.
+func (s *snapshot) run(ctx context.Context, sql string, args []string, want []batch.Column, zone *time.Location) (*reader, error) {
+	r, err := s.start(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.convertTo(want, zone); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// start prepares, binds and executes a statement.
+func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reader, error) {
+	stmt, err := s.prepare(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{ctx: ctx, snapshot: s, stmt: stmt}
+	if params := int(duck.NParams(stmt)); params != len(args) {
+		r.Close()
+		return nil, outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
+	}
+	for i, arg := range args {
+		if duck.BindVarchar(stmt, duck.IdxT(i+1), arg) != duck.StateSuccess {
+			err := s.fail(ctx, duck.PrepareError(stmt))
+			r.Close()
+			return nil, err
+		}
+	}
+	var state duck.State
+	interruptible(ctx, s.conn, func() { state = duck.ExecutePreparedStreaming(stmt, &r.result) })
+	if state != duck.StateSuccess {
+		err := s.fail(ctx, duck.ResultError(&r.result))
+		r.Close()
+		return nil, err
+	}
+	s.reader = r
+	return r, nil
+}
+
+// prepare makes a statement of sql, which must be one SELECT. The caller
+// destroys it.
+func (s *snapshot) prepare(ctx context.Context, sql string) (stmt duck.PreparedStatement, err error) {
+	if err := s.ready(ctx); err != nil {
+		return stmt, err
+	}
+	if strings.ContainsRune(sql, 0) {
+		return stmt, outturn.Errorf(outturn.CodeQueryFailed, "The statement has a NUL character in it.")
+	}
+	var list duck.ExtractedStatements
+	count := duck.ExtractStatements(s.conn, sql, &list)
+	defer duck.DestroyExtracted(&list)
+	switch {
+	case count == 0:
+		if text := duck.ExtractStatementsError(list); text != "" {
+			return stmt, s.fail(ctx, text)
+		}
+		return stmt, outturn.Errorf(outturn.CodeQueryFailed, "The statement is empty.")
+	case count > 1:
+		return stmt, outturn.Errorf(outturn.CodeQueryFailed, "There are %d statements. A report is made of one SELECT.", count)
+	case !startsSelect(sql):
+		return stmt, notSelect()
+	}
+	var state duck.State
+	interruptible(ctx, s.conn, func() { state = duck.PrepareExtractedStatement(s.conn, list, 0, &stmt) })
+	if state != duck.StateSuccess {
+		err = s.fail(ctx, duck.PrepareError(stmt))
+	} else if duck.PreparedStatementType(stmt) != duck.StatementTypeSelect {
+		err = notSelect()
+	}
+	if err != nil {
+		duck.DestroyPrepare(&stmt)
+	}
+	return stmt, err
+}
+
+func notSelect() error {
+	return outturn.Errorf(outturn.CodeQueryFailed, "The statement is not a SELECT. Reports only read.")
+}
+
+// startsSelect looks at the first word: to the engine, PRAGMA, SHOW and their
+// like are of the type SELECT too.
+func startsSelect(sql string) bool {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n\f\v(")
+		switch {
+		case strings.HasPrefix(sql, "--"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*"):
+			_, sql, _ = strings.Cut(sql, "*/")
+		default:
+			word := sql
+			if end := strings.IndexFunc(sql, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }); end >= 0 {
+				word = sql[:end]
+			}
+			switch strings.ToUpper(word) {
+			case "SELECT", "WITH", "FROM", "VALUES", "TABLE":
+				return true
+			}
+			return false
+		}
+	}
+}
+
+// ready reports why the snapshot cannot take a statement now, and begins a new
+// transaction after one that failed.
+func (s *snapshot) ready(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx)
+	case s.closed:
+		return errors.New("duckdb: the snapshot is closed")
+	case s.reader != nil:
+		return errors.New("duckdb: the snapshot's last reader is still open")
+	case !s.aborted:
+		return nil
+	}
+	if err := s.execute(ctx, "ROLLBACK"); err != nil {
+		return err
+	}
+	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+		return err
+	}
+	s.aborted = false
+	return nil
+}
+
+func (s *snapshot) execute(ctx context.Context, sql string) error {
+	return execute(ctx, s.conn, sql, s.source.config.Path)
+}
+
+// fail translates the engine's error about a statement.
+func (s *snapshot) fail(ctx context.Context, text string) error {
+	s.aborted = true
+	err := translate(ctx, "", text, s.source.config.Path)
+	if fatal(err) {
+		s.engine.broken.Store(true)
+	}
+	return err
+}
+
+// interruptible runs a call of the engine and interrupts it when ctx ends. An
+// interrupt that comes before the engine has begun is lost, hence again and
+// again until the call is over.
+func interruptible(ctx context.Context, conn duck.Connection, call func()) {
+	over, left := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(left)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			duck.Interrupt(conn)
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	call()
+	close(over)
+	if !stop() {
+		<-left
+	}
+}

@@ -1,0 +1,712 @@
+// Package sourcetest holds what the contract of package source means, for every
+// implementation:
+//
+//	func TestSource(t *testing.T) {
+//		sourcetest.Run(t, func(tb testing.TB, sql string) source.Source { … })
+//	}
+package sourcetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/source"
+)
+
+// Open makes a new database, runs sql in it and returns it as a source, which
+// the test's end takes away. The SQL is what PostgreSQL and DuckDB both take:
+// CREATE TABLE and INSERT, with generate_series for many rows.
+type Open func(tb testing.TB, sql string) source.Source
+
+// Run runs the suite.
+func Run(t *testing.T, open Open) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, Open)
+	}{
+		{"Types", testTypes},
+		{"Describe", testDescribe},
+		{"Rescale", testRescale},
+		{"Zone", testZone},
+		{"Order", testOrder},
+		{"Nulls", testNulls},
+		{"BigCells", testBigCells},
+		{"Empty", testEmpty},
+		{"Args", testArgs},
+		{"Tables", testTables},
+		{"Snapshot", testSnapshot},
+		{"Close", testClose},
+		{"Refusals", testRefusals},
+		{"Errors", testErrors},
+		{"BrokenRow", testBrokenRow},
+		{"CancelEarly", testCancelEarly},
+		{"CancelBetween", testCancelBetween},
+		{"CancelLate", testCancelLate},
+		{"Deadline", testDeadline},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+	}
+}
+
+const typesSQL = `
+CREATE TABLE kinds (
+  row_no INTEGER, small SMALLINT, medium INTEGER, large BIGINT,
+  money NUMERIC(20,8), cents NUMERIC(9,2), wide NUMERIC(38,10), whole NUMERIC(38,0),
+  single REAL, double DOUBLE PRECISION, flag BOOLEAN, day DATE,
+  wall TIMESTAMP, instant TIMESTAMP WITH TIME ZONE,
+  words VARCHAR, id UUID, doc JSON, clock TIME
+);
+INSERT INTO kinds VALUES
+  (1, -32768, -2147483648, -9223372036854775808,
+   -999999999999.99999999, -9999999.99, -9999999999999999999999999999.9999999999, -99999999999999999999999999999999999999,
+   -1.5, -1.7976931348623157e308, false, '0001-01-01',
+   '1969-12-31 23:59:59.999999', '1969-12-31 23:59:59.999999+00',
+   '', '00000000-0000-0000-0000-000000000000', '{}', '00:00:00'),
+  (2, 32767, 2147483647, 9223372036854775807,
+   999999999999.99999999, 9999999.99, 9999999999999999999999999999.9999999999, 99999999999999999999999999999999999999,
+   0.1, 5e-324, true, '9999-12-31',
+   '9999-12-31 23:59:59.999999', '9999-12-31 23:59:59.999999+00',
+   '日本マーケット "Łódź", 𝄞', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '{"a": [1, 2.50, null]}', '23:59:59.25'),
+  (3, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, '1970-01-01', '1970-01-01 00:00:00', '1970-01-01 00:00:00+00',
+   'twelve bytes', '123e4567-e89b-12d3-a456-426614174000', 'null', '13:45:00'),
+  (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+  (5, -1, 1, -1, 0.10000000, -0.05, 0.0000000001, -1, 16777216, 0.1, true, '2024-02-29',
+   '2024-02-29 12:00:00.5', '2026-09-01 08:00:00+05:45',
+   'thirteen byte', '80000000-0000-0000-8000-000000000001', '"text"', '01:02:03.000001')`
+
+// null is how the tests write a cell without a value.
+const null = "∅"
+
+func testTypes(t *testing.T, open Open) {
+	want := [][]string{
+		{"1", "-32768", "-2147483648", "-9223372036854775808",
+			"-999999999999.99999999", "-9999999.99", "-9999999999999999999999999999.9999999999", "-99999999999999999999999999999999999999",
+			"-1.5", "-1.7976931348623157e+308", "false", "0001-01-01",
+			"1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z",
+			"", "00000000-0000-0000-0000-000000000000", "{}", "00:00:00"},
+		{"2", "32767", "2147483647", "9223372036854775807",
+			"999999999999.99999999", "9999999.99", "9999999999999999999999999999.9999999999", "99999999999999999999999999999999999999",
+			"0.1", "5e-324", "true", "9999-12-31",
+			"9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z",
+			"日本マーケット \"Łódź\", 𝄞", "ffffffff-ffff-ffff-ffff-ffffffffffff", `{"a": [1, 2.50, null]}`, "23:59:59.25"},
+		{"3", "0", "0", "0", "0.00000000", "0.00", "0.0000000000", "0", "0", "0", "false", "1970-01-01",
+			"1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z",
+			"twelve bytes", "123e4567-e89b-12d3-a456-426614174000", "null", "13:45:00"},
+		{"4", null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null},
+		{"5", "-1", "1", "-1", "0.10000000", "-0.05", "0.0000000001", "-1", "1.6777216e+07", "0.1", "true", "2024-02-29",
+			"2024-02-29T12:00:00.5Z", "2026-09-01T02:15:00Z",
+			"thirteen byte", "80000000-0000-0000-8000-000000000001", `"text"`, "01:02:03.000001"},
+	}
+	snap := begin(t, open(t, typesSQL))
+	columns, rows := query(t, snap, source.Query{SQL: "SELECT * FROM kinds ORDER BY row_no"})
+	if len(rows) != len(want) {
+		t.Fatalf("got %d rows, want %d", len(rows), len(want))
+	}
+	for i := range want {
+		for c, column := range columns {
+			if got := rows[i][c]; got != want[i][c] {
+				t.Errorf("row %d, column %s: got %s, want %s", i+1, column.Name, got, want[i][c])
+			}
+		}
+	}
+}
+
+func testDescribe(t *testing.T, open Open) {
+	snap := begin(t, open(t, typesSQL))
+	got, err := snap.Describe(t.Context(), "SELECT *, money AS \"Größe, \"\"brutto\"\"\" FROM kinds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []source.Described{
+		column("row_no", outturn.Int, 0), column("small", outturn.Int, 0), column("medium", outturn.Int, 0), column("large", outturn.Int, 0),
+		column("money", outturn.Decimal, 8), column("cents", outturn.Decimal, 2), column("wide", outturn.Decimal, 10), column("whole", outturn.Decimal, 0),
+		column("single", outturn.Float, 0), column("double", outturn.Float, 0), column("flag", outturn.Bool, 0), column("day", outturn.Date, 0),
+		column("wall", outturn.Time, 6), column("instant", outturn.Time, 6),
+		column("words", outturn.Text, 0), column("id", outturn.Text, 0), column("doc", outturn.JSON, 0), column("clock", outturn.Text, 0),
+		column(`Größe, "brutto"`, outturn.Decimal, 8),
+	}
+	want[12].Local = true
+	if len(got) != len(want) {
+		t.Fatalf("got %d columns, want %d", len(got), len(want))
+	}
+	for i, g := range got {
+		if g.Engine == "" {
+			t.Errorf("column %s: the engine's type has no name", g.Name)
+		}
+		g.Engine, g.Deliver = "", ""
+		if g != want[i] {
+			t.Errorf("got %+v, want %+v", g, want[i])
+		}
+	}
+}
+
+func column(name string, t outturn.Type, scale int) source.Described {
+	return source.Described{Column: batch.Column{Name: name, Type: t, Scale: scale}}
+}
+
+// dataset makes a data set of a SELECT and its fields.
+func dataset(sql string, fields ...outturn.Field) *outturn.Dataset {
+	return &outturn.Dataset{Name: "sample", Version: 1, Source: "test", Description: "A row a row.", SQL: sql, Fields: fields}
+}
+
+func everything(d *outturn.Dataset) source.Query {
+	return source.Query{Dataset: d, View: outturn.Full(d), Everything: true}
+}
+
+// A decimal may be declared with more digits than it is kept with, and gets
+// them; with fewer, it is refused.
+func testRescale(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE prices (a NUMERIC(4,2), b NUMERIC(18,2), c NUMERIC(38,2), d BIGINT);
+		INSERT INTO prices VALUES (-0.05, 9999999999999999.99, -999999999999999999999999999999999999.99, 9223372036854775807), (1, 2, 3, 4), (NULL, NULL, NULL, NULL)`)
+	fields := []outturn.Field{{Name: "a", Type: outturn.Decimal, Scale: 2}, {Name: "b", Type: outturn.Decimal, Scale: 8}, {Name: "c", Type: outturn.Decimal, Scale: 2}, {Name: "d", Type: outturn.Decimal, Scale: 4}}
+	snap := begin(t, src)
+	_, rows := query(t, snap, everything(dataset("SELECT * FROM prices", fields...)))
+	want := [][]string{
+		{"-0.05", "9999999999999999.99000000", "-999999999999999999999999999999999999.99", "9223372036854775807.0000"},
+		{"1.00", "2.00000000", "3.00", "4.0000"},
+		{null, null, null, null},
+	}
+	if !slices.EqualFunc(rows, want, slices.Equal[[]string]) {
+		t.Errorf("got %v, want %v", rows, want)
+	}
+	fields[1].Scale = 1
+	_, err := snap.Query(t.Context(), everything(dataset("SELECT * FROM prices", fields...)))
+	if err == nil || !strings.Contains(err.Error(), "b") {
+		t.Errorf("a scale that is too small: got %v, want an error that names the field", err)
+	}
+}
+
+// Times without a zone are at home in the data set's zone: one that comes twice
+// is the first, one that is skipped is the end of the gap.
+func testZone(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE stamps (row_no INTEGER, wall TIMESTAMP, instant TIMESTAMP WITH TIME ZONE);
+		INSERT INTO stamps VALUES
+		  (1, '2026-01-15 12:00:00', '2026-01-15 12:00:00+00'),
+		  (2, '2026-03-29 01:59:59.999999', '2026-03-29 00:59:59.999999+00'),
+		  (3, '2026-03-29 02:30:00', NULL),
+		  (4, '2026-03-29 03:00:00', NULL),
+		  (5, '2026-07-15 12:00:00', NULL),
+		  (6, '2026-10-25 02:30:00', NULL),
+		  (7, '2026-10-25 03:00:00', NULL),
+		  (8, NULL, NULL),
+		  (9, '1890-01-01 00:00:00', NULL)`)
+	d := dataset("SELECT * FROM stamps",
+		outturn.Field{Name: "row_no", Type: outturn.Int},
+		outturn.Field{Name: "wall", Type: outturn.Time, Scale: 6},
+		outturn.Field{Name: "instant", Type: outturn.Time, Scale: 6})
+	d.Period = &outturn.Period{Expr: "wall", Kind: outturn.PeriodInstant, Zone: "Europe/Berlin"}
+	q := everything(d)
+	q.Order = []outturn.Order{{Field: "row_no"}}
+	_, rows := query(t, begin(t, src), q)
+	want := []string{
+		"2026-01-15T11:00:00Z", "2026-03-29T00:59:59.999999Z", "2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z",
+		"2026-07-15T10:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", null, "1889-12-31T23:06:32Z",
+	}
+	if len(rows) != len(want) {
+		t.Fatalf("got %d rows, want %d", len(rows), len(want))
+	}
+	for i, row := range rows {
+		if row[1] != want[i] {
+			t.Errorf("row %d: got %s, want %s", i+1, row[1], want[i])
+		}
+	}
+	if got, want := rows[0][2], "2026-01-15T12:00:00Z"; got != want {
+		t.Errorf("an instant with its own zone: got %s, want %s", got, want)
+	}
+}
+
+// Rows keep their order over many batches, and batches their size.
+func testOrder(t *testing.T, open Open) {
+	const rows = 50_000
+	src := open(t, `CREATE TABLE many (n INTEGER, words VARCHAR);
+		INSERT INTO many SELECT i, repeat(CAST(i AS VARCHAR), 20) FROM generate_series(1, 50000) AS g(i)`)
+	snap := begin(t, src)
+	for _, test := range []struct {
+		sql  string
+		want func(i int) int
+	}{
+		{"SELECT * FROM many", func(i int) int { return i + 1 }}, // as they lie there
+		{"SELECT * FROM many ORDER BY n DESC", func(i int) int { return rows - i }},
+	} {
+		r := start(t, snap, source.Query{SQL: test.sql})
+		var b batch.Batch
+		i, batches := 0, 0
+		for next(t, r, &b) {
+			batches++
+			if b.Rows() == 0 {
+				t.Fatal("a batch without rows")
+			}
+			if b.ArenaLen() > batch.TargetBytes+rows/1000 {
+				t.Errorf("a batch holds %d bytes of text", b.ArenaLen())
+			}
+			for row := range b.Rows() {
+				n := test.want(i)
+				if got := int(b.Int(0, row)); got != n {
+					t.Fatalf("%s: row %d: got %d, want %d", test.sql, i, got, n)
+				}
+				if got, want := string(b.Text(1, row)), strings.Repeat(strconv.Itoa(n), 20); got != want {
+					t.Fatalf("%s: row %d: got %s, want %s", test.sql, i, got, want)
+				}
+				i++
+			}
+		}
+		closeReader(t, r)
+		if i != rows || batches < 2 {
+			t.Errorf("%s: got %d rows in %d batches, want %d in several", test.sql, i, batches, rows)
+		}
+	}
+}
+
+// Nulls stay nulls wherever they lie, and whatever batch they come in.
+func testNulls(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE holes (n INTEGER, a INTEGER, b VARCHAR, c NUMERIC(10,2), d VARCHAR);
+		INSERT INTO holes SELECT i, CASE WHEN i % 3 <> 0 THEN i END, CASE WHEN i % 5 <> 0 THEN 'text number ' || CAST(i AS VARCHAR) END,
+		  CASE WHEN i % 7 <> 0 THEN i END, CASE WHEN i % 1000 = 0 THEN repeat('x', 10000) END FROM generate_series(1, 30000) AS g(i)`)
+	r := start(t, begin(t, src), source.Query{SQL: "SELECT * FROM holes ORDER BY n"})
+	cell := func(i, divisor int, text string) string {
+		if i%divisor == 0 {
+			return null
+		}
+		return text
+	}
+	i := 0
+	var b batch.Batch
+	for next(t, r, &b) {
+		for row := range b.Rows() {
+			i++
+			want := []string{strconv.Itoa(i), cell(i, 3, strconv.Itoa(i)), cell(i, 5, "text number "+strconv.Itoa(i)), cell(i, 7, strconv.Itoa(i)+".00"), null}
+			if i%1000 == 0 {
+				want[4] = strings.Repeat("x", 10_000)
+			}
+			if got := RowText(&b, row); !slices.Equal(got, want) {
+				t.Fatalf("row %d: got %v, want %v", i, got, want)
+			}
+		}
+	}
+	closeReader(t, r)
+	if i != 30_000 {
+		t.Errorf("got %d rows, want 30000", i)
+	}
+}
+
+// A cell larger than a batch comes in a batch of its own.
+func testBigCells(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE big (n INTEGER, words VARCHAR);
+		INSERT INTO big SELECT i, repeat('xyz', CASE WHEN i % 10 = 0 THEN 1000000 ELSE i END) FROM generate_series(1, 40) AS g(i)`)
+	r := start(t, begin(t, src), source.Query{SQL: "SELECT * FROM big ORDER BY n"})
+	i := 0
+	var b batch.Batch
+	for next(t, r, &b) {
+		if b.ArenaLen() > batch.TargetBytes && b.Rows() > 1 {
+			t.Errorf("a batch of %d rows holds %d bytes of text", b.Rows(), b.ArenaLen())
+		}
+		for row := range b.Rows() {
+			i++
+			times := i
+			if i%10 == 0 {
+				times = 1_000_000
+			}
+			if got := string(b.Text(1, row)); got != strings.Repeat("xyz", times) {
+				t.Fatalf("row %d has %d bytes, want %d", i, len(got), 3*times)
+			}
+		}
+	}
+	closeReader(t, r)
+	if i != 40 {
+		t.Errorf("got %d rows, want 40", i)
+	}
+}
+
+func testEmpty(t *testing.T, open Open) {
+	snap := begin(t, open(t, typesSQL))
+	r := start(t, snap, source.Query{SQL: "SELECT row_no, money FROM kinds WHERE row_no < 0"})
+	want := []batch.Column{{Name: "row_no", Type: outturn.Int}, {Name: "money", Type: outturn.Decimal, Scale: 8}}
+	if got := r.Columns(); !slices.Equal(got, want) {
+		t.Errorf("got columns %v, want %v", got, want)
+	}
+	var b batch.Batch
+	for range 2 {
+		if err := r.Next(&b); err != io.EOF || b.Rows() != 0 {
+			t.Errorf("got %v and %d rows, want EOF and none", err, b.Rows())
+		}
+	}
+	if got := b.Columns(); !slices.Equal(got, want) {
+		t.Errorf("the empty batch: got columns %v, want %v", got, want)
+	}
+	closeReader(t, r)
+}
+
+// Args are data, whatever they look like.
+func testArgs(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE people (name VARCHAR, age INTEGER); INSERT INTO people VALUES ('O''Brien'' OR 1=1 --', 7), ('other', 8)`)
+	snap := begin(t, src)
+	_, rows := query(t, snap, source.Query{SQL: "SELECT age FROM people WHERE name = CAST($1 AS VARCHAR)", Args: []string{"O'Brien' OR 1=1 --"}})
+	if !slices.EqualFunc(rows, [][]string{{"7"}}, slices.Equal[[]string]) {
+		t.Errorf("got %v, want the one row with 7", rows)
+	}
+	_, rows = query(t, snap, source.Query{SQL: "SELECT age, CAST($2 AS VARCHAR) AS said FROM people WHERE age = CAST($1 AS INTEGER)", Args: []string{"8", "'; DROP TABLE people"}})
+	if !slices.EqualFunc(rows, [][]string{{"8", "'; DROP TABLE people"}}, slices.Equal[[]string]) {
+		t.Errorf("got %v, want the one row with 8", rows)
+	}
+	if _, err := snap.Query(t.Context(), source.Query{SQL: "SELECT age FROM people WHERE name = CAST($1 AS VARCHAR)"}); err == nil {
+		t.Error("a parameter without a value was accepted")
+	}
+}
+
+func testTables(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE zebra (n INTEGER); CREATE TABLE apple (n INTEGER); CREATE VIEW pear AS SELECT * FROM apple`)
+	got, err := begin(t, src).Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"apple", "pear", "zebra"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func testSnapshot(t *testing.T, open Open) {
+	src := open(t, typesSQL)
+	before := time.Now().Add(-time.Minute) // the engine's clock may be another machine's
+	one, two := begin(t, src), begin(t, src)
+	if at := one.Instant(); at.Before(before) || at.After(time.Now().Add(time.Minute)) || at.Location() != time.UTC {
+		t.Errorf("the snapshot says it was taken at %s", at)
+	}
+	if !one.Consistent() {
+		t.Error("a database says that it has no snapshots")
+	}
+	// Two snapshots read at the same time.
+	a, b := start(t, one, source.Query{SQL: "SELECT row_no FROM kinds"}), start(t, two, source.Query{SQL: "SELECT row_no FROM kinds"})
+	var batchA, batchB batch.Batch
+	if !next(t, a, &batchA) || !next(t, b, &batchB) || batchA.Rows() != 5 || batchB.Rows() != 5 {
+		t.Error("two snapshots do not both read")
+	}
+	// One reader at a time.
+	if _, err := one.Query(t.Context(), source.Query{SQL: "SELECT row_no FROM kinds"}); err == nil {
+		t.Error("a second reader of the same snapshot was opened")
+	}
+	closeReader(t, a)
+	closeReader(t, b)
+	query(t, one, source.Query{SQL: "SELECT row_no FROM kinds"})
+}
+
+func testClose(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE many (n INTEGER); INSERT INTO many SELECT i FROM generate_series(1, 300000) AS g(i)`)
+	snap, err := src.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not read at all, read in part, read to the end: all can be closed, twice.
+	for batches := range 3 {
+		r := start(t, snap, source.Query{SQL: "SELECT n, n AS m FROM many"})
+		var b batch.Batch
+		for range batches * batches * batches {
+			if err := r.Next(&b); err != nil {
+				break
+			}
+		}
+		closeReader(t, r)
+		closeReader(t, r)
+		if err := r.Next(&b); err == nil {
+			t.Error("a closed reader goes on reading")
+		}
+		if _, known := r.Progress(); known {
+			t.Error("a closed reader has progress")
+		}
+	}
+	r := start(t, snap, source.Query{SQL: "SELECT n FROM many"})
+	for range 2 { // with a reader open
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	closeReader(t, r)
+	if _, err := snap.Query(t.Context(), source.Query{SQL: "SELECT n FROM many"}); err == nil {
+		t.Error("a closed snapshot goes on answering")
+	}
+}
+
+// Nothing but one SELECT is run, and what was refused has done nothing.
+func testRefusals(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE kept (n INTEGER); INSERT INTO kept VALUES (1)`)
+	for _, sql := range []string{
+		"  ",
+		"  -- nothing\n",
+		"SELECT n FROM kept; SELECT n FROM kept",
+		"SELECT n FROM kept; DELETE FROM kept",
+		"DELETE FROM kept",
+		"INSERT INTO kept VALUES (2)",
+		"UPDATE kept SET n = 3",
+		"CREATE TABLE other AS SELECT 1 AS n",
+		"DROP TABLE kept",
+		"WITH gone AS (SELECT 1 AS n) INSERT INTO kept SELECT n FROM gone",
+		"COPY kept TO '/tmp/outturn-sourcetest'",
+		"BEGIN",
+		"COMMIT",
+		"SET search_path = 'elsewhere'",
+		"EXPLAIN SELECT n FROM kept",
+		"SELECT n FROM kept\x00",
+	} {
+		snap := begin(t, src)
+		_, err := snap.Query(t.Context(), source.Query{SQL: sql})
+		if outturn.ErrorCode(err) != outturn.CodeQueryFailed {
+			t.Errorf("%q: got %v, want %s", sql, err, outturn.CodeQueryFailed)
+		}
+		if _, err := snap.Describe(t.Context(), sql); err == nil {
+			t.Errorf("%q was described", sql)
+		}
+		_, rows := query(t, snap, source.Query{SQL: "SELECT n FROM kept"})
+		if !slices.EqualFunc(rows, [][]string{{"1"}}, slices.Equal[[]string]) {
+			t.Errorf("%q: the table holds %v afterwards", sql, rows)
+		}
+	}
+	for _, sql := range []string{
+		"SELECT n FROM kept",
+		"SELECT n FROM kept;",
+		" -- why\n /* and */ select n from kept -- end",
+		"(SELECT n FROM kept)",
+		"WITH k AS (SELECT n FROM kept) SELECT n FROM k",
+	} {
+		if _, rows := query(t, begin(t, src), source.Query{SQL: sql}); len(rows) != 1 {
+			t.Errorf("%q: got %v", sql, rows)
+		}
+	}
+}
+
+// Errors are outturn.Errors which name what is wrong, and the snapshot lives on.
+func testErrors(t *testing.T, open Open) {
+	snap := begin(t, open(t, typesSQL))
+	for _, test := range []struct{ name, sql, says string }{
+		{"no table", "SELECT * FROM missing_table", "missing_table"},
+		{"no column", "SELECT missing_column FROM kinds", "missing_column"},
+		{"syntax", "SELECT * FRM kinds", "syntax"},
+		{"same name twice", "SELECT row_no, small AS row_no FROM kinds", "row_no"},
+	} {
+		_, err := snap.Query(t.Context(), source.Query{SQL: test.sql})
+		if outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got %v, want %s that says %q", test.name, err, outturn.CodeQueryFailed, test.says)
+			continue
+		}
+		if strings.ContainsAny(err.Error(), "^\n") {
+			t.Errorf("%s: the message has the engine's picture in it: %v", test.name, err)
+		}
+		query(t, snap, source.Query{SQL: "SELECT row_no FROM kinds"})
+	}
+}
+
+// A value that does not fit breaks the reading off, with an error that sticks:
+// it is never null, and the rows never just end.
+func testBrokenRow(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE spoilt (n INTEGER, words VARCHAR);
+		INSERT INTO spoilt SELECT i, CASE WHEN i = 90000 THEN 'ninety' ELSE CAST(i AS VARCHAR) END FROM generate_series(1, 100000) AS g(i)`)
+	snap := begin(t, src)
+	err := drain(t.Context(), snap, "SELECT n, CAST(words AS INTEGER) AS number FROM spoilt")
+	if outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.Contains(err.Error(), "ninety") {
+		t.Errorf("got %v, want %s that says what the value was", err, outturn.CodeQueryFailed)
+	}
+	query(t, snap, source.Query{SQL: "SELECT n FROM spoilt WHERE n < 10"})
+}
+
+// endless has one row, which no machine ever gets to.
+const endless = `SELECT max(md5(CAST(a.i AS VARCHAR) || CAST(b.i AS VARCHAR))) AS m
+FROM generate_series(1, 300000) AS a(i) CROSS JOIN generate_series(1, 300000) AS b(i)`
+
+// longest is how long the engine may take to hear that it shall stop.
+const longest = 5 * time.Second
+
+func testCancelEarly(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE kept (n INTEGER); INSERT INTO kept VALUES (1)`))
+	t.Run("BeforeQuery", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		wantStop(t, ctx, snap, "SELECT n FROM kept", outturn.CodeCancelled)
+	})
+	t.Run("InQuery", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
+		wantStop(t, ctx, snap, endless, outturn.CodeCancelled)
+	})
+	t.Run("InSort", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
+		wantStop(t, ctx, snap, `SELECT md5(CAST(a.i * b.i AS VARCHAR)) AS m
+			FROM generate_series(1, 3000) AS a(i) CROSS JOIN generate_series(1, 3000) AS b(i) ORDER BY m`, outturn.CodeCancelled)
+	})
+	t.Run("OwnReason", func(t *testing.T) {
+		reason := outturn.Errorf(outturn.CodeInvalid, "The operator has pulled the plug.")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer time.AfterFunc(100*time.Millisecond, func() { cancel(reason) }).Stop()
+		wantStop(t, ctx, snap, endless, outturn.CodeInvalid)
+	})
+	query(t, snap, source.Query{SQL: "SELECT n FROM kept"}) // the snapshot lives on
+}
+
+func wantStop(t *testing.T, ctx context.Context, snap source.Snapshot, sql string, code outturn.Code) {
+	t.Helper()
+	begun := time.Now()
+	err := drain(ctx, snap, sql)
+	if outturn.ErrorCode(err) != code {
+		t.Errorf("got %v, want %s", err, code)
+	}
+	if took := time.Since(begun); took > longest {
+		t.Errorf("it took %s to stop", took)
+	}
+}
+
+func testCancelBetween(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE many (n INTEGER, words VARCHAR);
+		INSERT INTO many SELECT i, repeat('x', 100) FROM generate_series(1, 100000) AS g(i)`))
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := snap.Query(ctx, source.Query{SQL: "SELECT * FROM many"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b batch.Batch
+	if !next(t, r, &b) {
+		t.Fatal("no row")
+	}
+	cancel()
+	for range 2 {
+		if err := r.Next(&b); outturn.ErrorCode(err) != outturn.CodeCancelled || b.Rows() != 0 {
+			t.Errorf("got %v and %d rows, want %s and none", err, b.Rows(), outturn.CodeCancelled)
+		}
+	}
+	closeReader(t, r)
+	query(t, snap, source.Query{SQL: "SELECT n FROM many WHERE n < 10"})
+}
+
+func testCancelLate(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE kept (n INTEGER); INSERT INTO kept VALUES (1)`))
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := snap.Query(ctx, source.Query{SQL: "SELECT n FROM kept"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b batch.Batch
+	for next(t, r, &b) {
+	}
+	cancel()
+	if err := r.Next(&b); err != io.EOF {
+		t.Errorf("after the last row: got %v, want EOF", err)
+	}
+	closeReader(t, r)
+	query(t, snap, source.Query{SQL: "SELECT n FROM kept"})
+}
+
+func testDeadline(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE kept (n INTEGER)`))
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	wantStop(t, ctx, snap, endless, outturn.CodeQueryTimeout)
+}
+
+func begin(tb testing.TB, src source.Source) source.Snapshot {
+	tb.Helper()
+	snap, err := src.Begin(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := snap.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return snap
+}
+
+func start(tb testing.TB, snap source.Snapshot, q source.Query) source.Reader {
+	tb.Helper()
+	r, err := snap.Query(tb.Context(), q)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func next(tb testing.TB, r source.Reader, b *batch.Batch) bool {
+	tb.Helper()
+	err := r.Next(b)
+	if err != nil && err != io.EOF {
+		tb.Fatal(err)
+	}
+	return err == nil
+}
+
+func closeReader(tb testing.TB, r source.Reader) {
+	tb.Helper()
+	if err := r.Close(); err != nil {
+		tb.Error(err)
+	}
+}
+
+// drain runs a statement to its end and returns why it ended.
+func drain(ctx context.Context, snap source.Snapshot, sql string) error {
+	r, err := snap.Query(ctx, source.Query{SQL: sql})
+	if err != nil {
+		return err
+	}
+	var b batch.Batch
+	for err == nil {
+		err = r.Next(&b)
+	}
+	if again := r.Next(&b); !errors.Is(again, err) {
+		err = fmt.Errorf("Next said %w, then %w", err, again)
+	}
+	return errors.Join(err, r.Close())
+}
+
+// query runs a query and returns its cells as text.
+func query(tb testing.TB, snap source.Snapshot, q source.Query) (columns []batch.Column, rows [][]string) {
+	tb.Helper()
+	r := start(tb, snap, q)
+	defer closeReader(tb, r)
+	var b batch.Batch
+	for next(tb, r, &b) {
+		for row := range b.Rows() {
+			rows = append(rows, RowText(&b, row))
+		}
+	}
+	return r.Columns(), rows
+}
+
+// RowText spells the cells of a row, in which ∅ is a null.
+func RowText(b *batch.Batch, row int) []string {
+	cells := make([]string, len(b.Columns()))
+	for c, column := range b.Columns() {
+		switch {
+		case b.Null(c, row):
+			cells[c] = null
+		case column.Type == outturn.Int:
+			cells[c] = strconv.FormatInt(b.Int(c, row), 10)
+		case column.Type == outturn.Decimal:
+			cells[c] = string(b.AppendDecimalText(nil, c, row))
+		case column.Type == outturn.Float:
+			cells[c] = formatFloat(b.Float(c, row))
+		case column.Type == outturn.Bool:
+			cells[c] = strconv.FormatBool(b.Bool(c, row))
+		case column.Type == outturn.Date:
+			cells[c] = time.Unix(b.Int(c, row)*24*60*60, 0).UTC().Format(time.DateOnly)
+		case column.Type == outturn.Time:
+			cells[c] = time.UnixMicro(b.Int(c, row)).UTC().Format(time.RFC3339Nano)
+		default:
+			cells[c] = string(b.Text(c, row))
+		}
+	}
+	return cells
+}
+
+func formatFloat(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e6 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
