@@ -53,9 +53,13 @@ type tally struct {
 type amount struct {
 	name             string
 	column, currency int // their places in the batch
-	sums             map[string]*batch.Sum
-	lastCode         string // the currency of the row before, and its sum: mostly the next row's too
-	lastSum          *batch.Sum
+	sums             map[string]*currencySum
+	last             *currencySum // of the row before: mostly the next row's too
+}
+
+type currencySum struct {
+	code string
+	batch.Sum
 }
 
 func startTally(columns []batch.Column, totals []Total) *tally {
@@ -67,7 +71,7 @@ func startTally(columns []batch.Column, totals []Total) *tally {
 		return slices.IndexFunc(columns, func(c batch.Column) bool { return c.Name == name })
 	}
 	for _, total := range totals {
-		a := &amount{name: total.Column, column: place(total.Column), currency: place(total.Currency), sums: map[string]*batch.Sum{}}
+		a := &amount{name: total.Column, column: place(total.Column), currency: place(total.Currency), sums: map[string]*currencySum{}}
 		t.columns = append(t.columns, a)
 		t.scales = append(t.scales, columns[a.column].Scale)
 	}
@@ -131,19 +135,19 @@ func (a *amount) add(b *batch.Batch) {
 }
 
 // sum returns the sum of the row's currency.
-func (a *amount) sum(b *batch.Batch, row int) *batch.Sum {
+func (a *amount) sum(b *batch.Batch, row int) *currencySum {
 	var code []byte
 	if !b.Null(a.currency, row) {
 		code = b.Text(a.currency, row)
 	}
-	if a.lastSum != nil && string(code) == a.lastCode {
-		return a.lastSum
+	if a.last != nil && string(code) == a.last.code {
+		return a.last
 	}
 	sum := a.sums[string(code)]
 	if sum == nil {
-		sum = &batch.Sum{}
-		a.sums[string(code)] = sum
+		sum = &currencySum{code: string(code)}
+		a.sums[sum.code] = sum
 	}
-	a.lastCode, a.lastSum = string(code), sum
+	a.last = sum
 	return sum
 }
