@@ -33,7 +33,7 @@ func nearest(name string, allowed []string) []string {
 	folded := strings.ToLower(name)
 	for _, a := range allowed {
 		d := distance(folded, strings.ToLower(a))
-		if limit := max(1, min(3, len(name)/2, len(a)/2)); d <= limit {
+		if limit := min(3, (max(len(name), len(a))+1)/2); d <= limit {
 			near = append(near, candidate{a, d})
 		}
 	}

@@ -22,7 +22,7 @@ import (
 	"outturn"
 )
 
-//go:embed datasets
+//go:embed all:datasets
 var builtin embed.FS
 
 // treeFile is where a source's tenant tree is declared.

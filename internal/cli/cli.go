@@ -148,7 +148,10 @@ func usageError(err error) error {
 	if message != "" {
 		message = strings.ToUpper(message[:1]) + message[1:]
 	}
-	return outturn.Errorf(outturn.CodeInvalid, "%s. See --help.", strings.TrimRight(message, "."))
+	if !strings.HasSuffix(message, "?") {
+		message = strings.TrimRight(message, ".") + "."
+	}
+	return outturn.Errorf(outturn.CodeInvalid, "%s See --help.", message)
 }
 
 type versionCmd struct {

@@ -196,22 +196,23 @@ fields:
 --                 and those above see their own part of it: RESELLER and CUSTOMER.
 --
 -- Whose row it is follows the root's buyer; when, the root's instant.
-WITH RECURSIVE reach (id, top) AS (
-  -- The account and all below it, each with the one directly below the account
-  -- through which it is reached.
-  SELECT id, CAST(NULL AS BIGINT) FROM accounts WHERE id = CAST(@tenant AS BIGINT)
+WITH RECURSIVE reach (id) AS (
+  -- The account and all below it.
+  SELECT id FROM accounts WHERE id = CAST(@tenant AS BIGINT)
   UNION
-  SELECT a.id, COALESCE(r.top, a.id) FROM accounts AS a JOIN reach AS r ON a.parent_id = r.id
+  SELECT a.id FROM accounts AS a JOIN reach AS r ON a.parent_id = r.id
 ),
-below AS (
-  SELECT id FROM accounts WHERE parent_id = CAST(@tenant AS BIGINT)
+circle AS (
+  -- The same. DuckDB expects millions of rows of a recursion, and would rather
+  -- hash the orders than those; of a part of the accounts it does not.
+  SELECT id FROM accounts WHERE id IN (SELECT id FROM reach)
 ),
 people AS (
   SELECT account_id, kind, email,
     concat_ws(' ', NULLIF(first_name, ''), NULLIF(middle_name, ''), NULLIF(last_name, '')) AS name,
     '+' || phone_country || ' (' || phone_area || ') ' || phone_number AS phone,
     '+' || fax_country || ' (' || fax_area || ') ' || fax_number AS fax
-  FROM contacts
+  FROM contacts WHERE account_id IN (SELECT id FROM circle)
 ),
 contact AS (
   SELECT account_id,
@@ -231,13 +232,22 @@ contact AS (
 ),
 party AS (
   SELECT a.id, a.parent_id, a.aps_id, a.name, a.statement_day, a.attributes, c.*
-  FROM accounts AS a LEFT JOIN contact AS c ON c.account_id = a.id
+  FROM accounts AS a LEFT JOIN contact AS c ON c.account_id = a.id WHERE a.id IN (SELECT id FROM circle)
 ),
-offer AS (
-  SELECT p.id, p.name, c.name AS category FROM plans AS p LEFT JOIN plan_categories AS c ON c.id = p.category_id
+sold AS (
+  -- What a charge can be for: a resource of a plan, or the plan as a whole (0).
+  SELECT p.id AS plan_id, x.id AS resource_id, p.name AS plan, c.name AS category, x.name AS resource, x.unit
+  FROM plans AS p
+  LEFT JOIN plan_categories AS c ON c.id = p.category_id
+  JOIN (
+    SELECT t.plan_id, r.id, r.name, r.unit FROM plan_rates AS t JOIN resources AS r ON r.id = t.resource_id
+    UNION ALL
+    SELECT id, 0, NULL, NULL FROM plans
+  ) AS x ON x.plan_id = p.id
 ),
 root AS (
-  SELECT c.*, c.is_final AND @report_type <> 'RESELLER' AS shows_end FROM charges AS c WHERE c.id = c.root_id
+  -- The lowest charge of each chain.
+  SELECT c.*, c.is_final AND @report_type <> 'RESELLER' AS shows_end FROM charges AS c WHERE c.id = c.root_id AND c.buyer_id IN (SELECT id FROM circle)
 )
 SELECT
   own.buyer_id AS RESELLER_ACCOUNT_ID,
@@ -282,11 +292,11 @@ SELECT
   own.exchange_rate AS RESELLER_DETAIL_EXCHANGE_RATE,
   own.exchange_time AS RESELLER_DETAIL_EXCHANGE_TIME,
   own.plan_id AS RESELLER_PLAN_ID,
-  rp.name AS RESELLER_PLAN_NAME,
+  rp.plan AS RESELLER_PLAN_NAME,
   rp.category AS RESELLER_PLAN_CATEGORY,
   own.resource_id AS RESELLER_RESOURCE_ID,
-  rr.name AS RESELLER_RESOURCE_NAME,
-  rr.unit AS RESELLER_RESOURCE_UNIT,
+  rp.resource AS RESELLER_RESOURCE_NAME,
+  rp.unit AS RESELLER_RESOURCE_UNIT,
   own.invoice_id AS RESELLER_INVOICE_ID,
   ri.number AS RESELLER_INVOICE_NUMBER,
   ri.invoice_date AS RESELLER_INVOICE_DATE,
@@ -334,11 +344,11 @@ SELECT
   mid.exchange_rate AS CUSTOMER_DETAIL_EXCHANGE_RATE,
   mid.exchange_time AS CUSTOMER_DETAIL_EXCHANGE_TIME,
   mid.plan_id AS CUSTOMER_PLAN_ID,
-  cp.name AS CUSTOMER_PLAN_NAME,
+  cp.plan AS CUSTOMER_PLAN_NAME,
   cp.category AS CUSTOMER_PLAN_CATEGORY,
   mid.resource_id AS CUSTOMER_RESOURCE_ID,
-  cr.name AS CUSTOMER_RESOURCE_NAME,
-  cr.unit AS CUSTOMER_RESOURCE_UNIT,
+  cp.resource AS CUSTOMER_RESOURCE_NAME,
+  cp.unit AS CUSTOMER_RESOURCE_UNIT,
   mid.invoice_id AS CUSTOMER_INVOICE_ID,
   ci.number AS CUSTOMER_INVOICE_NUMBER,
   ci.invoice_date AS CUSTOMER_INVOICE_DATE,
@@ -386,11 +396,11 @@ SELECT
   CASE WHEN r.shows_end THEN r.exchange_rate END AS END_CUSTOMER_DETAIL_EXCHANGE_RATE,
   CASE WHEN r.shows_end THEN r.exchange_time END AS END_CUSTOMER_DETAIL_EXCHANGE_TIME,
   CASE WHEN r.shows_end THEN r.plan_id END AS END_CUSTOMER_PLAN_ID,
-  ep.name AS END_CUSTOMER_PLAN_NAME,
+  ep.plan AS END_CUSTOMER_PLAN_NAME,
   ep.category AS END_CUSTOMER_PLAN_CATEGORY,
   CASE WHEN r.shows_end THEN r.resource_id END AS END_CUSTOMER_RESOURCE_ID,
-  er.name AS END_CUSTOMER_RESOURCE_NAME,
-  er.unit AS END_CUSTOMER_RESOURCE_UNIT,
+  ep.resource AS END_CUSTOMER_RESOURCE_NAME,
+  ep.unit AS END_CUSTOMER_RESOURCE_UNIT,
   CASE WHEN r.shows_end THEN r.invoice_id END AS END_CUSTOMER_INVOICE_ID,
   ei.number AS END_CUSTOMER_INVOICE_NUMBER,
   ei.invoice_date AS END_CUSTOMER_INVOICE_DATE,
@@ -408,25 +418,25 @@ SELECT
 
   r.buyer_id AS buyer_id, r.created_at AS rated_at, r.root_id AS root_id
 FROM root AS r
-JOIN reach ON reach.id = r.buyer_id
-LEFT JOIN (SELECT * FROM subscriptions WHERE account_id IN (SELECT id FROM reach)) AS s ON s.id = r.subscription_id
+-- One row: the account itself. Compared as text it could be many, so DuckDB takes
+-- what comes before for the largest side of all joins below. It streams that side
+-- and hashes the others, which are cut to what the report can need.
+JOIN accounts AS viewer ON CAST(viewer.id AS VARCHAR) = @tenant
+LEFT JOIN (SELECT * FROM subscriptions WHERE account_id IN (SELECT id FROM circle)) AS s ON s.id = r.subscription_id
 
 LEFT JOIN (SELECT * FROM charges WHERE buyer_id = CAST(@tenant AS BIGINT)) AS own ON own.root_id = r.root_id
 LEFT JOIN (SELECT * FROM party WHERE id = CAST(@tenant AS BIGINT)) AS ra ON ra.id = own.buyer_id
 LEFT JOIN (SELECT * FROM orders WHERE buyer_id = CAST(@tenant AS BIGINT)) AS ro ON ro.id = own.order_id
-LEFT JOIN offer AS rp ON rp.id = own.plan_id
-LEFT JOIN resources AS rr ON rr.id = own.resource_id
+LEFT JOIN sold AS rp ON rp.plan_id = own.plan_id AND rp.resource_id = COALESCE(own.resource_id, 0)
 LEFT JOIN (SELECT * FROM invoices WHERE buyer_id = CAST(@tenant AS BIGINT)) AS ri ON ri.id = own.invoice_id
 
-LEFT JOIN (SELECT * FROM charges WHERE buyer_id IN (SELECT id FROM below)) AS mid ON mid.root_id = r.root_id AND mid.buyer_id = reach.top
+LEFT JOIN (SELECT * FROM charges WHERE seller_id = CAST(@tenant AS BIGINT)) AS mid ON mid.root_id = r.root_id
 LEFT JOIN (SELECT * FROM party WHERE parent_id = CAST(@tenant AS BIGINT)) AS ca ON ca.id = mid.buyer_id
-LEFT JOIN (SELECT * FROM orders WHERE buyer_id IN (SELECT id FROM below)) AS co ON co.id = mid.order_id
-LEFT JOIN offer AS cp ON cp.id = mid.plan_id
-LEFT JOIN resources AS cr ON cr.id = mid.resource_id
-LEFT JOIN (SELECT * FROM invoices WHERE buyer_id IN (SELECT id FROM below)) AS ci ON ci.id = mid.invoice_id
+LEFT JOIN (SELECT * FROM orders WHERE seller_id = CAST(@tenant AS BIGINT)) AS co ON co.id = mid.order_id
+LEFT JOIN sold AS cp ON cp.plan_id = mid.plan_id AND cp.resource_id = COALESCE(mid.resource_id, 0)
+LEFT JOIN (SELECT * FROM invoices WHERE seller_id = CAST(@tenant AS BIGINT)) AS ci ON ci.id = mid.invoice_id
 
-LEFT JOIN (SELECT * FROM party WHERE id IN (SELECT id FROM reach)) AS ea ON ea.id = CASE WHEN r.shows_end THEN r.buyer_id END
-LEFT JOIN (SELECT * FROM orders WHERE buyer_id IN (SELECT id FROM reach)) AS eo ON eo.id = CASE WHEN r.shows_end THEN r.order_id END
-LEFT JOIN offer AS ep ON ep.id = CASE WHEN r.shows_end THEN r.plan_id END
-LEFT JOIN resources AS er ON er.id = CASE WHEN r.shows_end THEN r.resource_id END
-LEFT JOIN (SELECT * FROM invoices WHERE buyer_id IN (SELECT id FROM reach)) AS ei ON ei.id = CASE WHEN r.shows_end THEN r.invoice_id END
+LEFT JOIN party AS ea ON ea.id = CASE WHEN r.shows_end THEN r.buyer_id END
+LEFT JOIN (SELECT * FROM orders WHERE buyer_id IN (SELECT id FROM circle)) AS eo ON eo.id = CASE WHEN r.shows_end THEN r.order_id END
+LEFT JOIN sold AS ep ON ep.plan_id = CASE WHEN r.shows_end THEN r.plan_id END AND ep.resource_id = COALESCE(r.resource_id, 0)
+LEFT JOIN (SELECT * FROM invoices WHERE buyer_id IN (SELECT id FROM circle)) AS ei ON ei.id = CASE WHEN r.shows_end THEN r.invoice_id END

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"outturn"
+)
+
+// outturnMain runs a command in an empty folder.
+func outturnMain(t *testing.T, args ...string) (status int, out, talk string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	var stdout, stderr bytes.Buffer
+	status = Main(context.Background(), args, IO{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	return status, stdout.String(), stderr.String()
+}
+
+func TestProgressLine(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		rows, bytes int64
+		elapsed     time.Duration
+		share       float64
+		known       bool
+		want        string
+	}{
+		{"Unknown", 1234567, 5_000_000, 2 * time.Second, 0, false, "1,234,567 rows  617,283 rows/s  5 MB"},
+		{"Known", 1000, 999, time.Second, 0.25, true, "█████░░░░░░░░░░░░░░░  25%  1,000 rows  1,000 rows/s  999 bytes  3s left"},
+		{"NothingYet", 0, 0, 0, 0, true, "0 rows  0 bytes"},
+		{"Nonsense", 1, 1, time.Second, 1.5, true, "1 rows  1 rows/s  1 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := progressLine(tt.rows, tt.bytes, tt.elapsed, tt.share, tt.known); got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567"} {
+		if got := groupDigits(n); got != want {
+			t.Errorf("groupDigits(%d): got %s, want %s", n, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 bytes", 999: "999 bytes", 1000: "1 kB", 999_600: "1 MB", 1_234_567_890: "1.23 GB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("bytesText(%d): got %s, want %s", n, got, want)
+		}
+	}
+}
+
+// Every code has one exit status, and every status is told in the help.
+func TestExitStatus(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("surprise"), 1},
+		{outturn.Errorf(outturn.CodeInvalid, "x"), 2},
+		{fmt.Errorf("wrapped: %w", outturn.Errorf(outturn.CodeSourceUnavailable, "x")), 3},
+		{outturn.Errorf(outturn.CodeDatasetInvalid, "x"), 4},
+		{outturn.Errorf(outturn.CodeDiskFull, "x"), 5},
+		{outturn.Errorf(outturn.CodeQueryTimeout, "x"), 6},
+		{outturn.Errorf(outturn.CodeCancelled, "x"), 130},
+	} {
+		if got := exitStatus(tt.err); got != tt.want {
+			t.Errorf("%v: got %d, want %d", tt.err, got, tt.want)
+		}
+	}
+	status, help, _ := outturnMain(t, "export", "--help")
+	if status != 0 {
+		t.Errorf("--help ends with %d", status)
+	}
+	for _, e := range exitCodes {
+		if !strings.Contains(help, fmt.Sprintf("%3d  %s", e.status, e.meaning)) {
+			t.Errorf("the help does not tell status %d", e.status)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for _, tt := range []struct {
+		words []string
+		want  []string
+	}{
+		{[]string{"exp"}, []string{"export"}},
+		{[]string{"dataset", ""}, []string{"list", "show", "check", "new"}},
+		{[]string{"export", "pay"}, []string{"payments"}},
+		{[]string{"export", "payments", "--csv-d"}, []string{"--csv-dialect"}},
+		{[]string{"export", "payments", "--csv-dialect", "s"}, []string{"spreadsheet", "semicolon"}},
+		{[]string{"export", "payments", "--format", ""}, []string{"csv", "json", "ndjson"}},
+	} {
+		status, out, talk := outturnMain(t, append([]string{"__complete"}, tt.words...)...)
+		got := strings.Fields(out)
+		for _, want := range tt.want {
+			if status != 0 || !slices.Contains(got, want) {
+				t.Errorf("%q: got %q (%d, %s), want it to have %q", tt.words, got, status, talk, want)
+			}
+		}
+	}
+	for shell := range completionScripts {
+		if status, out, _ := outturnMain(t, "completion", shell); status != 0 || !strings.Contains(out, "__complete") {
+			t.Errorf("%s: status %d, %q", shell, status, out)
+		}
+	}
+}
+
+func TestWindowFlags(t *testing.T) {
+	w, err := (&exportCmd{From: "2026-09-01", To: "2026-10-01"}).window("Europe/Berlin")
+	if err != nil || w.From.Format(time.RFC3339) != "2026-09-01T00:00:00+02:00" {
+		t.Errorf("got %v, %v", w, err)
+	}
+	if w, err := (&exportCmd{}).window("UTC"); w != nil || err != nil {
+		t.Errorf("no window: got %v, %v", w, err)
+	}
+}
