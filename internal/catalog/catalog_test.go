@@ -1,0 +1,198 @@
+package catalog_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"outturn"
+	"outturn/internal/catalog"
+	"outturn/internal/source/duckdb"
+	"outturn/internal/source/duckdb/duckdbtest"
+)
+
+func TestBuiltin(t *testing.T) {
+	c, err := catalog.Builtin("duckdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, fault := range c.Faults() {
+		t.Errorf("%s: %v", file, fault)
+	}
+	if tree, err := c.Tree(); tree == nil || err != nil {
+		t.Errorf("tenant tree: %v, %v", tree, err)
+	}
+	for name, views := range map[string][]string{"provisioned_orders": {"full", "cmp"}, "payments": {"full", "cmp"}, "invoices": {"full"}} {
+		d, err := c.Dataset(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var got []string
+		for _, v := range c.Views(d) {
+			got = append(got, v.Name)
+		}
+		if !slices.Equal(got, views) {
+			t.Errorf("%s: views %v, want %v", name, got, views)
+		}
+		for _, f := range d.Fields {
+			if f.Meaning == "" || f.Evidence == "" {
+				t.Errorf("%s.%s: a published column needs its meaning and its evidence", name, f.Name)
+			}
+		}
+	}
+}
+
+// folder writes files and opens them as a catalogue.
+func folder(t *testing.T, files map[string]string) *catalog.Catalog {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := catalog.OpenFolder(dir, "duckdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+const sound = `/*
+version: 1
+source: s
+description: One row per thing. And more.
+fields:
+  - {name: A, type: int}
+*/
+SELECT 1 AS a`
+
+func TestBrokenFiles(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"NoHeader", "SELECT 1", "must open with its header"},
+		{"TextBefore", "SELECT 1 /* version: 1 */", "must open with its header"},
+		{"NotClosed", "/*\nversion: 1\n", "*/ is missing"},
+		{"NotYAML", "/*\nversion: [1\n*/ SELECT 1", "header, line 2"},
+		{"UnknownKey", "/*\nversion: 1\nfeilds: []\n*/ SELECT 1", "header, line 3"},
+		{"WrongType", "/*\nversion: one\n*/ SELECT 1", "header, line 2"},
+		{"NoSelect", strings.Replace(sound, "SELECT 1 AS a", "", 1), "the SELECT after the header is missing"},
+		{"FieldType", strings.Replace(sound, "type: int", "type: money", 1), `there is no type "money"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := folder(t, map[string]string{"broken.sql": tt.text, "sound.sql": sound})
+			_, err := c.Dataset("broken")
+			if outturn.ErrorCode(err) != outturn.CodeDatasetInvalid || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want it to say %q", err, tt.want)
+			}
+			if _, err := c.Dataset("sound"); err != nil {
+				t.Errorf("a broken neighbour: %v", err)
+			}
+		})
+	}
+}
+
+func TestViewFiles(t *testing.T) {
+	c := folder(t, map[string]string{
+		"thing.sql":       sound,
+		"thing.good.yaml": "name: good\ndataset: thing\ncolumns:\n  - {field: A, alias: a, map: {\"1\": one}}\n",
+		"thing.bad.yaml":  "name: bad\ndataset: thing\ncolumns:\n  - {field: B}\n",
+		"thing.misc.yaml": "name: other\ndataset: thing\ncolumns: [{field: A}]\n",
+	})
+	d, err := c.Dataset("thing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.View(d, "good"); err != nil || v.Columns[0].Name() != "a" || v.Columns[0].Map["1"] != "one" {
+		t.Errorf("good: %+v, %v", v, err)
+	}
+	if _, err := c.View(d, "bad"); err == nil || !strings.Contains(err.Error(), `There is no column "B"`) {
+		t.Errorf("bad: %v", err)
+	}
+	if fault := c.Faults()["thing.misc.yaml"]; fault == nil || !strings.Contains(fault.Error(), "must be in a file thing.other.yaml") {
+		t.Errorf("misnamed: %v", fault)
+	}
+	if _, err := c.View(d, "god"); err == nil || !strings.Contains(err.Error(), "Did you mean good?") {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
+func TestEngineSelect(t *testing.T) {
+	c := folder(t, map[string]string{"thing.sql": sound, "thing.duckdb.sql": "SELECT 2 AS a", "thing.postgres.sql": "SELECT 3 AS a"})
+	d, err := c.Dataset("thing")
+	if err != nil || d.SQL != "SELECT 2 AS a" {
+		t.Errorf("got %q, %v", d.SQL, err)
+	}
+	if n := len(c.Datasets()); n != 1 {
+		t.Errorf("%d data sets, want 1", n)
+	}
+}
+
+// Every way in which a header and a source can disagree is told at once.
+func TestCheckAndDraft(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.duckdb")
+	db, closeDB := duckdbtest.Open(t, file)
+	db.Exec(`CREATE TABLE "odd names" AS SELECT 1 AS id, 1.5::DOUBLE AS price, 1.234::DECIMAL(9,3) AS amount, 'x' AS "the name", DATE '2026-09-01' AS day, TIMESTAMPTZ '2026-09-01 00:00:00Z' AS at, '[1]'::JSON AS extra`)
+	closeDB()
+	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	c := folder(t, map[string]string{
+		"misfit.sql": `/*
+version: 1
+description: d
+period: {expr: id, kind: instant}
+fields:
+  - {name: id, type: text}
+  - {name: price, type: decimal, scale: 2}
+  - {name: amount, type: decimal, scale: 2}
+  - {name: gone, type: int}
+*/
+SELECT * FROM "odd names"`,
+		"nosuch.sql":   strings.Replace(sound, "SELECT 1 AS a", "SELECT a FROM nowhere", 1),
+		"_tenants.sql": "/*\nversion: 1\n*/ SELECT 1 AS id, NULL AS parent",
+	})
+	problems := c.Check(context.Background(), snap)
+	for file, parts := range map[string][]string{
+		"misfit.sql": {
+			"field id is declared text, but the source has INTEGER: cast it to VARCHAR",
+			"field price is declared decimal of scale 2, but the source has DOUBLE: a float cannot hold exact amounts",
+			"field amount is declared decimal of scale 2, but the source has DECIMAL(9,3): declare scale 3",
+			"field gone: the SELECT has no column",
+			"period id is of kind instant, but the source has INTEGER",
+		},
+		"nosuch.sql":   {"nowhere"},
+		"_tenants.sql": {"no column kind"},
+	} {
+		for _, part := range parts {
+			if problem := problems[file]; problem == nil || !strings.Contains(problem.Error(), part) {
+				t.Errorf("%s: got %v, want it to say %q", file, problem, part)
+			}
+		}
+	}
+
+	draft, err := catalog.Draft(context.Background(), snap, "odd names")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = folder(t, map[string]string{"own.sql": draft})
+	if problems := c.Check(context.Background(), snap); len(problems) > 0 {
+		t.Errorf("a draft does not fit its own table: %v\n%s", problems, draft)
+	}
+	d, err := c.Dataset("own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := strings.Join(d.FieldNames(), " "); names != "id price amount the_name day at extra" || d.Period == nil || d.Period.Expr != "day" {
+		t.Errorf("drafted fields %q, period %+v", names, d.Period)
+	}
+}
