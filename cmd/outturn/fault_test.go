@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"outturn/internal/source/duckdb/duckdbtest"
 )
 
 // faults is how often a fault is tried: a sample, or all of it by make chaos.
@@ -142,5 +144,27 @@ func TestFaultFullDisk(t *testing.T) {
 		if names := left(t, disk); len(names) > 0 {
 			t.Errorf("a disk of %s kB: left %v", size, names)
 		}
+	}
+}
+
+// A source that another process is writing to is told as such, and is no fault
+// of the request.
+func TestLockedSource(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "copy.duckdb")
+	copyFile(t, seed(t), data)
+	_, unlock := duckdbtest.Open(t, data)
+	folder := t.TempDir()
+	args := []string{"export", "payments", "--source", "duckdb:" + data, "--out", filepath.Join(folder, "out.csv")}
+	out, err := exec.Command(binary(t), args...).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), "copy.duckdb") {
+		t.Errorf("got %v, %s", err, out)
+	}
+	if names := left(t, folder); len(names) > 0 {
+		t.Errorf("left %v", names)
+	}
+	unlock()
+	if out, err := exec.Command(binary(t), args...).CombinedOutput(); err != nil {
+		t.Errorf("after the lock: %v, %s", err, out)
 	}
 }
