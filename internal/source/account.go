@@ -19,7 +19,7 @@ func treeSQL(tree *outturn.TenantTree) (string, error) {
 	if len(t.vars) > 0 {
 		return "", outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree uses @%s, which only data sets may.", t.vars[0])
 	}
-	return t.text[0] + "\n", nil
+	return t.text[0], nil
 }
 
 // CheckTree reports a tenant tree that lacks a column.

@@ -94,7 +94,7 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 		wrap = wrap || col.Deliver != ""
 	}
 	if wrap {
-		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + strings.TrimRight(q.SQL, "; \t\r\n") + "\n) AS d"
+		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + TrimStatement(q.SQL) + ") AS d"
 	}
 	return s, nil
 }
@@ -111,7 +111,7 @@ func describeDataset(d *outturn.Dataset, body template) string {
 			list += ", (" + expr + ") AS " + name
 		}
 	}
-	return "SELECT " + list + " FROM (" + body.describable() + "\n) AS d"
+	return "SELECT " + list + " FROM (" + body.describable() + ") AS d"
 }
 
 const periodColumn = "outturn_period"
@@ -162,7 +162,7 @@ func (c *compiler) compile() (Statement, error) {
 	if err != nil {
 		return s, err
 	}
-	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter) + order
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + ") AS d" + where(scope, window, filter) + order
 	s.Args = c.args
 	return s, nil
 }

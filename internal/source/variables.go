@@ -20,11 +20,14 @@ type template struct {
 // a comment and what is a variable. It refuses what could break out of the
 // parentheses that the compiler puts around it.
 func parseTemplate(sql string) (template, error) {
-	sql = strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n")
+	sql = TrimStatement(sql)
 	var t template
 	depth, done := 0, 0
 	for i := 0; i < len(sql); {
-		if end := skipOpaque(sql, i); end > i {
+		if end, closed := skipOpaque(sql, i); end > i {
+			if !closed {
+				return t, outturn.Errorf(outturn.CodeDatasetInvalid, "What opens with %c on line %d of the SELECT is not closed.", sql[i], lineOf(sql, i))
+			}
 			i = end
 			continue
 		}
@@ -59,6 +62,23 @@ func parseTemplate(sql string) (template, error) {
 	return t, nil
 }
 
+// TrimStatement cuts what follows a statement and means nothing: blanks,
+// semicolons and comments, so that it can be put into parentheses.
+func TrimStatement(sql string) string {
+	sql = strings.TrimSpace(sql)
+	end := 0
+	for i := 0; i < len(sql); {
+		next, _ := skipOpaque(sql, i)
+		isComment := next > i && (sql[i] == '-' || sql[i] == '/')
+		next = max(next, i+1)
+		if !isComment && !strings.ContainsRune("; \t\r\n", rune(sql[i])) {
+			end = next
+		}
+		i = next
+	}
+	return sql[:end]
+}
+
 // render puts value(name) where each variable stands.
 func (t template) render(value func(name string) string) string {
 	var b strings.Builder
@@ -78,38 +98,41 @@ func (t template) describable() string {
 }
 
 // skipOpaque returns the end of the string, quoted identifier or comment that
-// starts at i, or i when none does. An unclosed one ends with the text.
-func skipOpaque(sql string, i int) int {
+// starts at i, and whether it is closed; i when none starts there.
+func skipOpaque(sql string, i int) (end int, closed bool) {
+	length := 0
 	rest := sql[i:]
 	switch {
 	case strings.HasPrefix(rest, "--"):
-		return i + untilAfter(rest, "\n")
+		length, _ = untilAfter(rest, "\n")
+		closed = true
 	case strings.HasPrefix(rest, "/*"):
-		return i + commentLength(rest)
+		length, closed = commentLength(rest)
 	case rest[0] == '"':
-		return i + quotedLength(rest, false)
+		length, closed = quotedLength(rest, false)
 	case rest[0] == '\'':
 		escapes := i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !isWord(sql[i-2]))
-		return i + quotedLength(rest, escapes)
+		length, closed = quotedLength(rest, escapes)
 	case rest[0] == '$':
 		tag := "$" + wordAt(rest, 1) + "$"
 		if strings.HasPrefix(rest, tag) && (len(tag) == 2 || !isDigit(tag[1])) {
-			return i + len(tag) + untilAfter(rest[len(tag):], tag)
+			length, closed = untilAfter(rest[len(tag):], tag)
+			length += len(tag)
 		}
 	}
-	return i
+	return i + length, closed
 }
 
-func untilAfter(s, end string) int {
+func untilAfter(s, end string) (length int, found bool) {
 	if at := strings.Index(s, end); at >= 0 {
-		return at + len(end)
+		return at + len(end), true
 	}
-	return len(s)
+	return len(s), false
 }
 
 // commentLength returns the length of the block comment at the start of s; such
 // comments nest.
-func commentLength(s string) int {
+func commentLength(s string) (length int, closed bool) {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch {
@@ -120,16 +143,16 @@ func commentLength(s string) int {
 			depth--
 			i++
 			if depth == 0 {
-				return i + 1
+				return i + 1, true
 			}
 		}
 	}
-	return len(s)
+	return len(s), false
 }
 
 // quotedLength returns the length of the quoted text at the start of s, in which
 // the quote is doubled, and where escapes is set also \-escaped.
-func quotedLength(s string, escapes bool) int {
+func quotedLength(s string, escapes bool) (length int, closed bool) {
 	quote := s[0]
 	for i := 1; i < len(s); i++ {
 		switch {
@@ -139,10 +162,10 @@ func quotedLength(s string, escapes bool) int {
 		case i+1 < len(s) && s[i+1] == quote:
 			i++
 		default:
-			return i + 1
+			return i + 1, true
 		}
 	}
-	return len(s)
+	return len(s), false
 }
 
 func wordAt(s string, i int) string {

@@ -15,6 +15,9 @@ func TestTemplate(t *testing.T) {
 		{"InString", "SELECT '@tenant', 'it''s @zone'", "SELECT '@tenant', 'it''s @zone'"},
 		{"InIdentifier", `SELECT "@tenant"`, `SELECT "@tenant"`},
 		{"InLineComment", "SELECT 1 -- @nobody ( ;\n, @zone", "SELECT 1 -- @nobody ( ;\n, <zone>"},
+		{"CommentAtTheEnd", "SELECT @zone ; -- done;\n/* really */ ;", "SELECT <zone>"},
+		{"OpenCommentAtTheEnd", "SELECT 1 /* abc\n) FROM", "SELECT 1"},
+		{"StringAtTheEnd", "SELECT ' -- ;'; ", "SELECT ' -- ;'"},
 		{"InBlockComment", "SELECT /* a /* @x */ ) */ @zone", "SELECT /* a /* @x */ ) */ <zone>"},
 		{"InDollarQuotes", "SELECT $$@x;($$, $a$@x$$$a$, @zone", "SELECT $$@x;($$, $a$@x$$$a$, <zone>"},
 		{"EscapedString", `SELECT E'\'@x(', @zone`, `SELECT E'\'@x(', <zone>`},
@@ -37,6 +40,9 @@ func TestTemplateErrors(t *testing.T) {
 	for _, tt := range []struct{ name, sql, want string }{
 		{"BreaksOut", "SELECT 1) AS d UNION SELECT * FROM secret --", "closes a parenthesis on line 1"},
 		{"LeavesOpen", "SELECT (1", "opens 1 parentheses"},
+		{"OpenString", "SELECT 1,\n'abc", "opens with ' on line 2"},
+		{"OpenIdentifier", `SELECT "abc`, "is not closed"},
+		{"OpenDollarQuotes", "SELECT $x$ abc", "opens with $ on line 1"},
 		{"TwoStatements", "SELECT 1;\nDROP TABLE t", "semicolon on line 1"},
 		{"Parameter", "SELECT\n$1", "parameter 1 on line 2"},
 		{"UnknownVariable", "SELECT @tennant", "unknown variable @tennant on line 1"},
@@ -62,7 +68,7 @@ func FuzzTemplate(f *testing.F) {
 			return
 		}
 		same := tmpl.render(func(name string) string { return "@" + name })
-		if want := strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n"); same != want {
+		if want := TrimStatement(sql); same != want {
 			t.Fatalf("%q became %q", sql, same)
 		}
 	})

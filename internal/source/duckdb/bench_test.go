@@ -1,3 +1,5 @@
+//go:build unix
+
 package duckdb_test
 
 import (
@@ -67,7 +69,7 @@ FROM (
 )`
 
 // ordersFile returns a file with that table: the one that OUTTURN_BENCH_DB
-// names, which is made if it is missing, or a small one.
+// names, which is made if it is missing and may be a folder, or a small one.
 func ordersFile(tb testing.TB) string {
 	rows := 50_000
 	if text := os.Getenv("OUTTURN_BENCH_ROWS"); text != "" {
@@ -106,7 +108,7 @@ ON c.customer_id = o.customer_id AND c.request_id = o.request_id`
 				if memory == "" {
 					memory = "512MB"
 				}
-				src := duckdb.New(duckdb.Config{Path: path, Memory: memory, Threads: threads, TempDir: b.TempDir()})
+				src := duckdb.New(duckdb.Config{Path: path, Folder: isFolder(path), Memory: memory, Threads: threads, TempDir: b.TempDir()})
 				b.ReportAllocs()
 				before := cpu(b)
 				rows := 0
@@ -119,6 +121,11 @@ ON c.customer_id = o.customer_id AND c.request_id = o.request_id`
 			})
 		}
 	}
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func readAll(b *testing.B, src source.Source, sql string) (rows int) {

@@ -56,7 +56,8 @@ type Config struct {
 	// Threads is how many threads work on a statement; 0 is GOMAXPROCS.
 	Threads int
 	// TempDir is the folder in which each engine makes a folder of its own for
-	// temporary files; empty is the system's.
+	// temporary files; empty is the system's. What a killed process has left
+	// there goes when the next engine opens.
 	TempDir string
 	// TempQuota bounds an engine's temporary files, such as "10GiB", which is
 	// what empty means.

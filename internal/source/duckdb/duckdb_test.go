@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
 	"go.uber.org/goleak"
@@ -33,7 +35,14 @@ func TestMain(m *testing.M) {
 		duck.Close(&db)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		// Counted with -tags debug_bindings, empty without.
+		if left := duck.GetAllocationCounts(); left != "" {
+			fmt.Print("not given back to the engine:\n", left)
+			status = 1
+		}
+		os.Exit(status)
+	}))
 }
 
 func TestSource(t *testing.T) {
@@ -182,6 +191,43 @@ func TestRefresh(t *testing.T) {
 	makeFile(t, path, "INSERT INTO t VALUES (3)")
 	if got := table(t, begin(t, src), "SELECT n FROM t ORDER BY n"); got != "2\n3\n" {
 		t.Errorf("after a change in place it reads %q", got)
+	}
+}
+
+// Any number of runs read at once, and the last one lets go of the file.
+func TestConcurrent(t *testing.T) {
+	path, temp := filepath.Join(t.TempDir(), "data.duckdb"), t.TempDir()
+	makeFile(t, path, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS s FROM range(20000) AS g(i)")
+	src := duckdb.New(duckdb.Config{Path: path, TempDir: temp})
+	var runs sync.WaitGroup
+	for range 8 {
+		runs.Go(func() {
+			for range 5 {
+				if got, err := read(t, src, "SELECT count(DISTINCT s) AS n FROM t"); got != "20000\n" || err != nil {
+					t.Errorf("got %q, %v", got, err)
+				}
+			}
+		})
+	}
+	runs.Wait()
+	wantEmpty(t, temp)
+	makeFile(t, path, "DROP TABLE t")
+}
+
+// What a parameter is only its use tells, and a value only its run: neither may
+// keep a statement from being described.
+func TestDescribeParameters(t *testing.T) {
+	snap := begin(t, newFile(t, "CREATE TABLE t AS SELECT 1 AS n"))
+	got, err := snap.Describe(t.Context(), "SELECT $1 AS a, 1 + CAST($2 AS INTEGER) AS b, n FROM t WHERE n = $3 AND CAST($4 AS TIMESTAMP) < now()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []outturn.Type
+	for _, c := range got {
+		types = append(types, c.Type)
+	}
+	if want := []outturn.Type{outturn.Text, outturn.Int, outturn.Int}; !slices.Equal(types, want) {
+		t.Errorf("got %v, want %v", types, want)
 	}
 }
 
@@ -387,7 +433,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("Enough", func(t *testing.T) {
 		temp := t.TempDir()
-		snap := begin(t, duckdb.New(duckdb.Config{Path: path, Memory: "64MB", Threads: 1, TempDir: temp, TempQuota: "1GB"}))
+		snap := begin(t, duckdb.New(duckdb.Config{Path: path, Memory: "80MB", Threads: 1, TempDir: temp, TempQuota: "1GB"}))
 		r, err := snap.Query(t.Context(), source.Query{SQL: hungry})
 		if err != nil {
 			t.Fatal(err)
@@ -410,15 +456,89 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// Text that is no UTF-8 is mended and counted. SQL lets none in, but a program
-// that fills vectors can.
+// Progress can be asked for from another goroutine at any time, and ends at 1.
+func TestProgress(t *testing.T) {
+	snap := begin(t, newFile(t, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS s FROM range(500000) AS g(i)"))
+	r, err := snap.Query(t.Context(), source.Query{SQL: "SELECT * FROM t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	over := make(chan struct{})
+	var asker sync.WaitGroup
+	asker.Go(func() {
+		for last := 0.0; ; {
+			share, known := r.Progress()
+			if known && (share < last || share > 1) {
+				t.Errorf("progress went from %v to %v", last, share)
+			}
+			if known {
+				last = share
+			}
+			select {
+			case <-over:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	})
+	var b batch.Batch
+	between := false
+	for err = r.Next(&b); err == nil; err = r.Next(&b) {
+		share, known := r.Progress()
+		between = between || known && share > 0.2 && share < 0.9
+	}
+	close(over)
+	asker.Wait()
+	if err != io.EOF || !between {
+		t.Errorf("got %v, and progress in between: %t", err, between)
+	}
+	if share, known := r.Progress(); share != 1 || !known {
+		t.Errorf("at the end: got %v, %t", share, known)
+	}
+}
+
+// What a killed process left is swept, what is in use stays.
+func TestSweep(t *testing.T) {
+	path, temp := filepath.Join(t.TempDir(), "data.duckdb"), t.TempDir()
+	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
+	left := filepath.Join(temp, "outturn-duckdb-1234")
+	others := filepath.Join(temp, "precious")
+	for _, folder := range []string{left, others} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "duckdb_temp_storage-0.tmp"), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := begin(t, duckdb.New(duckdb.Config{Path: path, TempDir: temp}))
+	two := begin(t, newFolderIn(t, temp))
+	entries, err := os.ReadDir(temp)
+	if err != nil || len(entries) != 3 {
+		t.Errorf("the folder holds %v, %v; want two of engines and the one that is not ours", entries, err)
+	}
+	one.Close()
+	two.Close()
+	if entries, err := os.ReadDir(temp); err != nil || len(entries) != 1 || entries[0].Name() != "precious" {
+		t.Errorf("the folder holds %v, %v; want what is not ours", entries, err)
+	}
+}
+
+func newFolderIn(tb testing.TB, temp string) *duckdb.Source {
+	dir := tb.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte("a\n1\n"), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return duckdb.New(duckdb.Config{Path: dir, Folder: true, TempDir: temp})
+}
+
+// Text that is no UTF-8 is mended and counted. The engine stores none, but some of
+// its functions make it.
 func TestInvalidText(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data.duckdb")
-	makeFile(t, path, "CREATE TABLE t (s VARCHAR)")
-	appendRaw(t, path, "t", []string{"plain", "gr\xfcn", "", "a text that is longer: \xff\xfe, you see", "gr\u00fcn", "\xe2\x82"})
-	appendRaw(t, path, "t", []string{"\xc3", "\xa9"}) // one character in two cells
-	snap := begin(t, duckdb.New(duckdb.Config{Path: path}))
-	r, err := snap.Query(t.Context(), source.Query{SQL: "SELECT s FROM t"})
+	snap := begin(t, newFile(t, ""))
+	r, err := snap.Query(t.Context(), source.Query{SQL: `SELECT replace(replace(replace(s, 'FC', printf('%c', 252)), 'C3', printf('%c', 195)), 'A9', printf('%c', 169)) AS s
+		FROM (VALUES ('plain'), ('grFCn'), (''), (NULL), ('a text that is longer: FCFC, you see'), ('grün'), ('C3'), ('A9')) AS v(s)`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -427,41 +547,16 @@ func TestInvalidText(t *testing.T) {
 	if err := r.Next(&b); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"plain", "gr\ufffdn", "", "a text that is longer: \ufffd\ufffd, you see", "grün", "\ufffd\ufffd", "\ufffd", "\ufffd"}
+	want := []string{"plain", "gr\ufffdn", "", "∅", "a text that is longer: \ufffd\ufffd, you see", "grün", "\ufffd", "\ufffd"}
 	var got []string
 	for row := range b.Rows() {
-		got = append(got, string(b.Text(0, row)))
+		got = append(got, sourcetest.RowText(&b, row)...)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if n := r.(interface{ Replaced() int64 }).Replaced(); n != 7 {
-		t.Errorf("%d replaced characters were counted, want 7", n)
-	}
-}
-
-// appendRaw adds rows to a table of one text column without looking at the text.
-func appendRaw(tb testing.TB, path, table string, rows []string) {
-	tb.Helper()
-	db := openForWriting(path)
-	defer duck.Close(&db)
-	var conn duck.Connection
-	duck.Connect(db, &conn)
-	defer duck.Disconnect(&conn)
-	var appender duck.Appender
-	if duck.AppenderCreate(conn, "main", table, &appender) != duck.StateSuccess {
-		tb.Fatal("no appender")
-	}
-	varchar := duck.CreateLogicalType(duck.TypeVarchar)
-	defer duck.DestroyLogicalType(&varchar)
-	chunk := duck.CreateDataChunk([]duck.LogicalType{varchar})
-	defer duck.DestroyDataChunk(&chunk)
-	for i, row := range rows {
-		duck.UnsafeVectorAssignStringElementLen(duck.DataChunkGetVector(chunk, 0), duck.IdxT(i), []byte(row))
-	}
-	duck.DataChunkSetSize(chunk, duck.IdxT(len(rows)))
-	if duck.AppendDataChunk(appender, chunk) != duck.StateSuccess || duck.AppenderDestroy(&appender) != duck.StateSuccess {
-		tb.Fatal("the rows were not appended")
+	if n := r.(interface{ Replaced() int64 }).Replaced(); n != 5 {
+		t.Errorf("%d replaced characters were counted, want 5", n)
 	}
 }
 

@@ -3,6 +3,8 @@ package duckdb
 import (
 	"context"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -14,7 +16,7 @@ import (
 // An engine is one open DuckDB database and the folder of its temporary files.
 type engine struct {
 	db   duck.Database
-	temp string
+	temp *tempFolder
 
 	file   os.FileInfo // which file it has open; nil for a folder's
 	users  int         // snapshots; guarded by Source.mu
@@ -61,7 +63,7 @@ func open(c Config, path, mode string) (*engine, error) {
 	defer duck.DestroyConfig(&config)
 	for _, option := range [][2]string{
 		{"access_mode", mode},
-		{"memory_limit", c.Memory},
+		{"memory_limit", engineShare(c.Memory)},
 		{"threads", c.threads()},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
@@ -84,7 +86,7 @@ func open(c Config, path, mode string) (*engine, error) {
 // all access to anything else and locks that.
 func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 	var err error
-	if e.temp, err = os.MkdirTemp(c.TempDir, "duckdb-"); err != nil {
+	if e.temp, err = newTempFolder(c.TempDir); err != nil {
 		return outturn.Errorf(outturn.CodeStorageUnavailable, "The folder %s for temporary files cannot be used: %w.", c.TempDir, err)
 	}
 	var conn duck.Connection
@@ -92,10 +94,10 @@ func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 		return outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
 	}
 	defer duck.Disconnect(&conn)
-	exec := func(sql string) error { return execute(ctx, conn, sql, c.Path) }
+	exec := func(sql string) error { return execute(ctx, conn, "set up", sql, c.Path) }
 
 	for _, sql := range []string{
-		"SET temp_directory = " + quoteText(e.temp),
+		"SET temp_directory = " + quoteText(e.temp.path),
 		"SET max_temp_directory_size = " + quoteText(c.TempQuota),
 		"SET allow_persistent_secrets = false",
 		"SET GLOBAL TimeZone = 'UTC'",
@@ -117,24 +119,28 @@ func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 	if err := exec("SET enable_external_access = false"); err != nil {
 		return err
 	}
+	if err := exec("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print', 'progress_bar_time']"); err != nil {
+		return err // these are settings of each connection
+	}
 	return exec("SET lock_configuration = true")
 }
 
 func (e *engine) close() {
 	duck.Close(&e.db)
-	if e.temp != "" {
-		os.RemoveAll(e.temp) // the engine has emptied it; what remains is swept with the data folder
+	if e.temp != nil {
+		e.temp.remove()
 	}
 }
 
-// execute runs a statement of ours that has no result worth reading.
-func execute(ctx context.Context, conn duck.Connection, sql, path string) error {
+// execute runs a statement of ours that has no result worth reading. step and
+// path are for translate.
+func execute(ctx context.Context, conn duck.Connection, step, sql, path string) error {
 	var res duck.Result
 	var state duck.State
 	interruptible(ctx, conn, func() { state = duck.Query(conn, sql, &res) })
 	defer duck.DestroyResult(&res)
 	if state != duck.StateSuccess {
-		return translate(ctx, "", duck.ResultError(&res), path)
+		return translate(ctx, step, duck.ResultError(&res), path)
 	}
 	return nil
 }
@@ -142,5 +148,32 @@ func execute(ctx context.Context, conn duck.Connection, sql, path string) error 
 // quoteText makes any text an SQL string.
 func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// quoteIdent makes any text an SQL identifier.
-func quoteIdent(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+var sizeText = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT]?i?B)$`)
+
+// engineShare returns the limit that makes the engine hold to memory. The engine
+// counts its buffers against its limit and not all else it allocates: about a
+// sixth of 128 MB when it scans a wide table.
+func engineShare(memory string) string {
+	parts := sizeText.FindStringSubmatch(memory)
+	if parts == nil {
+		return memory // for the engine to refuse
+	}
+	amount, err := strconv.ParseFloat(parts[1], 64)
+	if err != nil {
+		return memory
+	}
+	for _, unit := range []string{"KB", "MB", "GB", "TB"} {
+		if parts[2] == "B" {
+			break
+		}
+		base := 1000.0
+		if strings.HasSuffix(parts[2], "iB") {
+			base = 1024
+		}
+		amount *= base
+		if strings.HasPrefix(parts[2], unit[:1]) {
+			break
+		}
+	}
+	return strconv.FormatInt(int64(amount*4/5), 10) + "B"
+}

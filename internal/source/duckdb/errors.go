@@ -21,6 +21,9 @@ func translate(ctx context.Context, step, text, path string) error {
 	if ctx.Err() != nil {
 		return stopped(ctx)
 	}
+	if _, inner, ok := strings.Cut(text, "unsuccessful or closed pending query result\nError: "); ok {
+		text = inner
+	}
 	kind, message := split(text)
 	cause := engineError(strings.TrimSpace(text))
 	tell := func(code outturn.Code, sentence string) error {

@@ -14,6 +14,7 @@ import (
 	duck "github.com/duckdb/duckdb-go-bindings"
 
 	"outturn"
+	"outturn/internal/source"
 )
 
 // A view is a table of a folder: one data file, or several of one kind that
@@ -102,7 +103,7 @@ func dataKind(name string) string {
 func (v view) create(ctx context.Context, conn duck.Connection) error {
 	list := make([]string, len(v.files))
 	for i, file := range v.files {
-		list[i] = quoteText(escapeGlob(file))
+		list[i] = quoteText(file)
 	}
 	files := "[" + strings.Join(list, ", ") + "]"
 	read := "read_parquet(" + files + ", hive_partitioning = false)"
@@ -118,7 +119,7 @@ func (v view) create(ctx context.Context, conn duck.Connection) error {
 		read = "read_csv(" + files + ", auto_detect = false, header = true, columns = {" + strings.Join(columns, ", ") + "}" +
 			`, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, strict_mode = true, hive_partitioning = false)`
 	}
-	return execute(ctx, conn, "CREATE VIEW "+quoteIdent(v.name)+" AS SELECT * FROM "+read, v.files[0])
+	return execute(ctx, conn, "open "+v.files[0], "CREATE VIEW "+source.QuoteIdent(v.name)+" AS SELECT * FROM "+read, v.files[0])
 }
 
 // header returns the column names of a CSV table, which its files agree on.
@@ -166,9 +167,4 @@ func readHeader(path string) ([]string, error) {
 		seen[folded] = true
 	}
 	return names, nil
-}
-
-// escapeGlob spells a path so that the engine does not read it as a pattern.
-func escapeGlob(path string) string {
-	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(path)
 }

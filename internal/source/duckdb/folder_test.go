@@ -39,8 +39,8 @@ func TestFolder(t *testing.T) {
 		"people.csv":          "id,name\n1,Ann\n",
 		"parts/2026-01.csv":   "id,n\n1,10\n",
 		"parts/2026-02.csv":   "id,n\n2,20\n",
-		"both/a.parquet":      "SELECT 1 AS n",
-		"both/b.parquet":      "SELECT 2 AS n",
+		"pair/a.parquet":      "SELECT 1 AS n",
+		"pair/b.parquet":      "SELECT 2 AS n",
 		"odd name [1]*.csv":   "a\nx\n",
 		"notes.txt":           "not data",
 		".hidden.csv":         "a\n1\n",
@@ -55,14 +55,14 @@ func TestFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"UPPER", "both", "charges", "odd name [1]*", "parts", "people"}; !slices.Equal(got, want) {
+	if want := []string{"UPPER", "charges", "odd name [1]*", "pair", "parts", "people"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, test := range []struct{ sql, want string }{
 		{"SELECT * FROM charges ORDER BY id", "0 | 0.00 | 2026-09-01T00:00:00Z\n1 | 0.10 | 2026-09-01T01:00:00Z\n2 | 0.20 | 2026-09-01T02:00:00Z\n"},
 		{"SELECT * FROM people", "1 | Ann\n"},
 		{"SELECT * FROM parts", "1 | 10\n2 | 20\n"},
-		{"SELECT * FROM both", "1\n2\n"},
+		{"SELECT * FROM pair", "1\n2\n"},
 		{`SELECT * FROM "odd name [1]*"`, "x\n"},
 	} {
 		if got := table(t, snap, test.sql); got != test.want {

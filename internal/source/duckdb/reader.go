@@ -2,9 +2,11 @@ package duckdb
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
@@ -34,6 +36,7 @@ type reader struct {
 
 	mu     sync.Mutex // between Progress and Close
 	closed bool
+	ended  atomic.Bool // all rows were read
 }
 
 // convertTo prepares the conversion of every column.
@@ -63,6 +66,7 @@ func (r *reader) Next(b *batch.Batch) error {
 		return r.err
 	}
 	interruptible(r.ctx, r.snapshot.conn, func() { r.err = r.fill(b) })
+	r.ended.Store(r.err == io.EOF)
 	if r.err != nil && (r.err != io.EOF || b.Rows() == 0) {
 		b.Reset(r.columns)
 		return r.err
@@ -117,12 +121,16 @@ func (r *reader) fetch() error {
 	return nil
 }
 
-// Progress is what the engine estimates.
+// Progress is the share of rows that the statement's scans have read, as the
+// engine estimates it.
 func (r *reader) Progress() (share float64, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return 0, false
+	}
+	if r.ended.Load() {
+		return 1, true
 	}
 	state := duck.QueryProgress(r.snapshot.conn)
 	percent, _, _ := duck.QueryProgressTypeMembers(&state)
@@ -140,7 +148,7 @@ func (r *reader) Close() error {
 	}
 	r.closed = true
 	if r.err == nil {
-		r.err = io.EOF
+		r.err = errors.New("duckdb: the reader is closed")
 	}
 	duck.DestroyDataChunk(&r.chunk)
 	duck.DestroyResult(&r.result)

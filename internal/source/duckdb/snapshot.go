@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,9 +33,16 @@ func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error)
 		duck.Disconnect(&s.conn)
 		return nil, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
 	}
-	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
-		duck.Disconnect(&s.conn)
-		return nil, err
+	for _, sql := range []string{
+		"SET enable_progress_bar_print = false", // first, for nothing may go to our standard output
+		"SET enable_progress_bar = true",
+		"SET progress_bar_time = 0",
+		"BEGIN TRANSACTION READ ONLY",
+	} {
+		if err := s.execute(ctx, sql); err != nil {
+			duck.Disconnect(&s.conn)
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -145,10 +153,10 @@ func (s *snapshot) columnsOf(ctx context.Context, sql string, args []string) (na
 		}
 		return names, types, nil
 	}
-	for len(args) < params {
+	for args = slices.Clip(args); len(args) < params; {
 		args = append(args, "")
 	}
-	r, err := s.start(ctx, "SELECT * FROM (SELECT * FROM ("+strings.TrimRight(sql, "; \t\r\n")+"\n)) LIMIT 0", args)
+	r, err := s.start(ctx, "SELECT * FROM (SELECT * FROM ("+source.TrimStatement(sql)+")) LIMIT 0", args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -320,7 +328,7 @@ func (s *snapshot) ready(ctx context.Context) error {
 }
 
 func (s *snapshot) execute(ctx context.Context, sql string) error {
-	return execute(ctx, s.conn, sql, s.source.config.Path)
+	return execute(ctx, s.conn, "", sql, s.source.config.Path)
 }
 
 // fail translates the engine's error about a statement.

@@ -17,8 +17,9 @@ type wall struct {
 
 const (
 	dayMicros = 24 * 60 * 60 * 1_000_000
-	// Beyond this a time is too near the ends of the scale to be moved.
-	farthest = math.MaxInt64 - 4*dayMicros
+	// farthest is about the year 11,900 on either side. Beyond it no zone rules
+	// are computed: there the wall shows UTC.
+	farthest = 10_000 * 366 * dayMicros
 )
 
 func newWall(zone *time.Location) *wall {
@@ -39,7 +40,7 @@ func (w *wall) instant(micros int64) int64 {
 // lookUp walks the periods of constant offset that can hold the time, in order.
 func (w *wall) lookUp(micros int64) int64 {
 	if micros > farthest || micros < -farthest {
-		return micros // the year 292,000: no clock was ever changed then
+		return micros
 	}
 	end := int64(-farthest) // of the wall times of the period before
 	for t := time.UnixMicro(micros - dayMicros).In(w.zone); ; {
@@ -57,7 +58,7 @@ func (w *wall) lookUp(micros int64) int64 {
 		case micros < from: // in the gap before the period
 			return start.UnixMicro()
 		case micros < to:
-			w.from, w.to, w.offset = max(from, end), to, offset
+			w.from, w.to, w.offset = max(from, end), min(to, farthest), offset
 			return micros - offset
 		}
 		end, t = to, next
