@@ -9,6 +9,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	// The tests build the program themselves, which the go command does not see:
+	// by this import it knows that old results do not hold when the program changes.
+	_ "outturn/internal/cli"
 )
 
 // built is the binary as a user has it, and sample data made by it; once for all

@@ -128,12 +128,13 @@ func (w *world) newCustomer(d *dice, i int, vendor *account) *account {
 	}
 	a.statement = d.between(1, 28)
 	a.created = max(w.customerSince(d), vendor.created+10)
-	a.company = !d.chance(12)
+	odd := i%60 == 7
+	a.company = odd || !d.chance(12)
 	switch {
 	case !a.company:
 		a.name = a.person("admin").fullName()
-	case i%80 == 7:
-		a.name = oddNames[i/80%len(oddNames)]
+	case odd:
+		a.name = oddNames[i/60%len(oddNames)]
 	default:
 		a.name = companyName(d, a.country)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 
 	bindings "github.com/duckdb/duckdb-go-bindings"
@@ -40,9 +41,9 @@ func runDuckDB(ctx context.Context, file string, c Config) (result Result, err e
 // fileError names the file in what went wrong.
 func fileError(file string, err error) error {
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return outturn.Errorf(outturn.CodeCancelled, "Seeding %s was stopped; the file was not made. %w", file, err)
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), strings.Contains(err.Error(), "No space left on device"): // DuckDB has only the text
 		return outturn.Errorf(outturn.CodeDiskFull, "The disk has no room for %s. %w", file, err)
 	}
 	var path *fs.PathError
@@ -55,6 +56,10 @@ func fileError(file string, err error) error {
 // publish gives a finished file its name, for good.
 func publish(draft, file string) error {
 	if err := sync(draft); err != nil {
+		return err
+	}
+	// A log that a crash left beside the file to be replaced is not the new one's.
+	if err := os.Remove(file + ".wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := os.Rename(draft, file); err != nil {

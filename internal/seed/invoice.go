@@ -119,7 +119,7 @@ func (a *account) invoicePrefix() string {
 	if a.parent == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s%03d-", a.country.code, a.id%1000)
+	return fmt.Sprintf("%s%03d-", a.country.code, a.id-1_000_000)
 }
 
 func (k invoiceKey) note(inv *invoice) cell {

@@ -2,7 +2,7 @@
 -- resellers and their customers. docs/schema.md tells the same in prose.
 --
 -- One text for DuckDB and PostgreSQL. A "key:" line stands where a constraint
--- would: DuckDB keeps every index in memory and loads several times slower with
+-- would: DuckDB keeps every index in memory and takes a third longer to load with
 -- one. Tests check the keys and references instead.
 --
 -- Money is exact, DECIMAL(20,8). DATE columns are billing days, TIMESTAMP WITH

@@ -195,6 +195,8 @@ fields:
 --                 so the account that got this one sees a row with RESELLER alone,
 --                 and those above see their own part of it: RESELLER and CUSTOMER.
 --
+-- A row whose sections are all empty is left out.
+--
 -- Whose row it is follows the root's buyer; when, the root's instant.
 WITH RECURSIVE reach (id) AS (
   -- The account and all below it.
@@ -440,3 +442,4 @@ LEFT JOIN party AS ea ON ea.id = CASE WHEN r.shows_end THEN r.buyer_id END
 LEFT JOIN (SELECT * FROM orders WHERE buyer_id IN (SELECT id FROM circle)) AS eo ON eo.id = CASE WHEN r.shows_end THEN r.order_id END
 LEFT JOIN sold AS ep ON ep.plan_id = CASE WHEN r.shows_end THEN r.plan_id END AND ep.resource_id = COALESCE(r.resource_id, 0)
 LEFT JOIN (SELECT * FROM invoices WHERE buyer_id IN (SELECT id FROM circle)) AS ei ON ei.id = CASE WHEN r.shows_end THEN r.invoice_id END
+WHERE r.shows_end OR own.id IS NOT NULL OR mid.id IS NOT NULL
