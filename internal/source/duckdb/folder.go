@@ -146,7 +146,7 @@ func readHeader(path string) ([]string, error) {
 	defer f.Close()
 	in := bufio.NewReader(f)
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
-		in.Discard(3)
+		_, _ = in.Discard(3) // just peeked at
 	}
 	names, err := csv.NewReader(in).Read()
 	if err == io.EOF {

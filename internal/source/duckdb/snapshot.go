@@ -219,22 +219,20 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 	}
 	r := &reader{ctx: ctx, snapshot: s, stmt: stmt}
 	if params := int(duck.NParams(stmt)); params != len(args) {
-		r.Close()
-		return nil, outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
+		err := outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
+		return nil, errors.Join(err, r.Close())
 	}
 	for i, arg := range args {
 		if duck.BindVarchar(stmt, duck.IdxT(i+1), arg) != duck.StateSuccess {
 			err := s.fail(ctx, duck.PrepareError(stmt))
-			r.Close()
-			return nil, err
+			return nil, errors.Join(err, r.Close())
 		}
 	}
 	var state duck.State
 	interruptible(ctx, s.conn, func() { state = duck.ExecutePreparedStreaming(stmt, &r.result) })
 	if state != duck.StateSuccess {
 		err := s.fail(ctx, duck.ResultError(&r.result))
-		r.Close()
-		return nil, err
+		return nil, errors.Join(err, r.Close())
 	}
 	s.reader = r
 	return r, nil

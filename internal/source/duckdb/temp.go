@@ -32,16 +32,16 @@ func newTempFolder(dir string) (*tempFolder, error) {
 		if err != nil {
 			return nil, err
 		}
-		if locked := tryLock(lock); locked && stillThere(lock) {
+		if tryLock(lock) && stillThere(lock) {
 			return &tempFolder{path, lock}, nil
 		}
-		lock.Close()
+		_ = lock.Close()
 	}
 }
 
 func (t *tempFolder) remove() {
-	os.RemoveAll(t.path) // what cannot be removed is swept later
-	t.lock.Close()
+	_ = os.RemoveAll(t.path) // what cannot be removed is swept later
+	_ = t.lock.Close()
 }
 
 // sweep removes folders in dir that nobody holds.
@@ -59,9 +59,9 @@ func sweep(dir string) {
 			continue
 		}
 		if tryLock(lock) {
-			os.RemoveAll(lock.Name())
+			_ = os.RemoveAll(lock.Name()) // tried again by the next sweep
 		}
-		lock.Close()
+		_ = lock.Close()
 	}
 }
 

@@ -659,7 +659,7 @@ func drain(ctx context.Context, snap source.Snapshot, sql string) error {
 		err = r.Next(&b)
 	}
 	if again := r.Next(&b); !errors.Is(again, err) {
-		err = fmt.Errorf("Next said %w, then %w", err, again)
+		err = fmt.Errorf("first call of Next: %w, second: %w", err, again)
 	}
 	return errors.Join(err, r.Close())
 }
