@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"math"
 	"time"
 
 	"outturn"
@@ -92,12 +93,12 @@ func (e *csv) Head(dst []byte) []byte {
 
 func (e *csv) Tail(dst []byte) []byte { return dst }
 
-func (e *csv) Rows(dst []byte, b *batch.Batch, first int64) ([]byte, outturn.Notes, error) {
+func (e *csv) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	var notes outturn.Notes
 	buf, n := whole(dst)
-	vectors := vectors(b, e.kinds, e.zone)
+	vectors := vectors(b.Batch, e.kinds, e.zone)
 	arena := b.Arena()
-	for r := range b.Rows() {
+	for r := b.from; r < b.to; r++ {
 		for c := range vectors {
 			v := &vectors[c]
 			if len(buf)-n < room {
@@ -123,19 +124,19 @@ func (e *csv) Rows(dst []byte, b *batch.Batch, first int64) ([]byte, outturn.Not
 				if word&1 == 0 {
 					n = putDecimal(buf, n, int64(word)>>1, v.scale, e.point)
 				} else {
-					buf, n = e.putDigits(buf, n, arena, word)
+					buf, n = e.putDigits(buf, n, digits(arena, word))
 				}
 			case kindFloat:
-				n = e.putFloat(buf, n, b.Float(c, r))
+				n = e.putFloat(buf, n, math.Float64frombits(word))
 			case kindBool:
 				n = putBool(buf, n, word != 0)
 			case kindDate:
-				n, ok = v.calendar.put(buf, n, int64(word))
+				n, ok = putDate(buf, n, int64(word))
 			case kindTime:
-				n, ok = v.putTime(buf, n, int64(word))
+				n, ok = v.clock.put(buf, n, int64(word), v.scale)
 			}
 			if !ok {
-				return buf[:n], notes, misfit(e.columns[c], first+int64(r)+1)
+				return buf[:n], notes, misfit(e.columns[c], b.number(r))
 			}
 			buf[n] = e.delimiter
 			n++
@@ -158,11 +159,13 @@ const (
 	endOfCopy = '\\' | '.'<<8 // \. alone on a line ends the data for PostgreSQL before 18
 )
 
-// special marks in w what makes a field need quotes: the delimiter, the quote
-// and control characters. Of those only CR and LF must be quoted; the others
-// are because readers differ.
-func (e *csv) special(w uint64) uint64 {
-	return lanesEqual(w, quotes) | lanesEqual(w, e.delimiters) | lanesControl(w)
+// plain passes, in each lane of w, a byte that may stand in a field without
+// quotes: neither delimiter nor quote nor control character. Of the latter only
+// CR and LF must be quoted; the others are because readers differ.
+func (e *csv) plain(w uint64) uint64 {
+	const belowSpace = (0x80 - 0x20) * lanes
+	low := w & lows
+	return (low^quotes+lows)&(low^e.delimiters+lows)&(low+belowSpace) | w
 }
 
 // putText puts the text at arena[off:off+size] as a field, with room free after
@@ -175,35 +178,41 @@ func (e *csv) putText(buf []byte, n int, arena []byte, off, size int) (_ []byte,
 		buf, n = e.putGuarded(buf, n, arena[off:off+size])
 		return buf, n, 1
 	}
+	if size > 2 && arena[off] == '{' { // likely a JSON object, so there are quotes
+		buf, n = putQuoted(buf, n, arena[off:off+size])
+		return buf, n, 0
+	}
 	if len(buf)-n < size+room {
 		buf = grow(buf, n, size+room)
 	}
 	if size < 8 {
 		w := loadShort(arena, off, size)
-		if size == 0 || byte(w) == ' ' || w>>(8*size-8) == ' ' || w == endOfCopy || e.special(w|harm<<(8*size)) != 0 {
+		if size == 0 || byte(w) == ' ' || w>>(8*size-8) == ' ' || w == endOfCopy || failing(e.plain(w|harm<<(8*size&63))) != 0 {
 			buf, n = putQuoted(buf, n, arena[off:off+size])
 			return buf, n, 0
 		}
-		store(buf[n:], w)
+		store(buf, n, w)
 		return buf, n + size, 0
 	}
-	text, to := arena[off:off+size], buf[n:n+size+8]
-	w := load(text)
-	seen := e.special(w)
-	if byte(w) == ' ' {
-		seen = 1
+	// The last words overlap: no loop for most texts.
+	_ = arena[off : off+size]
+	first, last := load(arena, off), load(arena, off+size-8)
+	plain := e.plain(first) & e.plain(last)
+	store(buf, n, first)
+	store(buf, n+size-8, last)
+	if size > 16 {
+		a, b := load(arena, off+8), load(arena, off+size-16)
+		plain &= e.plain(a) & e.plain(b)
+		store(buf, n+8, a)
+		store(buf, n+size-16, b)
+		for i := 16; i < size-16; i += 8 {
+			w := load(arena, off+i)
+			plain &= e.plain(w)
+			store(buf, n+i, w)
+		}
 	}
-	store(to, w)
-	for i := 8; i+8 <= len(text); i += 8 {
-		w = load(text[i:])
-		seen |= e.special(w)
-		store(to[i:], w)
-	}
-	w = load(text[size-8:])
-	seen |= e.special(w)
-	store(to[size-8:], w)
-	if seen != 0 || w>>56 == ' ' {
-		buf, n = putQuoted(buf, n, text)
+	if failing(plain) != 0 || byte(first) == ' ' || last>>56 == ' ' {
+		buf, n = putQuoted(buf, n, arena[off:off+size])
 		return buf, n, 0
 	}
 	return buf, n + size, 0
@@ -218,20 +227,19 @@ func putQuoted(buf []byte, n int, text []byte) ([]byte, int) {
 	}
 	buf[n] = '"'
 	n++
-	for len(text) >= 8 {
-		w := load(text)
-		store(buf[n:], w)
-		marks := lanesEqual(w, quotes)
-		if marks == 0 {
-			text = text[8:]
-			n += 8
-			continue
+	for ; len(text) >= 8; text = text[8:] {
+		w, left := load(text, 0), 8
+		for marks := failing(isNot(w, quotes)); marks != 0; {
+			k := lowestLane(marks) + 1
+			store(buf, n, w)
+			buf[n+k] = '"'
+			n += k + 1
+			left -= k
+			w >>= 8 * k
+			marks >>= 8 * k
 		}
-		k := lowestLane(marks) + 1
-		text = text[k:]
-		n += k
-		buf[n] = '"'
-		n++
+		store(buf, n, w)
+		n += left
 	}
 	for _, c := range text {
 		buf[n] = c
@@ -246,16 +254,12 @@ func putQuoted(buf []byte, n int, text []byte) ([]byte, int) {
 }
 
 // putDigits puts a decimal that is longer than a word.
-func (e *csv) putDigits(buf []byte, n int, arena []byte, word uint64) ([]byte, int) {
-	off, size := int(word>>32), int(uint32(word)>>1)
-	if len(buf)-n < size+room {
-		buf = grow(buf, n, size+room)
-	}
-	digits := buf[n : n+copy(buf[n:], arena[off:off+size])]
+func (e *csv) putDigits(buf []byte, n int, digits []byte) ([]byte, int) {
+	buf, end := putBytes(buf, n, digits)
 	if e.point != '.' {
-		e.mark(digits)
+		e.mark(buf[n:end])
 	}
-	return buf, n + size
+	return buf, end
 }
 
 func (e *csv) putFloat(buf []byte, n int, x float64) int {

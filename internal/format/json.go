@@ -1,6 +1,7 @@
 package format
 
 import (
+	"math"
 	"time"
 
 	"outturn"
@@ -21,7 +22,8 @@ type json struct {
 // A key is what comes before a value: the comma or brace, the name, the colon,
 // and the opening quote of types that are strings.
 type key struct {
-	words  []uint64 // padded with zeros
+	head   [32]byte // copied whole, which takes two instructions
+	rest   []byte   // of longer names
 	size   int
 	quoted bool
 }
@@ -72,10 +74,7 @@ func (e *json) newKey(name string, k kind, first bool) key {
 		n++
 	}
 	out := key{size: n, quoted: quoted}
-	clear(buf[n:])
-	for i := 0; i < n; i += 8 {
-		out.words = append(out.words, load(buf[i:i+8]))
-	}
+	out.rest = buf[copy(out.head[:], buf[:n]):n]
 	return out
 }
 
@@ -93,16 +92,19 @@ func (e *json) Tail(dst []byte) []byte {
 	return append(dst, "\n]\n"...)
 }
 
-func (e *json) Rows(dst []byte, b *batch.Batch, first int64) ([]byte, outturn.Notes, error) {
+func (e *json) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	buf, n := whole(dst)
-	vectors := vectors(b, e.kinds, e.zone)
+	vectors := vectors(b.Batch, e.kinds, e.zone)
+	for c := range vectors {
+		vectors[c].key = &e.keys[c]
+	}
 	arena := b.Arena()
-	for r := range b.Rows() {
+	for r := b.from; r < b.to; r++ {
 		if len(buf)-n < room {
 			buf = grow(buf, n, room)
 		}
 		if !e.lines {
-			if first+int64(r) > 0 {
+			if b.number(r) > 1 {
 				buf[n] = ','
 				n++
 			}
@@ -114,47 +116,52 @@ func (e *json) Rows(dst []byte, b *batch.Batch, first int64) ([]byte, outturn.No
 			n++
 		}
 		for c := range vectors {
-			v, k := &vectors[c], &e.keys[c]
+			v := &vectors[c]
+			k := v.key
 			if len(buf)-n < k.size+room {
 				buf = grow(buf, n, k.size+room)
 			}
-			for i, w := range k.words {
-				store(buf[n+8*i:], w)
+			*(*[len(k.head)]byte)(buf[n:]) = k.head
+			if len(k.rest) > 0 {
+				copy(buf[n+len(k.head):], k.rest)
 			}
 			n += k.size
 			if v.null(r) {
 				if k.quoted {
 					n-- // its opening quote
 				}
-				n += copy(buf[n:], "null")
+				n = putNull(buf, n)
 				continue
 			}
 			word, ok := v.Words[r], true
-			switch v.kind {
-			case kindText:
+			if v.kind == kindText { // most columns: before the switch it costs less
 				buf, n = putString(buf, n, arena, int(word>>32), int(uint32(word)))
+				buf[n] = '"'
+				n++
+				continue
+			}
+			switch v.kind {
 			case kindInt:
 				n = putInt(buf, n, int64(word))
 			case kindDecimal:
 				if word&1 == 0 {
 					n = putDecimal(buf, n, int64(word)>>1, v.scale, '.')
 				} else {
-					_, digits := b.Decimal(c, r)
-					buf, n = putBytes(buf, n, digits)
+					buf, n = putBytes(buf, n, digits(arena, word))
 				}
 			case kindFloat:
-				n = putJSONFloat(buf, n, b.Float(c, r))
+				n = putJSONFloat(buf, n, math.Float64frombits(word))
 			case kindBool:
 				n = putBool(buf, n, word != 0)
 			case kindDate:
-				n, ok = v.calendar.put(buf, n, int64(word))
+				n, ok = putDate(buf, n, int64(word))
 			case kindTime:
-				n, ok = v.putTime(buf, n, int64(word))
+				n, ok = v.clock.put(buf, n, int64(word), v.scale)
 			case kindJSON:
-				buf, n, ok = putJSON(buf, n, b.Text(c, r))
+				buf, n = putJSON(buf, n, text(arena, word))
 			}
 			if !ok {
-				return buf[:n], outturn.Notes{}, misfit(e.columns[c], first+int64(r)+1)
+				return buf[:n], outturn.Notes{}, misfit(e.columns[c], b.number(r))
 			}
 			if k.quoted {
 				buf[n] = '"'
@@ -191,30 +198,29 @@ func putJSONFloat(buf []byte, n int, x float64) int {
 	return n + copy(buf[n:], buf[n+1:end])
 }
 
-// putJSON puts a JSON text as the value that it is, without line breaks. It
-// reports false if it is not one.
-func putJSON(buf []byte, n int, text []byte) ([]byte, int, bool) {
-	found, ok := scanJSON(text)
-	if !ok {
-		return buf, n, false
+// putJSON puts a JSON text as the value that it is, on one line. That it is valid
+// has been seen to by whoever read the source.
+func putJSON(buf []byte, n int, text []byte) ([]byte, int) {
+	if !isTidy(text) {
+		text = tidyJSON(text)
 	}
-	if found == 0 {
-		buf, n = putBytes(buf, n, text)
-		return buf, n, true
-	}
-	buf, n = putBytes(buf, n, tidyJSON(text))
-	return buf, n, true
+	return putBytes(buf, n, text)
 }
 
-const (
-	backslashes = '\\' * lanes
-	lineEnds    = 0xe2 * lanes // first byte of U+2028 and U+2029, among others
-	lowercase   = 0x20 * lanes // makes the first byte of U+0085, 0xc2, the same
-)
+const backslashes = '\\' * lanes
 
-// specialJSON marks in w what may have to be escaped.
-func specialJSON(w uint64) uint64 {
-	return lanesEqual(w, quotes) | lanesEqual(w, backslashes) | lanesEqual(w|lowercase, lineEnds) | lanesControl(w)
+// plainJSON passes, in each lane of w, a byte that may stand in a JSON string as
+// it is. It does not pass the first bytes of U+0085, U+2028 and U+2029, 0xc2 and
+// 0xe2, which are the same but for the bit that tells upper from lower case.
+func plainJSON(w uint64) uint64 {
+	const (
+		belowSpace = (0x80 - 0x20) * lanes
+		lineEnds   = 0xe2 * lanes
+		oneCase    = 0x20 * lanes
+	)
+	low := w & lows
+	end := (w | oneCase) ^ lineEnds
+	return ((low^quotes+lows)&(low^backslashes+lows)&(low+belowSpace) | w) & (end&lows + lows | end)
 }
 
 // putString puts the text at arena[off:off+size] as it stands inside a JSON
@@ -224,53 +230,83 @@ func putString(buf []byte, n int, arena []byte, off, size int) ([]byte, int) {
 	if len(buf)-n < size+room {
 		buf = grow(buf, n, size+room)
 	}
-	for size > 0 {
-		var w, marks uint64
-		take := min(size, 8)
-		if size >= 8 {
-			w = load(arena[off:])
-			marks = specialJSON(w)
-		} else {
-			w = loadShort(arena, off, size)
-			marks = specialJSON(w | harm<<(8*size))
+	if size < 8 {
+		w := loadShort(arena, off, size)
+		store(buf, n, w)
+		if failing(plainJSON(w|harm<<(8*size&63))) != 0 {
+			return putEscaped(buf, n, arena[off:off+size])
 		}
-		store(buf[n:], w)
-		if marks == 0 {
-			n, off, size = n+take, off+take, size-take
-			continue
+		return buf, n + size
+	}
+	// The last words overlap: no loop for most texts.
+	_ = arena[off : off+size]
+	first, last := load(arena, off), load(arena, off+size-8)
+	plain := plainJSON(first) & plainJSON(last)
+	store(buf, n, first)
+	store(buf, n+size-8, last)
+	if size > 16 {
+		a, b := load(arena, off+8), load(arena, off+size-16)
+		plain &= plainJSON(a) & plainJSON(b)
+		store(buf, n+8, a)
+		store(buf, n+size-16, b)
+		for i := 16; i < size-16; i += 8 {
+			w := load(arena, off+i)
+			plain &= plainJSON(w)
+			store(buf, n+i, w)
 		}
-		plain := lowestLane(marks)
-		n, off, size = n+plain, off+plain, size-plain
+	}
+	if failing(plain) != 0 {
+		return putEscaped(buf, n, arena[off:off+size])
+	}
+	return buf, n + size
+}
+
+// putEscaped puts a text in which something may have to be escaped.
+func putEscaped(buf []byte, n int, text []byte) ([]byte, int) {
+	for len(text) > 0 {
+		if len(buf)-n < len(text)+room {
+			buf = grow(buf, n, len(text)+room)
+		}
+		if len(text) >= 8 {
+			w := load(text, 0)
+			store(buf, n, w)
+			marks := failing(plainJSON(w))
+			if marks == 0 {
+				text = text[8:]
+				n += 8
+				continue
+			}
+			plain := lowestLane(marks)
+			text = text[plain:]
+			n += plain
+		}
 		var eaten int
-		n, eaten = putEscaped(buf, n, arena[off:off+size])
-		off, size = off+eaten, size-eaten
-		if len(buf)-n < size+room {
-			buf = grow(buf, n, size+room)
-		}
+		n, eaten = putCharacter(buf, n, text)
+		text = text[eaten:]
 	}
 	return buf, n
 }
 
-// putEscaped puts the first character of text, escaped if it has to be, and
-// tells how many bytes that was.
-func putEscaped(buf []byte, n int, text []byte) (end, eaten int) {
+// putCharacter puts the first byte of text, or what stands for it and those that
+// belong to it, and tells how many that were.
+func putCharacter(buf []byte, n int, text []byte) (end, eaten int) {
 	const hex = "0123456789abcdef"
-	switch c := text[0]; {
-	case c >= 0x80:
-		escape, eaten := lineEnd(text)
-		if eaten == 0 {
-			buf[n] = c
-			return n + 1, 1
-		}
-		return n + copy(buf[n:], escape), eaten
+	c := text[0]
+	switch {
 	case short[c] != 0:
 		buf[n], buf[n+1] = '\\', short[c]
 		return n + 2, 1
-	default:
+	case c < 0x20:
 		n += copy(buf[n:], `\u00`)
 		buf[n], buf[n+1] = hex[c>>4], hex[c&15]
 		return n + 2, 1
+	case c == 0xc2 || c == 0xe2:
+		if escape, eaten := lineEnd(text); eaten > 0 {
+			return n + copy(buf[n:], escape), eaten
+		}
 	}
+	buf[n] = c
+	return n + 1, 1
 }
 
 // short holds the letters of the escapes that have one.

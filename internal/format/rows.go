@@ -15,54 +15,74 @@ import (
 // Rows may be called by several goroutines at once, for different batches.
 type encoder interface {
 	Head(dst []byte) []byte
-	// Rows appends all rows of b; first is the number of rows before them.
-	Rows(dst []byte, b *batch.Batch, first int64) ([]byte, outturn.Notes, error)
+	// Rows appends the given rows. The file has a row number of its own for each.
+	Rows(dst []byte, rows span) ([]byte, outturn.Notes, error)
 	Tail(dst []byte) []byte
 }
 
+// A span is the rows from ≤ r < to of a batch; first is how many rows the file
+// has before them.
+type span struct {
+	*batch.Batch
+	from, to int
+	first    int64
+}
+
+// number returns the number of row r of the batch in the file, from 1.
+func (s span) number(r int) int64 { return s.first + int64(r-s.from) + 1 }
+
+// spanBytes is how much input is encoded at once. Input and output should stay in
+// a core's own cache until they are written: those of whole batches would not.
+const spanBytes = 128 << 10
+
 // largestKept is the capacity above which a buffer is dropped after use, so that
-// one row of a gigabyte does not stay in memory for the rest of the file.
+// one large row does not stay in memory for the rest of the file.
 const largestKept = 8 << 20
 
 var errClosed = errors.New("format: write after close")
 
-// A rowWriter is the Writer of every encoder. Batches go two ways at once: to
-// whichever worker is free, and into a queue in file order, from which one
-// goroutine takes them, waits for each to be encoded, and writes it.
+// A rowWriter is the Writer of every encoder. Workers take batches and encode them
+// span by span. The one whose batch the file waits for has the turn: it writes
+// each span as soon as it is encoded. The others keep theirs until they get the
+// turn, or are done and leave it to whoever has it.
 //
-//	          ┌─ work ──► encode (workers) ─┐ done
-//	Write ────┤                             ▼
-//	 ▲        └─ queue, in file order ──► merge ──► io.Writer
-//	 └──────────────── free ◄───────────────┘
+//	Write ──► work ──► encode (workers) ──► in turn ──► io.Writer
+//	 ▲                                         │
+//	 └───────────────── free ◄─────────────────┘
 //
-// There are workers + 1 slots, each with a buffer that is used again: one batch
-// is written while the others are encoded, and Write waits for a free slot.
+// Write waits for a free slot, of which there are one a worker and one more.
 type rowWriter struct {
 	encoder encoder
 	w       io.Writer
 
-	free  chan *slot
-	work  chan *slot
-	queue chan *slot
+	free    chan *slot
+	work    chan *slot
+	running sync.WaitGroup // the workers
 
-	rows   int64 // given to Write so far
-	closed bool
+	batches int64 // given to Write so far
+	rows    int64
+	closed  bool
 
-	failure atomic.Pointer[error] // the first error, once there is one
-	summary Summary               // merge's until running is done
-	running sync.WaitGroup        // the goroutines
+	turn atomic.Int64 // the batch that the file waits for
+	mu   sync.Mutex   // held to give the turn on
+	done []*slot      // encoded and waiting for their turn, by number modulo len
+
+	// Only who has the turn may use these.
+	begun   bool // whether the head is written
+	summary Summary
+
+	failure atomic.Pointer[error] // the first error of the file, once there is one
 }
 
 // A slot is one batch on its way.
 type slot struct {
-	batch *batch.Batch
-	first int64
-	rows  int64         // of the batch, once encoded
-	done  chan struct{} // receives once buf, notes and err are there
+	batch  *batch.Batch
+	number int64 // of the batch
+	first  int64 // how many rows the file has before it
 
-	buf   []byte
-	notes outturn.Notes
-	err   error
+	buf  []byte // what is encoded and not written
+	part Summary
+	err  error
 }
 
 func newRowWriter(w io.Writer, e encoder, workers int) *rowWriter {
@@ -75,15 +95,14 @@ func newRowWriter(w io.Writer, e encoder, workers int) *rowWriter {
 		w:       w,
 		free:    make(chan *slot, slots),
 		work:    make(chan *slot, slots),
-		queue:   make(chan *slot, slots),
+		done:    make([]*slot, slots),
 	}
 	for range slots {
-		r.free <- &slot{done: make(chan struct{}, 1)}
+		r.free <- new(slot)
 	}
 	for range workers {
 		r.running.Go(r.encode)
 	}
-	r.running.Go(r.merge)
 	return r
 }
 
@@ -96,9 +115,9 @@ func (r *rowWriter) Write(b *batch.Batch) error {
 	}
 	s := <-r.free
 	b.Retain()
-	s.batch, s.first = b, r.rows
+	s.batch, s.number, s.first = b, r.batches, r.rows
+	r.batches++
 	r.rows += int64(b.Rows())
-	r.queue <- s
 	r.work <- s
 	return nil
 }
@@ -107,9 +126,10 @@ func (r *rowWriter) Close() (Summary, error) {
 	if !r.closed {
 		r.closed = true
 		close(r.work)
-		close(r.queue)
+		r.running.Wait()
+		r.begin()
+		r.write(r.encoder.Tail(nil))
 	}
-	r.running.Wait()
 	return r.summary, r.failed()
 }
 
@@ -123,36 +143,81 @@ func (r *rowWriter) failed() error {
 // encode turns batches into bytes. After a failure it only gives them back.
 func (r *rowWriter) encode() {
 	for s := range r.work {
-		s.err = r.failed()
-		if s.err == nil {
-			s.buf, s.notes, s.err = r.encoder.Rows(s.buf[:0], s.batch, s.first)
-			s.rows = int64(s.batch.Rows())
-		}
+		s.err = r.encodeBatch(s)
 		s.batch.Release()
 		s.batch = nil
-		s.done <- struct{}{}
+		r.finish(s)
 	}
 }
 
-// merge writes the file from head to tail. It meets errors in file order, so the
-// error that sticks does not depend on which worker was first.
-func (r *rowWriter) merge() {
-	r.write(r.encoder.Head(nil))
-	for s := range r.queue {
-		<-s.done
+func (r *rowWriter) encodeBatch(s *slot) error {
+	rows := s.batch.Rows()
+	size := s.batch.ArenaLen() + 8*rows*len(s.batch.Columns())
+	step := max(1, rows*spanBytes/max(size, 1))
+	for from := 0; from < rows; from += step {
+		if err := r.failed(); err != nil {
+			return err
+		}
+		to := min(from+step, rows)
+		buf, notes, err := r.encoder.Rows(s.buf, span{s.batch, from, to, s.first + int64(from)})
+		if err != nil {
+			return err
+		}
+		s.buf = buf
+		s.part.add(Summary{Rows: int64(to - from), Notes: notes})
+		if r.turn.Load() == s.number {
+			r.flush(s)
+		}
+	}
+	return nil
+}
+
+// finish writes what is left of a batch if it has the turn, and gives the turn
+// on; batches that were done before their turn are written on the way. Errors are
+// met in the order of the file, so the one that sticks does not depend on which
+// worker was first.
+func (r *rowWriter) finish(s *slot) {
+	slots := int64(len(r.done))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.turn.Load() != s.number {
+		r.done[s.number%slots] = s
+		return
+	}
+	for s != nil {
+		r.mu.Unlock()
+		number := s.number
 		if s.err != nil {
 			r.fail(s.err)
 		}
-		r.write(s.buf)
-		if r.failed() == nil {
-			r.summary.add(Summary{Rows: s.rows, Notes: s.notes})
-		}
-		if cap(s.buf) > largestKept {
-			s.buf = nil
-		}
+		r.flush(s)
 		r.free <- s
+		r.mu.Lock()
+		next := (number + 1) % slots
+		s, r.done[next] = r.done[next], nil
+		r.turn.Store(number + 1)
 	}
-	r.write(r.encoder.Tail(nil))
+}
+
+// flush writes what s has; it has the turn.
+func (r *rowWriter) flush(s *slot) {
+	r.begin()
+	r.write(s.buf)
+	if r.failed() == nil {
+		r.summary.add(s.part)
+	}
+	s.part = Summary{}
+	s.buf = s.buf[:0]
+	if cap(s.buf) > largestKept {
+		s.buf = nil
+	}
+}
+
+func (r *rowWriter) begin() {
+	if !r.begun {
+		r.begun = true
+		r.write(r.encoder.Head(nil))
+	}
 }
 
 func (r *rowWriter) write(p []byte) {

@@ -35,8 +35,20 @@ type vector struct {
 	batch.Cells
 	kind  kind
 	scale int
-	calendar
-	clock
+	clock *clock // of a column of instants
+	key   *key   // for JSON
+}
+
+// text returns the bytes of a word of type text or json.
+func text(arena []byte, word uint64) []byte {
+	off := word >> 32
+	return arena[off : off+word&math.MaxUint32]
+}
+
+// digits returns the digits of a decimal that does not fit its word.
+func digits(arena []byte, word uint64) []byte {
+	off := word >> 32
+	return arena[off : off+word&math.MaxUint32>>1]
 }
 
 // A kind is an outturn.Type as a small number.
@@ -75,11 +87,7 @@ func vectors(b *batch.Batch, kinds []kind, zone *time.Location) []vector {
 	for c, k := range kinds {
 		v := &list[c]
 		v.Cells, v.kind, v.scale = b.Cells(c), k, b.Columns()[c].Scale
-		switch k {
-		case kindDate:
-			v.calendar.set(0)
-		case kindTime:
-			v.calendar.set(0)
+		if k == kindTime {
 			v.clock = newClock(zone)
 		}
 	}
@@ -90,14 +98,17 @@ func (v *vector) null(r int) bool {
 	return v.Nulls != nil && v.Nulls[r>>6]>>(r&63)&1 != 0
 }
 
-func load(p []byte) uint64     { return binary.LittleEndian.Uint64(p) }
-func store(p []byte, w uint64) { binary.LittleEndian.PutUint64(p, w) }
+// load and store are the eight bytes at p[i:], the first in the lowest lane.
+
+func load(p []byte, i int) uint64 { return binary.LittleEndian.Uint64(p[i:]) }
+
+func store(p []byte, i int, w uint64) { binary.LittleEndian.PutUint64(p[i:], w) }
 
 // loadShort returns the n < 8 bytes at arena[off:] in the low bytes of a word,
 // zeros above.
 func loadShort(arena []byte, off, n int) uint64 {
 	if off+8 <= len(arena) {
-		return load(arena[off:]) & (1<<(8*n) - 1)
+		return load(arena, off) &^ (^uint64(0) << (8 * n & 63))
 	}
 	var w uint64
 	for i := n - 1; i >= 0; i-- {
@@ -106,21 +117,21 @@ func loadShort(arena []byte, off, n int) uint64 {
 	return w
 }
 
-// Eight bytes are searched at once, as the lanes of a word.
+// Eight bytes are looked at together, as the lanes of a word. The tests below
+// return a word that has the top bit set in each lane whose byte passes, and
+// anything in its other bits. They work on the low seven bits of each lane, whose
+// sums cannot reach the next lane: x + 0x7f has the top bit unless x is 0.
 const (
 	lanes = 0x0101010101010101 // 1 in every lane
-	tops  = 0x8080808080808080
+	tops  = 0x80 * lanes
+	lows  = 0x7f * lanes
 )
 
-// lanesEqual marks, in the top bit of its lane, the lowest byte of w that is
-// the byte repeated in pattern. Above that one there may be false marks.
-func lanesEqual(w, pattern uint64) uint64 {
-	w ^= pattern
-	return (w - lanes) &^ w & tops
-}
+// isNot passes bytes other than the one below 0x80 repeated in pattern.
+func isNot(w, pattern uint64) uint64 { return (w&lows ^ pattern) + lows | w }
 
-// lanesControl does the same for bytes below 0x20.
-func lanesControl(w uint64) uint64 { return (w - 0x20*lanes) &^ w & tops }
+// failing marks the top bits of the lanes that did not pass.
+func failing(passed uint64) uint64 { return ^passed & tops }
 
 // lowestLane returns which byte of the word the lowest mark stands for.
 func lowestLane(marks uint64) int { return bits.TrailingZeros64(marks) >> 3 }
@@ -141,31 +152,30 @@ const zeros = '0' * lanes
 
 func putUint(buf []byte, n int, x uint64) int {
 	const e8, e16 = 100_000_000, 100_000_000 * 100_000_000
-	switch {
-	case x < e8:
-		return putHead(buf, n, x)
-	case x < e16:
-		high := x / e8
-		n = putHead(buf, n, high)
-		store(buf[n:], digits8(x-high*e8)|zeros)
-		return n + 8
-	default:
+	if x >= e16 {
 		high := x / e16
-		n = putHead(buf, n, high)
-		x -= high * e16
-		high = x / e8
-		store(buf[n:], digits8(high)|zeros)
-		store(buf[n+8:], digits8(x-high*e8)|zeros)
-		return n + 16
+		n = putUint(buf, n, high)
+		return putFraction(buf, n, x-high*e16, 16)
 	}
-}
-
-// putHead puts x < 10^8 without leading zeros.
-func putHead(buf []byte, n int, x uint64) int {
-	w := digits8(x)
-	skip := bits.TrailingZeros64(w|1<<56) >> 3
-	store(buf[n:], (w|zeros)>>(8*skip))
-	return n + 8 - skip
+	rest, more := uint64(0), x >= e8
+	if more {
+		high := x / e8
+		rest, x = x-high*e8, high
+	}
+	// How many digits that makes is told by x rather than by the digits: what is
+	// put next waits for it.
+	size := bits.Len64(x|1) * 1233 >> 12 // the logarithm, rounded down or up
+	if x >= powers[size&15] {
+		size++
+	}
+	size = max(size, 1)
+	store(buf, n, (digits8(x)|zeros)>>(8*(8-size)&63))
+	n += size
+	if more {
+		store(buf, n, digits8(rest)|zeros)
+		n += 8
+	}
+	return n
 }
 
 func putInt(buf []byte, n int, x int64) int {
@@ -184,7 +194,7 @@ func putFraction(buf []byte, n int, x uint64, digits int) int {
 		n = putFraction(buf, n, high, digits-8)
 		x, digits = x-high*e8, 8
 	}
-	store(buf[n:], (digits8(x)|zeros)>>(8*(8-digits)))
+	store(buf, n, (digits8(x)|zeros)>>(8*(8-digits)&63))
 	return n + digits
 }
 
@@ -263,11 +273,19 @@ func putFloat(buf []byte, n int, x float64) int {
 	return n + len(strconv.AppendFloat(buf[n:n], x, verb, -1, 64))
 }
 
+// putNull puts the word null.
+func putNull(buf []byte, n int) int {
+	store(buf, n, 'n'|'u'<<8|'l'<<16|'l'<<24)
+	return n + 4
+}
+
 func putBool(buf []byte, n int, x bool) int {
 	if x {
-		return n + copy(buf[n:], "true")
+		store(buf, n, 't'|'r'<<8|'u'<<16|'e'<<24)
+		return n + 4
 	}
-	return n + copy(buf[n:], "false")
+	store(buf, n, 'f'|'a'<<8|'l'<<16|'s'<<24|'e'<<32)
+	return n + 5
 }
 
 // The days and instants that can be spelled: years 0001 to 9999.
@@ -279,35 +297,36 @@ const (
 	instantsEnd  = (lastDay + 1) * microsPerDay
 )
 
-// A calendar spells days. It remembers the last one: in most files a day comes
-// many times in a row.
-type calendar struct {
-	day int64
-	ymd uint64 // "YYYY-MM-"
-	d   uint64 // "DD"
-}
-
-// put puts a day as YYYY-MM-DD. It reports false for a day that has no such
+// putDate puts a day as YYYY-MM-DD. It reports false for a day that has no such
 // spelling.
-func (c *calendar) put(buf []byte, n int, day int64) (int, bool) {
-	if day != c.day {
-		if day < firstDay || day > lastDay {
-			return n, false
-		}
-		c.set(day)
+func putDate(buf []byte, n int, day int64) (int, bool) {
+	if day < firstDay || day > lastDay {
+		return n, false
 	}
-	store(buf[n:], c.ymd)
-	store(buf[n+8:], c.d)
+	var w uint64
+	if i := uint64(day) - tableStart; i < uint64(len(table)) {
+		w = table[i]
+	} else {
+		w = digitsOfDay(day)
+	}
+	store(buf, n, w&0xffffffff|'-'<<32|w>>32&0xffff<<40|'-'<<56)
+	store(buf, n+8, w>>48)
 	return n + 10, true
 }
 
-func (c *calendar) set(day int64) {
+// table holds the days that most files are made of, 1990 to 2059, as YYYYMMDD.
+var table = func() (days [70 * 366]uint64) {
+	for i := range days {
+		days[i] = digitsOfDay(int64(i) + tableStart)
+	}
+	return days
+}()
+
+const tableStart = 7305 // 1990-01-01
+
+func digitsOfDay(day int64) uint64 {
 	year, month, dom := civil(day)
-	c.day = day
-	c.ymd = digits8(year*10_000+month*10) | zeros // YYYY0MM0
-	c.ymd = c.ymd&^(0xff<<32|0xff<<56) | '-'<<32 | '-'<<56
-	c.d = digits8(dom*1_000_000) & 0xffff
-	c.d |= '0'<<8 | '0'
+	return digits8(year*10_000+month*100+dom) | zeros
 }
 
 // civil returns the date of a day of the proleptic Gregorian calendar, counted
@@ -339,23 +358,22 @@ type clock struct {
 	suffixLen int
 }
 
-func newClock(zone *time.Location) clock {
+func newClock(zone *time.Location) *clock {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return clock{zone: zone}
+	return &clock{zone: zone}
 }
 
-// putTime puts an instant as RFC 3339 with scale digits of the second's fraction;
+// put puts an instant as RFC 3339 with scale digits of the second's fraction;
 // what is finer is cut, towards the past. An instant whose offset in the zone has
 // seconds (the local mean times before about 1900) or whose year there is beyond
 // 0001 to 9999 is spelled in UTC: RFC 3339 has no other way to say it. It reports
 // false for an instant beyond those years in UTC.
-func (v *vector) putTime(buf []byte, n int, micros int64) (int, bool) {
+func (c *clock) put(buf []byte, n int, micros int64, scale int) (int, bool) {
 	if micros < firstInstant || micros >= instantsEnd {
 		return n, false
 	}
-	c := &v.clock
 	if micros < c.from || micros >= c.to {
 		c.set(micros)
 	}
@@ -365,7 +383,7 @@ func (v *vector) putTime(buf []byte, n int, micros int64) (int, bool) {
 	}
 	since := uint64(local - firstInstant)
 	day := since / microsPerDay
-	n, _ = v.calendar.put(buf, n, int64(day)+firstDay)
+	n, _ = putDate(buf, n, int64(day)+firstDay)
 
 	micro := since - day*microsPerDay
 	second := micro / 1_000_000
@@ -377,14 +395,14 @@ func (v *vector) putTime(buf []byte, n int, micros int64) (int, bool) {
 	buf[n] = 'T'
 	hms := digits8(hour*1_000_000+minute*1_000+second) | zeros // HH0MM0SS
 	hms = hms&^(0xff<<16|0xff<<40) | ':'<<16 | ':'<<40
-	store(buf[n+1:], hms)
+	store(buf, n+1, hms)
 	n += 9
-	if v.scale > 0 {
+	if scale > 0 {
 		buf[n] = '.'
-		store(buf[n+1:], (digits8(micro)|zeros)>>16) // six digits
-		n += 1 + v.scale
+		store(buf, n+1, (digits8(micro)|zeros)>>16) // six digits
+		n += 1 + scale
 	}
-	store(buf[n:], suffix)
+	store(buf, n, suffix)
 	return n + suffixLen, true
 }
 
@@ -416,16 +434,12 @@ func (c *clock) set(micros int64) {
 	hour, minute := seconds/3600, seconds/60%60
 	text[1], text[2] = byte('0'+hour/10), byte('0'+hour%10)
 	text[4], text[5] = byte('0'+minute/10), byte('0'+minute%10)
-	c.suffix, c.suffixLen = load(text), 6
+	c.suffix, c.suffixLen = load(text, 0), 6
 }
 
 // misfit is the error for a cell that its type's spelling does not cover. row
 // counts from 1.
 func misfit(column batch.Column, row int64) error {
-	if column.Type == outturn.JSON {
-		return outturn.Errorf(outturn.CodeQueryFailed,
-			"Column %s holds something that is not JSON in row %d of the result. Mend the data, or publish the column as text.", column.Name, row)
-	}
 	return outturn.Errorf(outturn.CodeQueryFailed,
 		"Column %s holds a %s outside the years 0001 to 9999 in row %d of the result, which a file cannot spell. Mend the data, or publish the column as text.",
 		column.Name, column.Type, row)

@@ -45,9 +45,7 @@ func TestInstants(t *testing.T) {
 			for range 5000 {
 				instants = append(instants, firstDay*86400_000_000+random.Int64N((lastDay-firstDay+1)*86400_000_000))
 			}
-			for _, edge := range []int64{firstDay * 86400_000_000, (lastDay+1)*86400_000_000 - 1, 0, -1} {
-				instants = append(instants, edge)
-			}
+			instants = append(instants, firstDay*86400_000_000, (lastDay+1)*86400_000_000-1, 0, -1)
 			for scale := range outturn.MaxTimeScale + 1 {
 				data := table{columns: []batch.Column{{Name: "at", Type: outturn.Time, Scale: scale}}}
 				for _, at := range instants {
@@ -92,9 +90,6 @@ func TestWhatCannotBeSpelledFailsTheFile(t *testing.T) {
 		{"DateFarBefore", outturn.Date, cell{whole: -1 << 63}, cell{whole: 0}, format.Names()},
 		{"TimeBefore", outturn.Time, cell{whole: firstDay*86400_000_000 - 1}, cell{whole: firstDay * 86400_000_000}, format.Names()},
 		{"TimeAfter", outturn.Time, cell{whole: (lastDay + 1) * 86400_000_000}, cell{whole: (lastDay+1)*86400_000_000 - 1}, format.Names()},
-		{"JSONCut", outturn.JSON, cell{text: `{"a":`}, cell{text: `{"a":1}`}, []string{"json", "ndjson"}},
-		{"JSONTwice", outturn.JSON, cell{text: `1 2`}, cell{text: `12`}, []string{"json", "ndjson"}},
-		{"JSONEmpty", outturn.JSON, cell{}, cell{text: `""`}, []string{"json", "ndjson"}},
 	} {
 		for _, name := range c.names {
 			t.Run(c.name+"/"+name, func(t *testing.T) {

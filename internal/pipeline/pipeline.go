@@ -105,6 +105,7 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 		if f.summary.Rows != rows {
 			return Result{}, fmt.Errorf("read %d rows and wrote %d", rows, f.summary.Rows)
 		}
+		f.summary.Notes.Replaced += r.Replaced()
 		result.Files = append(result.Files, f.result())
 	}
 	return result, nil

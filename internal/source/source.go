@@ -60,6 +60,9 @@ type Reader interface {
 	// Next resets b and fills it with about batch.TargetBytes of rows. It returns
 	// io.EOF, and no rows, after the last one.
 	Next(b *batch.Batch) error
+	// Replaced counts the characters so far that were no valid UTF-8 and became
+	// U+FFFD.
+	Replaced() int64
 	// Progress is the share of the work done, 0 to 1, where the engine can tell.
 	// It may be called while Next runs.
 	Progress() (share float64, known bool)

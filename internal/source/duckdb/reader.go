@@ -46,7 +46,9 @@ func (r *reader) convertTo(want []batch.Column, zone *time.Location) error {
 	}
 	r.columns = want
 	for i, w := range want {
-		if err := r.filler.add(w, typeOf(duck.ColumnLogicalType(&r.result, duck.IdxT(i))), zone); err != nil {
+		have := typeOf(duck.ColumnLogicalType(&r.result, duck.IdxT(i)))
+		have.json = have.json && !r.snapshot.source.config.Folder // a Parquet file says so of itself
+		if err := r.filler.add(w, have, zone); err != nil {
 			return err
 		}
 	}
@@ -55,7 +57,6 @@ func (r *reader) convertTo(want []batch.Column, zone *time.Location) error {
 
 func (r *reader) Columns() []batch.Column { return r.columns }
 
-// Replaced counts the characters that were no valid UTF-8.
 func (r *reader) Replaced() int64 { return r.filler.replaced }
 
 // Next fills b until it holds about batch.TargetBytes. A row that is larger by
