@@ -5,6 +5,7 @@ import (
 
 	"outturn"
 	"outturn/internal/batch"
+	"outturn/internal/source"
 )
 
 // A Total names an amount to sum, and the column its currency is in, both by
@@ -18,10 +19,6 @@ type Total struct {
 // scale. An amount without a currency is under "".
 type Totals map[string]map[string]string
 
-// HiddenPrefix opens the name of a column that comes along without being
-// published.
-const HiddenPrefix = "outturn_hidden_"
-
 // PlanTotals says which columns of a view are summed, and which fields must come
 // along for their currencies because the view does not publish them.
 func PlanTotals(d *outturn.Dataset, v *outturn.View) (totals []Total, hidden []string) {
@@ -30,7 +27,7 @@ func PlanTotals(d *outturn.Dataset, v *outturn.View) (totals []Total, hidden []s
 		if !f.Additive || len(c.Map) > 0 {
 			continue
 		}
-		total := Total{Column: c.Name(), Currency: HiddenPrefix + f.Currency}
+		total := Total{Column: c.Name(), Currency: source.HiddenPrefix + f.Currency}
 		if i := slices.IndexFunc(v.Columns, func(o outturn.ViewColumn) bool { return o.Field == f.Currency && len(o.Map) == 0 }); i >= 0 {
 			total.Currency = v.Columns[i].Name()
 		} else if !slices.Contains(hidden, f.Currency) {

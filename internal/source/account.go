@@ -30,7 +30,7 @@ func CheckTree(ctx context.Context, tree *outturn.TenantTree, e Engine) error {
 	}
 	have, err := e.Describe(ctx, sql)
 	if err != nil {
-		return err
+		return fmt.Errorf("tenant tree: %w", err)
 	}
 	named := byFoldedName(have)
 	for _, want := range outturn.TenantColumns {
@@ -85,7 +85,7 @@ func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where s
 		}
 		query += " COALESCE(CAST(" + column + " AS VARCHAR), '') AS " + column
 	}
-	query += fmt.Sprintf(" FROM (%s) AS t WHERE %s ORDER BY 1 LIMIT %d", sql, where, mostAccounts)
+	query += fmt.Sprintf(" FROM (%s\n) AS t WHERE %s ORDER BY 1 LIMIT %d", sql, where, mostAccounts)
 	r, err := s.Query(ctx, Query{SQL: query, Args: args})
 	if err != nil {
 		return nil, fmt.Errorf("tenant tree: %w", err)

@@ -53,12 +53,8 @@ func Compile(ctx context.Context, q Query, e Engine) (Statement, error) {
 	if err != nil {
 		return Statement{}, fmt.Errorf("data set %s: %w", q.Dataset.Name, err)
 	}
-	have, err := e.Describe(ctx, describeDataset(q.Dataset, body))
+	c, err := newCompiler(ctx, q, e, body)
 	if err != nil {
-		return Statement{}, err
-	}
-	c := &compiler{Query: q, engine: e, body: body, have: byFoldedName(have)}
-	if err := c.fit(); err != nil {
 		return Statement{}, err
 	}
 	return c.compile()
@@ -70,12 +66,8 @@ func CheckFit(ctx context.Context, d *outturn.Dataset, e Engine) error {
 	if err != nil {
 		return err
 	}
-	have, err := e.Describe(ctx, describeDataset(d, body))
-	if err != nil {
-		return err
-	}
-	c := &compiler{Query: Query{Dataset: d}, engine: e, body: body, have: byFoldedName(have)}
-	return c.fit()
+	_, err = newCompiler(ctx, Query{Dataset: d}, e, body)
+	return err
 }
 
 // compileRaw wraps an operator's own SELECT only where a column must be turned
@@ -94,24 +86,51 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 		wrap = wrap || col.Deliver != ""
 	}
 	if wrap {
-		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + TrimStatement(q.SQL) + ") AS d"
+		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + TrimStatement(q.SQL) + "\n) AS d"
 	}
 	return s, nil
 }
 
-// describeDataset selects everything a data set's header may refer to: its
-// columns, and its expressions under names of ours.
-func describeDataset(d *outturn.Dataset, body template) string {
-	list := "d.*"
-	if d.Period != nil {
-		list += ", (" + d.Period.Expr + ") AS " + periodColumn
-	}
-	for name, expr := range map[string]string{"outturn_tenant": d.Tenant, "outturn_split": d.Split, "outturn_changed": d.Changed} {
-		if expr != "" {
-			list += ", (" + expr + ") AS " + name
+// newCompiler holds q's data set against the engine. An author's SELECT and
+// expressions will stand in parentheses, and the engine itself has to say that
+// they cannot break out of them: it takes each as it is, where a parenthesis that
+// closes what was not opened is a fault of syntax, before it takes them wrapped.
+func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compiler, error) {
+	if q.Tree != nil {
+		if err := CheckTree(ctx, q.Tree, e); err != nil {
+			return nil, err
 		}
 	}
-	return "SELECT " + list + " FROM (" + body.describable() + ") AS d"
+	if _, err := e.Describe(ctx, body.describable()); err != nil {
+		return nil, err
+	}
+	if _, err := e.Describe(ctx, describeDataset(q.Dataset, body, "%s\n")); err != nil {
+		return nil, err
+	}
+	have, err := e.Describe(ctx, describeDataset(q.Dataset, body, "(%s\n)"))
+	if err != nil {
+		return nil, err
+	}
+	c := &compiler{Query: q, engine: e, body: body, have: byFoldedName(have)}
+	return c, c.fit()
+}
+
+// describeDataset selects everything a data set's header may refer to: its
+// columns, and its expressions under names of ours.
+func describeDataset(d *outturn.Dataset, body template, form string) string {
+	list := "d.*"
+	add := func(name, expr string) {
+		if expr != "" {
+			list += ", " + fmt.Sprintf(form, expr) + " AS " + name
+		}
+	}
+	if d.Period != nil {
+		add(periodColumn, d.Period.Expr)
+	}
+	add("outturn_tenant", d.Tenant)
+	add("outturn_split", d.Split)
+	add("outturn_changed", d.Changed)
+	return "SELECT " + list + " FROM (" + body.describable() + "\n) AS d"
 }
 
 const periodColumn = "outturn_period"
@@ -162,7 +181,7 @@ func (c *compiler) compile() (Statement, error) {
 	if err != nil {
 		return s, err
 	}
-	s.SQL = with + "SELECT " + list + "\nFROM (" + body + ") AS d" + where(scope, window, filter) + order
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter) + order
 	s.Args = c.args
 	return s, nil
 }
@@ -220,7 +239,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 	}
 	for _, name := range c.Hidden {
 		f, _ := c.Dataset.Field(name)
-		add("outturn_hidden_"+name, c.delivered(f), f.Type, f.Scale)
+		add(HiddenPrefix+name, c.delivered(f), f.Type, f.Scale)
 	}
 	return strings.Join(list, ", "), columns
 }
@@ -273,14 +292,15 @@ func (c *compiler) scope() (condition, with string, err error) {
 		return "", "", outturn.Errorf(outturn.CodeInvalid, "The data set %s does not say whose its rows are, so only an operator may export it.", c.Dataset.Name)
 	}
 	if c.Tree == nil {
-		return "CAST((" + c.Dataset.Tenant + ") AS VARCHAR) = CAST(" + c.bind(c.Tenant) + " AS VARCHAR)", "", nil
+		return "CAST((" + c.Dataset.Tenant + "\n) AS VARCHAR) = CAST(" + c.bind(c.Tenant) + " AS VARCHAR)", "", nil
 	}
 	tree, err := treeSQL(c.Tree)
 	if err != nil {
 		return "", "", err
 	}
 	// UNION, not UNION ALL: a circle in the source's tree ends.
-	with = `WITH RECURSIVE outturn_tree AS (` + tree + `),
+	with = `WITH RECURSIVE outturn_tree AS (` + tree + `
+),
 outturn_scope(id) AS (
   SELECT id FROM outturn_tree WHERE CAST(id AS VARCHAR) = CAST(` + c.bind(c.Tenant) + ` AS VARCHAR)
   UNION
@@ -290,7 +310,10 @@ outturn_scope(id) AS (
 	// By way of the tree, whose size an engine knows: DuckDB takes a recursive
 	// result for a thousand times what it is, and would then hold the whole data
 	// set in memory to look the scope up in it, instead of the other way round.
-	return "(" + c.Dataset.Tenant + ") IN (SELECT id FROM outturn_tree WHERE id IN (SELECT id FROM outturn_scope))", with, nil
+	//
+	// As text, because ids may be numbers on one side and text on the other, where
+	// an engine would take 03 for 3.
+	return "CAST((" + c.Dataset.Tenant + "\n) AS VARCHAR) IN (SELECT CAST(id AS VARCHAR) FROM outturn_tree WHERE id IN (SELECT id FROM outturn_scope))", with, nil
 }
 
 // window returns the condition that a row's period lies in the window.
@@ -300,14 +323,14 @@ func (c *compiler) window(stamps *time.Location) (string, error) {
 	}
 	p := c.Dataset.Period
 	if p == nil {
-		return "", outturn.Errorf(outturn.CodeInvalid, "The data set %s is a snapshot of what there is now and has no period. Leave the window out.", c.Dataset.Name)
+		return "", outturn.Errorf(outturn.CodeInternal, "A query of %s has a window, but the data set has no period.", c.Dataset.Name)
 	}
 	have := c.have[periodColumn]
 	f := outturn.Field{Name: periodColumn, Type: outturn.Time, Scale: outturn.MaxTimeScale}
 	if p.Kind == outturn.PeriodDate {
 		f.Type, f.Scale = outturn.Date, 0
 	}
-	expr := "(" + p.Expr + ")"
+	expr := "(" + p.Expr + "\n)"
 	if c.engine.Untyped() && have.Type == outturn.Text {
 		expr = c.engine.FromText(expr, f)
 		have.Local = true

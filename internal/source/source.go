@@ -102,6 +102,9 @@ type Query struct {
 	Args []string
 }
 
+// HiddenPrefix opens the names of hidden columns in the batches.
+const HiddenPrefix = "outturn_hidden_"
+
 // Vars are what a data set's SELECT may ask about the report it serves. They
 // inform the SELECT; the scope is applied all the same.
 type Vars struct {

@@ -104,7 +104,10 @@ func skipOpaque(sql string, i int) (end int, closed bool) {
 	rest := sql[i:]
 	switch {
 	case strings.HasPrefix(rest, "--"):
-		length, _ = untilAfter(rest, "\n")
+		length = len(rest)
+		if end := strings.IndexAny(rest, "\r\n"); end >= 0 {
+			length = end + 1
+		}
 		closed = true
 	case strings.HasPrefix(rest, "/*"):
 		length, closed = commentLength(rest)
@@ -112,8 +115,8 @@ func skipOpaque(sql string, i int) (end int, closed bool) {
 		length, closed = quotedLength(rest, false)
 	case rest[0] == '\'':
 		escapes := i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !isWord(sql[i-2]))
-		length, closed = quotedLength(rest, escapes)
-	case rest[0] == '$':
+		length, closed = stringLength(rest, escapes)
+	case rest[0] == '$' && (i == 0 || !isWord(sql[i-1]) && sql[i-1] != '$'): // else part of a name
 		tag := "$" + wordAt(rest, 1) + "$"
 		if strings.HasPrefix(rest, tag) && (len(tag) == 2 || !isDigit(tag[1])) {
 			length, closed = untilAfter(rest[len(tag):], tag)
@@ -148,6 +151,23 @@ func commentLength(s string) (length int, closed bool) {
 		}
 	}
 	return len(s), false
+}
+
+// stringLength returns the length of the string at the start of s, and of those
+// that continue it on further lines.
+func stringLength(s string, escapes bool) (length int, closed bool) {
+	length, closed = quotedLength(s, escapes)
+	for closed {
+		rest := s[length:]
+		blank := len(rest) - len(strings.TrimLeft(rest, " \t\r\n\f\v"))
+		if blank == len(rest) || rest[blank] != '\'' || !strings.ContainsAny(rest[:blank], "\r\n") {
+			break
+		}
+		var more int
+		more, closed = quotedLength(rest[blank:], escapes)
+		length += blank + more
+	}
+	return length, closed
 }
 
 // quotedLength returns the length of the quoted text at the start of s, in which

@@ -1,0 +1,92 @@
+package catalog_test
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/source"
+	"outturn/internal/source/duckdb"
+	"outturn/internal/source/duckdb/duckdbtest"
+)
+
+// The author of a data set says whose row each is. What they write cannot reach
+// past the parentheses that the compiler puts around it, whatever an engine takes
+// for a string, a comment or a name.
+func TestAuthorsCannotBreakOut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.duckdb")
+	db, closeDB := duckdbtest.Open(t, file)
+	db.Exec(`CREATE TABLE sales AS SELECT i AS id, 'owner ' || (i % 3) AS owner FROM range(30) AS t(i)`)
+	closeDB()
+	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	const out = `) AS d WHERE true UNION ALL BY NAME SELECT owner FROM (SELECT owner`
+	for _, tt := range []struct{ name, tenant, sql string }{
+		{"Sound", "owner", "SELECT owner FROM sales -- all of them"},
+		{"SoundWithVariable", "owner", "SELECT owner FROM sales WHERE @zone <> '' OR owner = @tenant"},
+		{"Parenthesis", "owner", "SELECT owner FROM sales" + out + " FROM sales"},
+		{"DollarInName", "owner", "SELECT owner, 1 AS a$$ FROM sales" + out + ", 1 AS b$$ FROM sales"},
+		{"ContinuedEscapes", "owner", "SELECT owner, E'a'\n'\\' , ' AS s FROM sales" + out + ", E'a'\n'\\' , ' AS s FROM sales"},
+		{"CarriageReturn", "owner", "SELECT owner FROM sales -- x\r" + out + "\nFROM sales"},
+		{"OpenComment", "owner", "SELECT owner FROM sales /* x"},
+		{"OpenString", "owner", "SELECT owner, 'x FROM sales"},
+		{"TenantExpression", "owner) IS NOT NULL OR (owner", "SELECT owner FROM sales"},
+		{"TenantComment", "owner -- ", "SELECT owner FROM sales"},
+		{"TenantSubquery", "owner AS x FROM sales AS d WHERE true) OR (true", "SELECT owner FROM sales"},
+		{"TenantList", "owner, owner", "SELECT owner FROM sales"},
+		{"ShadowedScope", "owner", "WITH outturn_scope AS (SELECT owner AS id FROM sales), outturn_tree AS (SELECT owner AS id FROM sales) SELECT owner FROM sales"},
+	} {
+		for _, tree := range []*outturn.TenantTree{nil, {SQL: "SELECT DISTINCT owner AS id, NULL AS parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM sales"}} {
+			d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: tt.sql, Tenant: tt.tenant, Fields: []outturn.Field{{Name: "owner", Type: outturn.Text}}}
+			owners, err := distinct(snap, source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: "owner 1", Vars: source.Vars{Tenant: "owner 1", Zone: "UTC"}})
+			switch {
+			case strings.HasPrefix(tt.name, "Sound") && (err != nil || owners != "owner 1"):
+				t.Errorf("%s: sees %q, %v", tt.name, owners, err)
+			case err == nil && owners != "owner 1" && owners != "":
+				t.Errorf("%s: sees %q", tt.name, owners)
+			}
+		}
+	}
+	// A tree is an author's SELECT too.
+	d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: "SELECT owner FROM sales", Tenant: "owner", Fields: []outturn.Field{{Name: "owner", Type: outturn.Text}}}
+	tree := &outturn.TenantTree{SQL: "SELECT 'owner 1' AS id, NULL AS parent, '' AS kind, '' AS name, '' AS currency, 1 AS a$$ FROM sales), x AS (SELECT 1 AS b$$, '' AS zone"}
+	if owners, err := distinct(snap, source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: "owner 1"}); err == nil {
+		t.Errorf("a tree that breaks out is taken: sees %q", owners)
+	}
+}
+
+// distinct runs q and returns the values of its one column, each once.
+func distinct(snap source.Snapshot, q source.Query) (string, error) {
+	r, err := snap.Query(context.Background(), q)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	seen := map[string]bool{}
+	var list []string
+	var b batch.Batch
+	for {
+		if err := r.Next(&b); err == io.EOF {
+			return strings.Join(list, ", "), nil
+		} else if err != nil {
+			return "", err
+		}
+		for i := range b.Rows() {
+			if owner := string(b.Text(0, i)); !seen[owner] {
+				seen[owner] = true
+				list = append(list, owner)
+			}
+		}
+	}
+}
