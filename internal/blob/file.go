@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"outturn"
@@ -14,38 +15,67 @@ import (
 // A File is an upload to a path of the local disk. Nothing is to be seen at the
 // path, not even a part, before Commit; what stood there stays until then.
 type File struct {
-	file *os.File
-	path string // where Commit puts it; "" for a device or pipe, which takes bytes as they come
-	temp string // name of the unfinished file; "" while it has none
+	file   *os.File
+	path   string      // as its owner named it
+	target string      // where Commit puts it: path, with links followed
+	temp   string      // name of the unfinished file; "" while it has none
+	mode   fs.FileMode // of the file it replaces; 0 when there is none
+	direct bool        // a device or a pipe, which takes bytes as they come
 
 	written, flushed int64
 }
 
-// CreateFile starts a file. The folder must exist. A path that is a device or a
-// pipe, such as /dev/null, is written to directly.
+// CreateFile starts a file. The folder must exist. A link is followed. A path
+// that is a device or a pipe, such as /dev/null, is written to directly.
 func CreateFile(path string) (*File, error) {
+	f := &File{path: path, target: path}
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "%q does not name a file.", path)
+	}
 	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
+	switch {
+	case err == nil && info.IsDir():
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "%s is a folder. Name a file in it.", path)
+	case err == nil && (!info.Mode().IsRegular() || isDevicePath(path)):
+		return f, f.openDirect()
+	case err == nil:
+		f.mode = info.Mode().Perm()
 	}
-	if err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, storageError(path, err)
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		if f.target, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "%s is a link that leads nowhere (%w).", path, err)
 		}
-		return &File{file: f}, nil
 	}
-	f, temp, err := createUnnamed(filepath.Dir(path), filepath.Base(path))
-	if err != nil {
-		return nil, storageError(path, err)
+	if f.file, f.temp, err = createUnnamed(filepath.Dir(f.target)); err != nil {
+		return nil, f.storageError(err)
 	}
-	return &File{file: f, path: path, temp: temp}, nil
+	return f, nil
 }
+
+// isDevicePath reports whether a path names something of this process, such as
+// /dev/stdout, even where that is a regular file.
+func isDevicePath(path string) bool {
+	abs, err := filepath.Abs(path)
+	return err == nil && (strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/"))
+}
+
+// openDirect does not wait for somebody to read a pipe: nobody could interrupt
+// that.
+func (f *File) openDirect() (err error) {
+	f.direct = true
+	if f.file, err = os.OpenFile(f.path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err != nil {
+		return f.storageError(err)
+	}
+	return nil
+}
+
+// Device reports whether the bytes go to a device or a pipe as they come.
+func (f *File) Device() bool { return f.direct }
 
 // createHidden opens a file that is hidden by its name, for systems that cannot
 // make one without a name.
-func createHidden(folder, base string) (*os.File, string, error) {
-	f, err := os.CreateTemp(folder, "."+base+".*.part")
+func createHidden(folder string) (*os.File, string, error) {
+	f, err := os.CreateTemp(folder, ".outturn-*.part")
 	if err != nil {
 		return nil, "", err
 	}
@@ -60,9 +90,9 @@ func (f *File) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	f.written += int64(n)
 	if err != nil {
-		return n, storageError(f.name(), err)
+		return n, f.storageError(err)
 	}
-	if f.path != "" && f.written-f.flushed >= writeBack {
+	if !f.direct && f.written-f.flushed >= writeBack {
 		startWriteBack(f.file, f.flushed, f.written-f.flushed)
 		f.flushed = f.written
 	}
@@ -74,20 +104,25 @@ func (f *File) Commit() error {
 	err := f.commit()
 	if err != nil {
 		f.Abort()
-		return storageError(f.name(), err)
+		return f.storageError(err)
 	}
 	return nil
 }
 
 func (f *File) commit() error {
-	if f.path == "" {
+	if f.direct {
 		return f.close()
+	}
+	if f.mode != 0 {
+		if err := f.file.Chmod(f.mode); err != nil {
+			return err
+		}
 	}
 	if err := f.file.Sync(); err != nil {
 		return err
 	}
 	if f.temp == "" {
-		temp, err := giveName(f.file, filepath.Dir(f.path), filepath.Base(f.path))
+		temp, err := giveName(f.file, filepath.Dir(f.target))
 		if err != nil {
 			return err
 		}
@@ -96,11 +131,11 @@ func (f *File) commit() error {
 	if err := f.close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.temp, f.path); err != nil {
+	if err := os.Rename(f.temp, f.target); err != nil {
 		return err
 	}
 	f.temp = ""
-	return syncFolder(filepath.Dir(f.path))
+	return syncFolder(filepath.Dir(f.target))
 }
 
 func (f *File) close() error {
@@ -121,13 +156,6 @@ func (f *File) Abort() {
 	}
 }
 
-func (f *File) name() string {
-	if f.path != "" || f.file == nil {
-		return f.path
-	}
-	return f.file.Name()
-}
-
 func syncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -137,7 +165,8 @@ func syncFolder(path string) error {
 }
 
 // storageError tells what the disk has against a path.
-func storageError(path string, err error) error {
+func (f *File) storageError(err error) error {
+	path := f.path
 	code := outturn.CodeStorageUnavailable
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -146,6 +175,8 @@ func storageError(path string, err error) error {
 		return outturn.Errorf(outturn.CodeDiskFull, "The file %s would be larger than is allowed here (%w).", path, err)
 	case errors.Is(err, syscall.EPIPE):
 		return outturn.Errorf(code, "Whoever read %s stopped reading (%w).", path, err)
+	case errors.Is(err, syscall.ENXIO):
+		return outturn.Errorf(code, "Nobody reads the pipe %s.", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return outturn.Errorf(code, "There is no folder %s to write %s into.", filepath.Dir(path), filepath.Base(path))
 	case errors.Is(err, fs.ErrPermission):

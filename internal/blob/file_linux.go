@@ -13,20 +13,20 @@ import (
 // createUnnamed opens a file that has no name until giveName gives it one, so
 // that a killed process leaves nothing behind. File systems that cannot do that
 // get a hidden name.
-func createUnnamed(folder, base string) (*os.File, string, error) {
+func createUnnamed(folder string) (*os.File, string, error) {
 	fd, err := unix.Open(folder, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o666)
 	switch {
 	case err == nil:
-		return os.NewFile(uintptr(fd), filepath.Join(folder, base)), "", nil
+		return os.NewFile(uintptr(fd), folder), "", nil
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
-		return createHidden(folder, base)
+		return createHidden(folder)
 	}
 	return nil, "", err
 }
 
 // giveName links an unnamed file under a hidden name in its folder.
-func giveName(f *os.File, folder, base string) (string, error) {
-	name := filepath.Join(folder, "."+base+"."+rand.Text()+".part")
+func giveName(f *os.File, folder string) (string, error) {
+	name := filepath.Join(folder, ".outturn-"+rand.Text()+".part")
 	return name, unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
 }
 

@@ -7,9 +7,9 @@ import (
 	"os"
 )
 
-func createUnnamed(folder, base string) (*os.File, string, error) { return createHidden(folder, base) }
+func createUnnamed(folder string) (*os.File, string, error) { return createHidden(folder) }
 
-func giveName(*os.File, string, string) (string, error) {
+func giveName(*os.File, string) (string, error) {
 	return "", errors.New("the file has a name already")
 }
 

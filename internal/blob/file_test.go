@@ -83,9 +83,17 @@ func TestFileKeepsTheOldOneUntilCommit(t *testing.T) {
 
 func TestFileErrors(t *testing.T) {
 	folder := t.TempDir()
+	dangling, pipe := filepath.Join(folder, "link"), filepath.Join(folder, "pipe")
+	if err := errors.Join(os.Symlink("nowhere", dangling), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, path, want string }{
 		{"NoFolder", filepath.Join(folder, "no", "a.csv"), "There is no folder"},
 		{"IsFolder", folder, "is a folder"},
+		{"Empty", "", "does not name a file"},
+		{"Slash", folder + "/a/", "does not name a file"},
+		{"LinkToNowhere", dangling, "leads nowhere"},
+		{"PipeWithoutReader", pipe, "Nobody reads the pipe"},
 		{"FolderIsFile", "/dev/null/a.csv", "cannot be written"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,6 +102,45 @@ func TestFileErrors(t *testing.T) {
 				t.Errorf("got %v, want it to say %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// A link goes on pointing where it did, and a file keeps its permissions.
+func TestFileThroughALink(t *testing.T) {
+	folder := t.TempDir()
+	target, link := filepath.Join(folder, "target.csv"), filepath.Join(folder, "link.csv")
+	if err := errors.Join(os.WriteFile(target, []byte("old"), 0o600), os.Symlink("target.csv", link)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := blob.CreateFile(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(f, "new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(link)
+	if err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link became %v, %v", info.Mode(), err)
+	}
+	info, err = os.Stat(target)
+	if got, _ := os.ReadFile(target); err != nil || string(got) != "new" || info.Mode().Perm() != 0o600 {
+		t.Errorf("the target holds %q with mode %v, %v", got, info.Mode(), err)
+	}
+}
+
+// A name may be as long as the file system lets it be.
+func TestLongName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), strings.Repeat("x", 251)+".csv")
+	f, err := blob.CreateFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err != nil {
+		t.Error(err)
 	}
 }
 
