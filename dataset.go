@@ -48,8 +48,8 @@ type Dataset struct {
 	SQL string `json:"-"`
 
 	// Tenant is an SQL expression over the SELECT's columns: whose row it is.
-	// Empty means that the rows belong to nobody in particular: only the root of
-	// the tree may read them.
+	// Empty means that the rows belong to nobody in particular: only an operator
+	// may export them.
 	Tenant string `json:"-"`
 	// Period says which instant or day of a row a window selects by. Nil makes
 	// the data set a snapshot: windows do not apply.
@@ -122,6 +122,9 @@ func (d *Dataset) FieldNames() []string {
 // a file name, an SQL identifier, a JSON key and an XML element alike.
 var ValidName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
 
+// reservedPrefix opens the names that the query compiler gives.
+const reservedPrefix = "outturn_"
+
 // Validate reports every fault of d at once. It needs no source: whether the
 // SELECT fits is told by the catalogue's check.
 func (d *Dataset) Validate() error {
@@ -181,8 +184,8 @@ func (p *Period) validate(fault func(string, ...any)) {
 }
 
 func (d *Dataset) validateField(f Field, fault func(string, ...any)) {
-	if !ValidName.MatchString(f.Name) {
-		fault("field %q: use letters, digits and underscores, a letter first", f.Name)
+	if !ValidName.MatchString(f.Name) || strings.HasPrefix(strings.ToLower(f.Name), reservedPrefix) {
+		fault("field %q: use letters, digits and underscores, a letter first, and not %s at the start", f.Name, reservedPrefix)
 	}
 	if !slices.Contains(Types, f.Type) {
 		fault("field %s: there is no type %q; use one of %v", f.Name, f.Type, Types)

@@ -71,6 +71,9 @@ func TestExprCheck(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"NAME eq x and TOTAL gt 1.5 and COUNT lt 3 and PAID eq true and DAY ge 2026-09-01 and AT lt 2026-09-01 and RATE gt 1e3 and EXTRA is null", ""},
 		{"TOTAL gt -12345678901234567890.12345678", ""},
+		{"TOTAL gt 99999999999999999999999999999999999999", "at most 36 digits before the point"},
+		{`NAME like 'a\'`, "ends in"},
+		{`NAME like 'a\\'`, ""},
 		{"NMAE eq x", `Position 1 of the filter: The filter cannot be used: There is no field "NMAE". Did you mean NAME?`},
 		{"NAME eq x or COUNT eq 1.5", `Position 14 of the filter: Field COUNT: "1.5" is not a whole number`},
 		{"TOTAL gt 1,000", `position`},

@@ -38,6 +38,9 @@ func (e *Expr) Check(d *Dataset, zone *time.Location) error {
 		return Errorf(CodeInvalid, "%sField %s is %s %s; like is for text.", e.where(), f.Name, article(f.Type), f.Type)
 	}
 	for _, v := range e.Values {
+		if e.Op == OpLike && strings.HasSuffix(strings.ReplaceAll(v, `\\`, ""), `\`) {
+			return Errorf(CodeInvalid, "%sField %s: the pattern %q ends in \\, which takes the next character as it is, and there is none.", e.where(), f.Name, v)
+		}
 		if _, err := f.Canonical(v, zone); err != nil {
 			return Errorf(ErrorCode(err), "%sField %s: %w", e.where(), f.Name, err)
 		}
@@ -76,9 +79,6 @@ func (e *Expr) where() string {
 
 var decimalText = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
 
-// maxDigits is how many digits a decimal may have in all.
-const maxDigits = 38
-
 // Canonical reads text as a value of f and returns the one spelling that
 // engines are given: digits, YYYY-MM-DD, or an instant in UTC.
 func (f Field) Canonical(text string, zone *time.Location) (string, error) {
@@ -90,10 +90,12 @@ func (f Field) Canonical(text string, zone *time.Location) (string, error) {
 		}
 		return strconv.FormatInt(n, 10), nil
 	case Decimal:
-		if !decimalText.MatchString(text) || digitCount(text) > maxDigits {
-			return "", Errorf(CodeInvalid, "%q is not a decimal number such as -12.50 (at most %d digits).", text, maxDigits)
+		text = strings.TrimPrefix(text, "+")
+		whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+		if !decimalText.MatchString(text) || len(whole) > MaxScale-f.Scale || len(fraction) > max(f.Scale, MaxScale-len(whole)) {
+			return "", Errorf(CodeInvalid, "%q is not a decimal number such as -12.50, with at most %d digits before the point.", text, MaxScale-f.Scale)
 		}
-		return strings.TrimPrefix(text, "+"), nil
+		return text, nil
 	case Float:
 		x, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
@@ -121,10 +123,6 @@ func (f Field) Canonical(text string, zone *time.Location) (string, error) {
 		return "", Errorf(CodeInvalid, "the value holds a NUL character, which no text can hold.")
 	}
 	return text, nil
-}
-
-func digitCount(text string) int {
-	return len(text) - strings.Count(text, ".") - strings.Count(text, "-") - strings.Count(text, "+")
 }
 
 // CheckOrder reports an order by a field that d does not have or cannot sort by.

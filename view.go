@@ -10,8 +10,8 @@ import (
 // names in their published order.
 const FullView = "full"
 
-// A View is a named projection of a data set: which fields, in which order,
-// under which names.
+// A View is a projection of a data set: which fields, in which order, under which
+// names. One that was asked for once, column by column, has no name.
 type View struct {
 	Name        string       `json:"name"`
 	Dataset     string       `json:"dataset"`
@@ -40,7 +40,7 @@ func (c ViewColumn) Name() string {
 // Validate reports every fault of v as a view of d.
 func (v *View) Validate(d *Dataset) error {
 	var faults []error
-	if !ValidName.MatchString(v.Name) {
+	if v.Name != "" && !ValidName.MatchString(v.Name) {
 		faults = append(faults, fmt.Errorf("view name %q: use letters, digits and underscores, a letter first", v.Name))
 	}
 	if len(v.Columns) == 0 {
@@ -51,8 +51,8 @@ func (v *View) Validate(d *Dataset) error {
 		if _, ok := d.Field(c.Field); !ok {
 			faults = append(faults, Unknown("column", c.Field, d.FieldNames()))
 		}
-		if !ValidName.MatchString(c.Name()) {
-			faults = append(faults, fmt.Errorf("alias %q: use letters, digits and underscores, a letter first", c.Name()))
+		if c.Alias != "" && (!ValidName.MatchString(c.Alias) || strings.HasPrefix(strings.ToLower(c.Alias), reservedPrefix)) {
+			faults = append(faults, fmt.Errorf("alias %q: use letters, digits and underscores, a letter first, and not %s at the start", c.Alias, reservedPrefix))
 		}
 		if folded := strings.ToLower(c.Name()); seen[folded] {
 			faults = append(faults, Errorf(CodeInvalid, "The column name %q is used twice. Give one of them another alias.", c.Name()))
@@ -65,13 +65,15 @@ func (v *View) Validate(d *Dataset) error {
 
 // Full returns the view of all of d's fields.
 func Full(d *Dataset) *View {
-	return Columns(d, d.FieldNames())
+	v := Columns(d, d.FieldNames())
+	v.Name = FullView
+	return v
 }
 
-// Columns returns the view of d that holds the given fields
-// under their own names.
+// Columns returns the view, which has no name, of the given fields under their
+// own names.
 func Columns(d *Dataset, fields []string) *View {
-	v := &View{Name: FullView, Dataset: d.Name}
+	v := &View{Dataset: d.Name}
 	for _, name := range fields {
 		v.Columns = append(v.Columns, ViewColumn{Field: name})
 	}

@@ -1,6 +1,7 @@
 package outturn
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,11 +58,15 @@ func LoadZone(name string) (*time.Location, error) {
 		return time.UTC, nil
 	}
 	loc, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
+	if err != nil || slices.Contains(noZones, name) || strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") {
 		return nil, Errorf(CodeInvalid, "There is no time zone %q. Use an IANA name such as Europe/Berlin, America/New_York or UTC.", name)
 	}
 	return loc, nil
 }
+
+// noZones are files of a zone database that are no zones. Those below posix and
+// right are the zones once more, the latter counting leap seconds.
+var noZones = []string{"Local", "localtime", "posixrules", "Factory"}
 
 func parseInstant(edge, text string, zone *time.Location) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
@@ -71,8 +76,11 @@ func parseInstant(edge, text string, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t, nil
 	}
-	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+	for _, layout := range []string{"2006-01-02T15:04:05.999999", "2006-01-02T15:04"} {
+		if wall, err := time.Parse(layout, text); err == nil {
+			return firstInstant(wall, zone), nil
+		}
+		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
 			return t, nil
 		}
 	}
@@ -83,25 +91,26 @@ func parseInstant(edge, text string, zone *time.Location) (time.Time, error) {
 // skip midnight it is the first instant after the gap; where midnight comes
 // twice it is the first of the two.
 func StartOfDay(year int, month time.Month, day int, zone *time.Location) time.Time {
-	utc := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	return firstInstant(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), zone)
+}
+
+// firstInstant returns when clocks in a zone first show what wall shows in UTC,
+// or, where they never do, the first instant after the gap.
+func firstInstant(wall time.Time, zone *time.Location) time.Time {
 	var first time.Time
-	for _, near := range []time.Time{utc.Add(-24 * time.Hour), utc.Add(24 * time.Hour)} {
+	for _, near := range []time.Time{wall.Add(-24 * time.Hour), wall.Add(24 * time.Hour)} {
 		_, offset := near.In(zone).Zone()
-		t := utc.Add(-time.Duration(offset) * time.Second).In(zone)
-		y, m, d := t.Date()
-		isMidnight := y == utc.Year() && m == utc.Month() && d == utc.Day() && t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0
-		if isMidnight && (first.IsZero() || t.Before(first)) {
+		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		_, there := t.Zone()
+		if there == offset && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
 	}
 	if !first.IsZero() {
 		return first
 	}
-	// Midnight was skipped: the day starts where the clocks jumped.
-	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	start, end := t.ZoneBounds()
-	if t.Day() == utc.Day() {
-		return start
-	}
+	// It was skipped: the clocks jumped between the two offsets.
+	_, before := wall.Add(-24 * time.Hour).In(zone).Zone()
+	_, end := wall.Add(-time.Duration(before) * time.Second).Add(-24 * time.Hour).In(zone).ZoneBounds()
 	return end
 }

@@ -22,6 +22,9 @@ func TestNewWindow(t *testing.T) {
 		{"Days", "2026-09-01", "2026-10-01", "Europe/Berlin", "2026-08-31T22:00:00Z", "2026-09-30T22:00:00Z"},
 		{"DayAcrossDST", "2026-10-25", "2026-10-26", "Europe/Berlin", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"},
 		{"WallClock", "2026-09-01T08:00", "2026-09-01 09:30:15", "Asia/Kathmandu", "2026-09-01T02:15:00Z", "2026-09-01T03:45:15Z"},
+		{"TwiceIsTheFirst", "2026-10-25T02:30", "2026-10-25T03:00", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z"},
+		{"SkippedIsAfterTheGap", "2026-03-29T02:30", "2026-03-29T04:00", "Europe/Berlin", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"},
+		{"OffsetWithoutSeconds", "2026-10-26T00:00+02:00", "2026-10-26T01:00Z", "UTC", "2026-10-25T22:00:00Z", "2026-10-26T01:00:00Z"},
 		{"Instants", "2026-09-01T00:00:00+02:00", "2026-09-02T00:00:00Z", "UTC", "2026-08-31T22:00:00Z", "2026-09-02T00:00:00Z"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -127,7 +130,7 @@ func TestStartOfDayAgainstBruteForce(t *testing.T) {
 }
 
 func TestLoadZone(t *testing.T) {
-	for _, bad := range []string{"Europe/Atlantis", "Local", "../etc/passwd"} {
+	for _, bad := range []string{"Europe/Atlantis", "Local", "../etc/passwd", "right/UTC", "posix/Europe/Berlin", "localtime"} {
 		_, err := outturn.LoadZone(bad)
 		wantError(t, err, outturn.CodeInvalid, "Use an IANA name")
 	}

@@ -116,7 +116,7 @@ func TestFaultInterruptedExport(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
 		t.Errorf("got %v, want status 130", err)
 	}
-	if !strings.Contains(talk.String(), "Interrupted. No file was written.") {
+	if !strings.Contains(talk.String(), "Interrupted before it was done.") {
 		t.Errorf("it said %q", talk.String())
 	}
 	if names := left(t, folder); len(names) > 0 {

@@ -27,7 +27,8 @@ type IO struct {
 
 // commands is what can be typed. Kong reads it.
 type commands struct {
-	Settings `group:"settings"`
+	Settings    `group:"settings"`
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
 	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
@@ -76,8 +77,8 @@ func Main(ctx context.Context, args []string, streams IO) int {
 	if err == nil {
 		return 0
 	}
-	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
-		err = outturn.Errorf(outturn.CodeCancelled, "Interrupted. No file was written.")
+	if errors.Is(err, context.Canceled) || outturn.ErrorCode(err) == outturn.CodeCancelled {
+		err = outturn.Errorf(outturn.CodeCancelled, "Interrupted before it was done.")
 	}
 	message := err.Error()
 	if outturn.ErrorCode(err) == outturn.CodeInternal {
@@ -105,11 +106,28 @@ func run(ctx context.Context, args []string, streams IO) error {
 	if err != nil {
 		return usageError(err)
 	}
+	if err := refuseEmpty(parsed); err != nil {
+		return err
+	}
 	if err := c.Settings.validate(); err != nil {
 		return err
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(streams, &c.Settings, parser)
+}
+
+// refuseEmpty refuses a flag that was given nothing: --tenant "$ACCOUNT" with the
+// variable unset must not mean "no tenant", which is everybody.
+func refuseEmpty(parsed *kong.Context) error {
+	for _, p := range parsed.Path {
+		if p.Flag == nil || p.Resolved {
+			continue
+		}
+		if v := parsed.FlagValue(p.Flag); v == "" || fmt.Sprint(v) == "[]" {
+			return outturn.Errorf(outturn.CodeInvalid, "--%s is empty. Give it a value or leave it out.", p.Flag.Name)
+		}
+	}
+	return nil
 }
 
 func newParser(c *commands, streams IO) (*kong.Kong, error) {
@@ -121,7 +139,7 @@ func newParser(c *commands, streams IO) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.ExplicitGroups([]kong.Group{{Key: "settings", Title: "Settings (flag, then environment, then outturn.yaml, then default):"}}),
 		kong.Resolvers(&settingsFile{env: os.LookupEnv}),
-		kong.Vars{"zone": "UTC"},
+		kong.Vars{"zone": "UTC", "version": "outturn " + version},
 	)
 }
 

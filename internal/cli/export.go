@@ -2,11 +2,12 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,7 +156,8 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 	if c.Format == "" {
 		c.Format = format.ByExtension(byName)
 	}
-	if c.Format == "" {
+	chosen := c.Format != ""
+	if !chosen {
 		c.Format = "csv"
 	}
 	if e.format, err = format.Find(c.Format); err != nil {
@@ -175,19 +177,32 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 		Format: e.format.Name, Compression: e.compression.Name, Level: level,
 		Options: format.Options{Dialect: c.Dialect, JSONNumbers: c.JSONNumbers},
 	}
-	e.warnOfName()
-	return format.Check(e.format.Name, e.output.Options)
+	if err := format.Check(e.format.Name, e.output.Options); err != nil {
+		return err
+	}
+	return c.checkName(e, chosen)
 }
 
-// warnOfName says so when the bytes will not be what the file's name promises.
-func (e *export) warnOfName() {
+// otherFormats are the ends of names that promise what is not written here.
+var otherFormats = []string{".xlsx", ".xls", ".ods", ".xml", ".tsv", ".parquet", ".pdf", ".zip"}
+
+// checkName refuses a name that alone would have chosen a format there is none
+// of, and says so when the bytes will not be what the name promises.
+func (c *exportCmd) checkName(e *export, chosen bool) error {
+	name := strings.ToLower(e.out)
 	want := e.format.Extension + e.compression.Extension
-	if e.out == "-" || strings.HasSuffix(strings.ToLower(e.out), want) {
-		return
+	if e.out == "-" || strings.HasSuffix(name, want) {
+		return nil
 	}
-	if named := format.ByExtension(strings.TrimSuffix(e.out, filepath.Ext(e.out))) + format.ByExtension(e.out) + compress.ByExtension(e.out); named != "" {
+	end := filepath.Ext(strings.TrimSuffix(name, e.compression.Extension))
+	other := slices.Contains(otherFormats, end)
+	if other && !chosen {
+		return outturn.Errorf(outturn.CodeInvalid, "There is no format for names that end in %s. Name the file for csv, json or ndjson, or choose one with --format.", end)
+	}
+	if other || format.ByExtension(name) != "" || format.ByExtension(strings.TrimSuffix(name, filepath.Ext(name))) != "" || compress.ByExtension(name) != "" {
 		fmt.Fprintf(e.streams.Err, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.format.Name+e.compressed(), want)
 	}
+	return nil
 }
 
 func (e *export) compressed() string {
@@ -212,22 +227,50 @@ func (e *export) run(ctx context.Context) (err error) {
 	}
 	defer sink.Abort() // does nothing after Commit
 	e.output.Sink = sink
+	manifest, err := e.createManifest()
+	if err != nil {
+		return err
+	}
+	defer manifest.Abort()
 
 	started := time.Now()
 	result, columns, err := e.copy(ctx, snapshot)
 	if err != nil {
 		return err
 	}
-	if err := sink.Commit(); err != nil {
+	m := e.finishManifest(result, columns)
+	if err := printJSON(manifest, m); err != nil {
 		return err
 	}
-	m := e.finishManifest(result, columns)
-	if e.manifest {
-		if err := writeManifest(e.out+".manifest.json", m); err != nil {
-			return err
-		}
+	if err := e.commit(sink, manifest); err != nil {
+		return err
 	}
 	return e.report(m, time.Since(started))
+}
+
+// commit makes the file visible, then its manifest: no manifest means that the
+// file is not there yet. One that describes an earlier file goes first.
+func (e *export) commit(file, manifest sink) error {
+	if info, err := os.Lstat(e.manifestPath()); err == nil && info.Mode().IsRegular() {
+		if err := os.Remove(e.manifestPath()); err != nil {
+			return outturn.Errorf(outturn.CodeStorageUnavailable, "The manifest of the file that was here cannot be removed: %w.", err)
+		}
+	}
+	if err := file.Commit(); err != nil {
+		return err
+	}
+	return manifest.Commit()
+}
+
+func (e *export) manifestPath() string { return e.out + ".manifest.json" }
+
+// createManifest starts the manifest's file, so that what is against it is known
+// before the export. Where none is wanted it goes nowhere.
+func (e *export) createManifest() (sink, error) {
+	if !e.manifest {
+		return standardOutput{io.Discard}, nil
+	}
+	return blob.CreateFile(e.manifestPath())
 }
 
 func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pipeline.Result, columns []batch.Column, err error) {
@@ -262,7 +305,12 @@ func (e *export) createSink() (sink, error) {
 	if e.out == "-" {
 		return standardOutput{e.streams.Out}, nil
 	}
-	return blob.CreateFile(e.out)
+	f, err := blob.CreateFile(e.out)
+	if err == nil && f.Device() && e.manifest {
+		f.Abort()
+		return nil, outturn.Errorf(outturn.CodeInvalid, "%s is no regular file, so there can be no manifest beside it.", e.out)
+	}
+	return f, err
 }
 
 // standardOutput has nothing to commit: the exit status is the only verdict.
@@ -292,22 +340,6 @@ func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outtu
 		m.Files[0].MediaType = e.compression.MediaType
 	}
 	return m
-}
-
-func writeManifest(path string, m outturn.Manifest) error {
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	f, err := blob.CreateFile(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	if _, err := f.Write(append(text, '\n')); err != nil {
-		return err
-	}
-	return f.Commit()
 }
 
 func (e *export) report(m outturn.Manifest, took time.Duration) error {
