@@ -131,6 +131,33 @@ func TestEngineSelect(t *testing.T) {
 	}
 }
 
+// A tree whose accounts do not hang together is told before a report misses rows.
+func TestCheckAccounts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.duckdb")
+	db, closeDB := duckdbtest.Open(t, file)
+	db.Exec(`CREATE TABLE good AS SELECT * FROM (VALUES (1, NULL), (2, 1), (3, 2)) AS t(id, parent)`,
+		`CREATE TABLE bad AS SELECT * FROM (VALUES (1, NULL), (2, 1), (2, 1), (3, 99), (4, 5), (5, 4), (NULL, 1)) AS t(id, parent)`)
+	closeDB()
+	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	tree := "/*\nversion: 1\n*/ SELECT id, parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM "
+	if problems := folder(t, map[string]string{"thing.sql": sound, "_tenants.sql": tree + "good"}).Check(context.Background(), snap); len(problems) > 0 {
+		t.Errorf("a sound tree: %v", problems)
+	}
+	problem := folder(t, map[string]string{"thing.sql": sound, "_tenants.sql": tree + "bad"}).Check(context.Background(), snap)["_tenants.sql"]
+	want := "1 accounts have no id; 1 ids stand more than once; 3 accounts are reached from no root"
+	if problem == nil || !strings.Contains(problem.Error(), want) {
+		t.Errorf("got %v, want it to say %q", problem, want)
+	}
+}
+
 // Every way in which a header and a source can disagree is told at once.
 func TestCheckAndDraft(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "s.duckdb")

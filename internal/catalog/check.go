@@ -18,7 +18,11 @@ func (c *Catalog) Check(ctx context.Context, s source.Snapshot) map[string]error
 		}
 	}
 	if c.tree != nil {
-		if err := source.CheckTree(ctx, c.tree, s); err != nil {
+		err := source.CheckTree(ctx, c.tree, s)
+		if err == nil {
+			err = source.CheckAccounts(ctx, s, c.tree)
+		}
+		if err != nil {
 			problems[treeFile] = err
 		}
 	}

@@ -98,6 +98,10 @@ func TestCompletion(t *testing.T) {
 		{[]string{"export", "payments", "--csv-d"}, []string{"--csv-dialect"}},
 		{[]string{"export", "payments", "--csv-dialect", "s"}, []string{"spreadsheet", "semicolon"}},
 		{[]string{"export", "payments", "--format", ""}, []string{"csv", "json", "ndjson"}},
+		{[]string{"export", "payments", "-f", "n"}, []string{"ndjson"}},
+		{[]string{"export", "payments", "--view", ""}, []string{"full", "cmp"}},
+		{[]string{"export", "payments", "--out", ""}, nil},
+		{[]string{"completion", ""}, []string{"bash", "zsh", "fish"}},
 	} {
 		status, out, talk := outturnMain(t, append([]string{"__complete"}, tt.words...)...)
 		got := strings.Fields(out)

@@ -3,12 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
-	"outturn"
 	"outturn/internal/compress"
 	"outturn/internal/format"
 )
@@ -73,13 +73,29 @@ func candidates(app *kong.Application, words []string, settings *Settings) []str
 		}
 	}
 	var all []string
-	if len(words) > 1 && strings.HasPrefix(words[len(words)-2], "--") {
-		all = flagValues(strings.TrimPrefix(words[len(words)-2], "--"))
-	}
-	if all == nil {
+	if flag := waitingFlag(node, words); flag != nil {
+		all = flagValues(flag.Name, words, settings)
+	} else {
 		all = nextWords(node, settings)
 	}
 	return slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, last) })
+}
+
+// waitingFlag returns the flag that the last word is the value of; nil if it is
+// none's.
+func waitingFlag(node *kong.Node, words []string) *kong.Flag {
+	if len(words) < 2 {
+		return nil
+	}
+	before := words[len(words)-2]
+	for _, group := range node.AllFlags(true) {
+		for _, flag := range group {
+			if (before == "--"+flag.Name || flag.Short != 0 && before == "-"+string(flag.Short)) && !flag.IsBool() {
+				return flag
+			}
+		}
+	}
+	return nil
 }
 
 func nextWords(node *kong.Node, settings *Settings) []string {
@@ -88,6 +104,9 @@ func nextWords(node *kong.Node, settings *Settings) []string {
 		if !child.Hidden {
 			all = append(all, child.Name)
 		}
+	}
+	if node.Name == "completion" {
+		all = append(all, slices.Sorted(maps.Keys(completionScripts))...)
 	}
 	if node.Name == "export" || node.Name == "show" {
 		if cat, err := settings.openCatalog(); err == nil {
@@ -104,8 +123,9 @@ func nextWords(node *kong.Node, settings *Settings) []string {
 	return all
 }
 
-// flagValues lists the values of flags that have few.
-func flagValues(flag string) []string {
+// flagValues lists the values of flags that have few. For the others the shell
+// offers files.
+func flagValues(flag string, words []string, settings *Settings) []string {
 	switch flag {
 	case "format":
 		return format.Names()
@@ -113,8 +133,27 @@ func flagValues(flag string) []string {
 		return format.Dialects()
 	case "compress":
 		return compress.Names()
+	case "compress-level":
+		return []string{string(compress.Fast), string(compress.Small)}
 	case "view":
-		return []string{outturn.FullView, "cmp"}
+		return viewNames(words, settings)
 	}
 	return nil
+}
+
+// viewNames lists the views of the data set that stands among the words.
+func viewNames(words []string, settings *Settings) (names []string) {
+	cat, err := settings.openCatalog()
+	if err != nil {
+		return nil
+	}
+	for _, d := range cat.Datasets() {
+		if !slices.Contains(words, d.Name) {
+			continue
+		}
+		for _, v := range cat.Views(d) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"outturn"
@@ -23,6 +24,9 @@ type seedCmd struct {
 }
 
 func (c *seedCmd) Run(ctx context.Context, streams IO) error {
+	if c.Scale < 1 {
+		return outturn.Errorf(outturn.CodeInvalid, "The scale %d is not possible: give a whole number from 1.", c.Scale)
+	}
 	until, err := time.Parse(time.DateOnly, c.Until)
 	if err != nil {
 		return outturn.Errorf(outturn.CodeInvalid, "--until %q is not a day such as 2026-12-31.", c.Until)
@@ -42,9 +46,11 @@ func (c *seedCmd) Run(ctx context.Context, streams IO) error {
 }
 
 // demoCmd is the first thing a new user runs.
-type demoCmd struct{}
+type demoCmd struct {
+	JSON bool `name:"json" help:"Print the file and the commands to try as JSON."`
+}
 
-func (*demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	today := time.Now().UTC()
 	if err := seedOnce(ctx, streams, settings, today.AddDate(0, 0, -1)); err != nil {
 		return err
@@ -66,18 +72,16 @@ func (*demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	if err != nil {
 		return err
 	}
-	program := os.Args[0]
-	_, err = fmt.Fprintf(streams.Out, `
-Last month's payments lie at
-
-  %s
-
-Try next:
-
-  %[2]s dataset list
-  %[2]s export invoices --from %[3]s --to %[4]s --format json --out invoices.json
-  %[2]s export provisioned_orders --from %[3]s --to %[4]s --view cmp --csv-dialect spreadsheet --out orders.csv
-`, absolute, program, from, to)
+	program, window := os.Args[0], " --from "+from+" --to "+to
+	next := []string{
+		program + " dataset list",
+		program + " export invoices" + window + " --format json --out invoices.json",
+		program + " export provisioned_orders" + window + " --view cmp --csv-dialect spreadsheet --out orders.csv",
+	}
+	if c.JSON {
+		return printJSON(streams.Out, map[string]any{"file": absolute, "next": next})
+	}
+	_, err = fmt.Fprintf(streams.Out, "\nLast month's payments lie at\n\n  %s\n\nTry next:\n\n  %s\n", absolute, strings.Join(next, "\n  "))
 	return err
 }
 

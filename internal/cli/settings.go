@@ -27,7 +27,7 @@ type Settings struct {
 	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, or folder:PATH of CSV and Parquet files. Default: the data folder's sample data."`
 	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
 	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written (${default})."`
-	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"1GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`
+	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"2GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`
 	Threads    int    `name:"threads" env:"OUTTURN_THREADS" default:"0" placeholder:"N" help:"Threads of the query engine; 0 is one a core."`
 	TempQuota  string `name:"temp-quota" env:"OUTTURN_TEMP_QUOTA" default:"10GiB" placeholder:"SIZE" help:"Disk that the query engine may use for what does not fit its memory (${default})."`
 }
@@ -101,7 +101,11 @@ func (f *settingsFile) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag)
 	if !ok {
 		return nil, nil
 	}
-	return fmt.Sprint(value), nil
+	switch value.(type) {
+	case string, bool, int, int64, uint64, float64:
+		return fmt.Sprint(value), nil
+	}
+	return nil, outturn.Errorf(outturn.CodeInvalid, "The setting %s in the file of settings is no single value.", settingKey(flag.Name))
 }
 
 func settingKey(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
@@ -206,10 +210,15 @@ func origin(ctx *kong.Context, flag *kong.Flag) string {
 	return "default"
 }
 
-type configCheckCmd struct{}
+type configCheckCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
 
 // Run has nothing left to do: settings are checked before any command runs.
-func (*configCheckCmd) Run(streams IO) error {
+func (c *configCheckCmd) Run(streams IO) error {
+	if c.JSON {
+		return printJSON(streams.Out, map[string]bool{"sound": true})
+	}
 	_, err := fmt.Fprintln(streams.Err, "The settings are sound.")
 	return err
 }

@@ -81,8 +81,8 @@ type Result struct {
 
 // A TableResult is a table and how many rows it was given.
 type TableResult struct {
-	Name string
-	Rows int64
+	Name string `json:"name"`
+	Rows int64  `json:"rows"`
 }
 
 // Run makes the database. Until it is complete nothing stands at the target; a

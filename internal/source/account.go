@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"outturn"
 	"outturn/internal/batch"
@@ -41,6 +42,38 @@ func CheckTree(ctx context.Context, tree *outturn.TenantTree, e Engine) error {
 	return nil
 }
 
+// CheckAccounts reports a tree whose accounts do not hang together: ids that are
+// empty or not unique, accounts that no root leads to because their parent is
+// missing or they go in a circle.
+func CheckAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) error {
+	sql, err := treeSQL(tree)
+	if err != nil {
+		return err
+	}
+	counts, err := texts(ctx, s, Query{SQL: `WITH RECURSIVE tree AS (` + sql + `
+), reached(id) AS (
+  SELECT id FROM tree WHERE parent IS NULL
+  UNION
+  SELECT t.id FROM tree AS t JOIN reached AS r ON t.parent = r.id
+)
+SELECT CAST((SELECT count(*) FROM tree WHERE id IS NULL OR CAST(id AS VARCHAR) = '') AS VARCHAR) AS empty,
+  CAST((SELECT count(*) FROM (SELECT id FROM tree GROUP BY id HAVING count(*) > 1) AS twice) AS VARCHAR) AS repeated,
+  CAST((SELECT count(*) FROM tree WHERE id NOT IN (SELECT id FROM reached WHERE id IS NOT NULL)) AS VARCHAR) AS lost`})
+	if err != nil {
+		return fmt.Errorf("tenant tree: %w", err)
+	}
+	var faults []string
+	for i, fault := range []string{"%s accounts have no id", "%s ids stand more than once", "%s accounts are reached from no root: their parent is missing, or they are in a circle"} {
+		if n := counts[0][i]; n != "0" {
+			faults = append(faults, fmt.Sprintf(fault, n))
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree does not hold together: %s.", strings.Join(faults, "; "))
+}
+
 // LookUpAccount finds an account of a tree by id. An unknown one is an error that
 // offers the nearest ids.
 func LookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (outturn.Account, error) {
@@ -73,7 +106,7 @@ func RootAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) ([]
 // mostAccounts bounds what is read of a tree to find near names.
 const mostAccounts = 10_000
 
-func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where string, args ...string) (list []outturn.Account, err error) {
+func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where string, args ...string) ([]outturn.Account, error) {
 	sql, err := treeSQL(tree)
 	if err != nil {
 		return nil, err
@@ -86,21 +119,37 @@ func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where s
 		query += " COALESCE(CAST(" + column + " AS VARCHAR), '') AS " + column
 	}
 	query += fmt.Sprintf(" FROM (%s\n) AS t WHERE %s ORDER BY 1 LIMIT %d", sql, where, mostAccounts)
-	r, err := s.Query(ctx, Query{SQL: query, Args: args})
+	rows, err := texts(ctx, s, Query{SQL: query, Args: args})
 	if err != nil {
 		return nil, fmt.Errorf("tenant tree: %w", err)
+	}
+	list := make([]outturn.Account, len(rows))
+	for i, row := range rows {
+		list[i] = outturn.Account{ID: row[0], Parent: row[1], Kind: row[2], Name: row[3], Currency: row[4], Zone: row[5]}
+	}
+	return list, nil
+}
+
+// texts runs a query of few rows whose columns are all text and not null.
+func texts(ctx context.Context, s Snapshot, q Query) (rows [][]string, err error) {
+	r, err := s.Query(ctx, q)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	var b batch.Batch
 	for {
 		if err := r.Next(&b); errors.Is(err, io.EOF) {
-			return list, nil
+			return rows, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("tenant tree: %w", err)
+			return nil, err
 		}
 		for i := range b.Rows() {
-			cell := func(c int) string { return string(b.Text(c, i)) }
-			list = append(list, outturn.Account{ID: cell(0), Parent: cell(1), Kind: cell(2), Name: cell(3), Currency: cell(4), Zone: cell(5)})
+			row := make([]string, len(r.Columns()))
+			for c := range row {
+				row[c] = string(b.Text(c, i))
+			}
+			rows = append(rows, row)
 		}
 	}
 }

@@ -111,8 +111,8 @@ func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 			return err
 		}
 	}
-	if c.Folder {
-		if err := exec("SET allowed_directories = [" + quoteText(strings.TrimRight(c.Path, string(os.PathSeparator))+string(os.PathSeparator)) + "]"); err != nil {
+	if len(views) > 0 {
+		if err := exec("SET allowed_paths = " + textList(files(views))); err != nil {
 			return err
 		}
 	}

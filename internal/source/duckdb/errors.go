@@ -35,15 +35,15 @@ func translate(ctx context.Context, step, text, path string) error {
 	switch {
 	case strings.Contains(text, "Could not set lock on file"):
 		return tell(outturn.CodeSourceUnavailable, "The file "+path+" is locked by another process. Try again when it has finished.")
-	case strings.Contains(text, "not a valid DuckDB database file"):
+	case strings.Contains(text, "not a valid DuckDB database file"), strings.Contains(text, "Cannot launch in-memory database"):
 		return tell(outturn.CodeSourceUnavailable, "The file "+path+" is not a DuckDB database.")
 	case strings.Contains(text, "No space left on device"):
 		return tell(outturn.CodeDiskFull, "The disk of the temporary files is full: "+sentence(message))
 	case kind == "Out of Memory" && strings.Contains(text, "max_temp_directory_size"):
-		return tell(outturn.CodeMemoryLimit, "The statement needs more temporary disk than it may use: "+sentence(message))
+		return tell(outturn.CodeMemoryLimit, "The statement needs more temporary disk than it may use. Allow it more with the setting temp_quota. The engine says: "+sentence(message))
 	case kind == "Out of Memory":
-		return tell(outturn.CodeMemoryLimit, "The statement needs more memory than it may use: "+sentence(message))
-	case kind == "IO" || kind == "Serialization" || strings.HasPrefix(step, "open "):
+		return tell(outturn.CodeMemoryLimit, "The statement needs more memory than it may use. Allow it more with the setting memory, or ask for fewer columns or no order. The engine says: "+sentence(message))
+	case kind == "IO" || strings.Contains(text, "to be a Parquet file") || kind == "Serialization" || strings.HasPrefix(step, "open "):
 		return tell(outturn.CodeSourceUnavailable, path+" cannot be read: "+sentence(message))
 	}
 	if fault := csvFault.FindStringSubmatch(text); fault != nil {
@@ -58,7 +58,7 @@ var (
 	lockHolder = regexp.MustCompile(`Conflicting lock is held in (.+? \(PID \d+\))`)
 	csvFault   = regexp.MustCompile(`CSV Error on Line: (\d+)`)
 	csvFile    = regexp.MustCompile(`(?m)^\s*file = (.+)$`)
-	artStart   = regexp.MustCompile(`\n\s*(LINE \d+:|Possible (fixes|solutions)|Stack Trace|This limit was set|This error signals|See also|Consider |Did you mean to|\s+file = )`)
+	artStart   = regexp.MustCompile(`\n\s*(LINE \d+:|Possible (fix|solution|Solution)|Stack Trace|This limit was set|This error signals|See also|Consider |Did you mean to|\s+file = )`)
 )
 
 // stopped is the error of a statement whose context has ended.

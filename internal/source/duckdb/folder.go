@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
 
@@ -65,6 +66,9 @@ func viewOf(path string) (view, error) {
 		return view{}, nil
 	}
 	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return view{}, nil
+		}
 		kind := dataKind(path)
 		if kind == "" {
 			return view{}, nil
@@ -79,7 +83,7 @@ func viewOf(path string) (view, error) {
 	}
 	for _, part := range parts {
 		kind := dataKind(part.Name())
-		if kind == "" || part.IsDir() || strings.HasPrefix(part.Name(), ".") {
+		if kind == "" || !isFile(filepath.Join(path, part.Name())) || strings.HasPrefix(part.Name(), ".") {
 			continue
 		}
 		if v.kind != "" && kind != v.kind {
@@ -89,6 +93,29 @@ func viewOf(path string) (view, error) {
 		v.files = append(v.files, filepath.Join(path, part.Name()))
 	}
 	return v, nil
+}
+
+// isFile reports whether path is a file, and not a pipe that would never end.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// files lists the files of all views.
+func files(views []view) (list []string) {
+	for _, v := range views {
+		list = append(list, v.files...)
+	}
+	return list
+}
+
+// textList returns the SQL of a list of texts.
+func textList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = quoteText(text)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 func dataKind(name string) string {
@@ -101,11 +128,7 @@ func dataKind(name string) string {
 
 // create makes v a view of the engine.
 func (v view) create(ctx context.Context, conn duck.Connection) error {
-	list := make([]string, len(v.files))
-	for i, file := range v.files {
-		list[i] = quoteText(file)
-	}
-	files := "[" + strings.Join(list, ", ") + "]"
+	files := textList(v.files)
 	read := "read_parquet(" + files + ", hive_partitioning = false)"
 	if v.kind == ".csv" {
 		header, err := v.header()
@@ -148,6 +171,9 @@ func readHeader(path string) ([]string, error) {
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
 		_, _ = in.Discard(3) // just peeked at
 	}
+	if first, err := in.Peek(1); err == nil && (first[0] == '\n' || first[0] == '\r') {
+		return nil, outturn.Errorf(outturn.CodeSourceUnavailable, "The first line of %s is empty. A CSV file starts with a header row.", path)
+	}
 	names, err := csv.NewReader(in).Read()
 	if err == io.EOF {
 		return nil, outturn.Errorf(outturn.CodeSourceUnavailable, "The file %s is empty. A CSV file starts with a header row.", path)
@@ -158,6 +184,9 @@ func readHeader(path string) ([]string, error) {
 	seen := map[string]bool{}
 	for i, name := range names {
 		folded := strings.ToLower(name)
+		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+			return nil, outturn.Errorf(outturn.CodeSourceUnavailable, "The header row of %s is not UTF-8. Save the file as UTF-8.", path)
+		}
 		if name == "" {
 			return nil, outturn.Errorf(outturn.CodeSourceUnavailable, "Column %d of %s has no name in the header row.", i+1, path)
 		}
