@@ -10,6 +10,7 @@ import (
 
 	"outturn"
 	"outturn/internal/catalog"
+	"outturn/internal/source"
 	"outturn/internal/source/duckdb"
 	"outturn/internal/source/duckdb/duckdbtest"
 )
@@ -60,6 +61,25 @@ func folder(t *testing.T, files map[string]string) *catalog.Catalog {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// snapshot opens a DuckDB file that was made by the given statements.
+func snapshot(t *testing.T, statements ...string) source.Snapshot {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "s.duckdb")
+	db, closeDB := duckdbtest.Open(t, file)
+	db.Exec(statements...)
+	closeDB()
+	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := snap.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return snap
 }
 
 const sound = `/*
@@ -133,20 +153,8 @@ func TestEngineSelect(t *testing.T) {
 
 // A tree whose accounts do not hang together is told before a report misses rows.
 func TestCheckAccounts(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "s.duckdb")
-	db, closeDB := duckdbtest.Open(t, file)
-	db.Exec(`CREATE TABLE good AS SELECT * FROM (VALUES (1, NULL), (2, 1), (3, 2)) AS t(id, parent)`,
+	snap := snapshot(t, `CREATE TABLE good AS SELECT * FROM (VALUES (1, NULL), (2, 1), (3, 2)) AS t(id, parent)`,
 		`CREATE TABLE bad AS SELECT * FROM (VALUES (1, NULL), (2, 1), (2, 1), (3, 99), (4, 5), (5, 4), (NULL, 1)) AS t(id, parent)`)
-	closeDB()
-	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := snap.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	tree := "/*\nversion: 1\n*/ SELECT id, parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM "
 	if problems := folder(t, map[string]string{"thing.sql": sound, "_tenants.sql": tree + "good"}).Check(context.Background(), snap); len(problems) > 0 {
 		t.Errorf("a sound tree: %v", problems)
@@ -160,19 +168,7 @@ func TestCheckAccounts(t *testing.T) {
 
 // Every way in which a header and a source can disagree is told at once.
 func TestCheckAndDraft(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "s.duckdb")
-	db, closeDB := duckdbtest.Open(t, file)
-	db.Exec(`CREATE TABLE "odd names" AS SELECT 1 AS id, 1.5::DOUBLE AS price, 1.234::DECIMAL(9,3) AS amount, 'x' AS "the name", DATE '2026-09-01' AS day, TIMESTAMPTZ '2026-09-01 00:00:00Z' AS at, '[1]'::JSON AS extra`)
-	closeDB()
-	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := snap.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	snap := snapshot(t, `CREATE TABLE "odd names" AS SELECT 1 AS id, 1.5::DOUBLE AS price, 1.234::DECIMAL(9,3) AS amount, 'x' AS "the name", DATE '2026-09-01' AS day, TIMESTAMPTZ '2026-09-01 00:00:00Z' AS at, '[1]'::JSON AS extra`)
 	c := folder(t, map[string]string{
 		"misfit.sql": `/*
 version: 1

@@ -3,34 +3,19 @@ package catalog_test
 import (
 	"context"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"outturn"
 	"outturn/internal/batch"
 	"outturn/internal/source"
-	"outturn/internal/source/duckdb"
-	"outturn/internal/source/duckdb/duckdbtest"
 )
 
 // The author of a data set says whose row each is. What they write cannot reach
 // past the parentheses that the compiler puts around it, whatever an engine takes
 // for a string, a comment or a name.
 func TestAuthorsCannotBreakOut(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "s.duckdb")
-	db, closeDB := duckdbtest.Open(t, file)
-	db.Exec(`CREATE TABLE sales AS SELECT i AS id, 'owner ' || (i % 3) AS owner FROM range(30) AS t(i)`)
-	closeDB()
-	snap, err := duckdb.New(duckdb.Config{Path: file, TempDir: t.TempDir()}).Begin(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := snap.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	snap := snapshot(t, `CREATE TABLE sales AS SELECT i AS id, 'owner ' || (i % 3) AS owner FROM range(30) AS t(i)`)
 	const out = `) AS d WHERE true UNION ALL BY NAME SELECT owner FROM (SELECT owner`
 	for _, tt := range []struct{ name, tenant, sql string }{
 		{"Sound", "owner", "SELECT owner FROM sales -- all of them"},
