@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -19,7 +20,7 @@ type File struct {
 	path   string      // as its owner named it
 	target string      // where Commit puts it: path, with links followed
 	temp   string      // name of the unfinished file; "" while it has none
-	mode   fs.FileMode // of the file it replaces; 0 when there is none
+	old    fs.FileInfo // the file it replaces; nil when there is none
 	direct bool        // a device or a pipe, which takes bytes as they come
 
 	written, flushed int64
@@ -32,14 +33,19 @@ func CreateFile(path string) (*File, error) {
 	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "%q does not name a file.", path)
 	}
+	if fd, ok := descriptor(path); ok {
+		return f, f.duplicate(fd)
+	}
 	info, err := os.Stat(path)
 	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, f.storageError(err)
 	case err == nil && info.IsDir():
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "%s is a folder. Name a file in it.", path)
-	case err == nil && (!info.Mode().IsRegular() || isDevicePath(path)):
+	case err == nil && !info.Mode().IsRegular():
 		return f, f.openDirect()
 	case err == nil:
-		f.mode = info.Mode().Perm()
+		f.old = info
 	}
 	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
 		if f.target, err = filepath.EvalSymlinks(path); err != nil {
@@ -52,11 +58,33 @@ func CreateFile(path string) (*File, error) {
 	return f, nil
 }
 
-// isDevicePath reports whether a path names something of this process, such as
-// /dev/stdout, even where that is a regular file.
-func isDevicePath(path string) bool {
-	abs, err := filepath.Abs(path)
-	return err == nil && (strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/"))
+// descriptor returns which open file of this process a path such as /dev/stdout
+// names. It may be a regular file that the shell goes on writing to, so it must be
+// used as it is and neither replaced nor opened anew.
+func descriptor(path string) (fd int, ok bool) {
+	switch path {
+	case "/dev/stdout":
+		return 1, true
+	case "/dev/stderr":
+		return 2, true
+	}
+	for _, folder := range []string{"/dev/fd/", "/proc/self/fd/"} {
+		if number, found := strings.CutPrefix(path, folder); found {
+			fd, err := strconv.Atoi(number)
+			return fd, err == nil
+		}
+	}
+	return 0, false
+}
+
+func (f *File) duplicate(fd int) error {
+	f.direct = true
+	own, err := syscall.Dup(fd)
+	if err != nil {
+		return f.storageError(err)
+	}
+	f.file = os.NewFile(uintptr(own), f.path)
+	return nil
 }
 
 // openDirect does not wait for somebody to read a pipe: nobody could interrupt
@@ -67,6 +95,15 @@ func (f *File) openDirect() (err error) {
 		return f.storageError(err)
 	}
 	return nil
+}
+
+// Target returns where Commit puts the file: its path, with links followed.
+func (f *File) Target() string { return f.target }
+
+// Replaces reports whether Commit will take the place of the file at other.
+func (f *File) Replaces(other string) bool {
+	info, err := os.Stat(other)
+	return err == nil && f.old != nil && os.SameFile(f.old, info)
 }
 
 // Device reports whether the bytes go to a device or a pipe as they come.
@@ -113,8 +150,8 @@ func (f *File) commit() error {
 	if f.direct {
 		return f.close()
 	}
-	if f.mode != 0 {
-		if err := f.file.Chmod(f.mode); err != nil {
+	if f.old != nil {
+		if err := f.file.Chmod(f.old.Mode().Perm()); err != nil {
 			return err
 		}
 	}

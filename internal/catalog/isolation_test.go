@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"outturn"
 	"outturn/internal/batch"
@@ -48,6 +49,50 @@ func TestAuthorsCannotBreakOut(t *testing.T) {
 	tree := &outturn.TenantTree{SQL: "SELECT 'owner 1' AS id, NULL AS parent, '' AS kind, '' AS name, '' AS currency, 1 AS a$$ FROM sales), x AS (SELECT 1 AS b$$, '' AS zone"}
 	if owners, err := distinct(snap, source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: "owner 1"}); err == nil {
 		t.Errorf("a tree that breaks out is taken: sees %q", owners)
+	}
+}
+
+// Expressions of a header stand near each other in a statement. What one opens
+// another must not close, and a window is escaped no more than a tenant.
+func TestHeaderExpressionsStandAlone(t *testing.T) {
+	snap := snapshot(t, `CREATE TABLE sales AS SELECT 'owner ' || (i % 3) AS owner, DATE '2026-09-01' + CAST(i AS INTEGER) AS day FROM range(60) AS t(i)`)
+	window, err := outturn.NewWindow("2026-09-01", "2026-10-01", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const leak = `) AS VARCHAR) IS NOT NULL OR CAST(owner AS VARCHAR) IS NOT NULL AND (day --' <> '' THEN day END`
+	for _, tt := range []struct{ name, tenant, period, split, changed string }{
+		{"Sound", "owner", "day", "1", "day"},
+		{"DollarQuotes", "owner || $$", "CASE WHEN '$$" + leak, "$$", ""},
+		{"String", "owner || '", "CASE WHEN '" + leak, "'", ""},
+		{"Comment", "owner /*", "CASE WHEN '*/" + leak, "*/", ""},
+		{"Changed", "owner || '", "CASE WHEN '" + leak, "", "'"},
+		{"Identifier", `owner || "`, `"` + leak, `"`, ""},
+		{"Parameter", "$1", "day", "", ""},
+		{"Variable", "@tenant", "day", "", ""},
+		{"PeriodEscapes", "owner", "day) IS NOT NULL OR (day", "", ""},
+	} {
+		d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: "SELECT owner, day FROM sales", Tenant: tt.tenant, Split: tt.split, Changed: tt.changed,
+			Period: &outturn.Period{Expr: tt.period, Kind: outturn.PeriodDate}, Fields: []outturn.Field{{Name: "owner", Type: outturn.Text}, {Name: "day", Type: outturn.Date}}}
+		q := source.Query{Dataset: d, View: outturn.Columns(d, []string{"owner"}), Tenant: "owner 1", Window: &window, Vars: source.Vars{Tenant: "owner 1", Zone: "UTC"}}
+		owners, err := distinct(snap, q)
+		if sound := tt.name == "Sound"; sound != (err == nil) || sound && owners != "owner 1" {
+			t.Errorf("%s: sees %q, %v", tt.name, owners, err)
+		}
+	}
+}
+
+// Ids are compared as text, whatever the engine keeps them as: 03 is not 3.
+func TestIdsAreText(t *testing.T) {
+	snap := snapshot(t, `CREATE TABLE nodes AS SELECT * FROM (VALUES ('3', NULL), ('03', NULL), ('1', 3)) AS t(id, parent)`,
+		`CREATE TABLE sales AS SELECT id AS owner FROM nodes`)
+	d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: "SELECT owner FROM sales", Tenant: "owner", Fields: []outturn.Field{{Name: "owner", Type: outturn.Text}}}
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM nodes"}
+	for tenant, want := range map[string]string{"3": "3, 1", "03": "03"} {
+		got, err := distinct(snap, source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: tenant, Vars: source.Vars{Tenant: tenant}})
+		if err != nil || got != want {
+			t.Errorf("account %s sees %q, %v; want %q", tenant, got, err, want)
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ type exportCmd struct {
 }
 
 func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	if c.Timeout < 0 {
+		return outturn.Errorf(outturn.CodeInvalid, "--timeout %s is in the past.", c.Timeout)
+	}
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, outturn.Errorf(outturn.CodeQueryTimeout, "The export took longer than %s (--timeout). No file was written.", c.Timeout))
@@ -62,6 +65,7 @@ func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 type export struct {
 	plan        pipeline.Plan
 	source      source.Source
+	sourceFiles []string // what must not be written over
 	out         string
 	format      format.Format
 	compression compress.Compression
@@ -96,7 +100,10 @@ func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
 	if e.plan, err = pipeline.Prepare(cat, req); err != nil {
 		return nil, err
 	}
-	e.source, err = settings.openSource()
+	if e.source, err = settings.openSource(); err != nil {
+		return nil, err
+	}
+	e.sourceFiles, err = settings.sourceFiles()
 	return e, err
 }
 
@@ -251,9 +258,14 @@ func (e *export) run(ctx context.Context) (err error) {
 // commit makes the file visible, then its manifest: no manifest means that the
 // file is not there yet. One that describes an earlier file goes first.
 func (e *export) commit(file, manifest sink) error {
-	if info, err := os.Lstat(e.manifestPath()); err == nil && info.Mode().IsRegular() {
-		if err := os.Remove(e.manifestPath()); err != nil {
-			return outturn.Errorf(outturn.CodeStorageUnavailable, "The manifest of the file that was here cannot be removed: %w.", err)
+	if f, ok := file.(*blob.File); ok && !f.Device() {
+		for _, stale := range []string{f.Target() + manifestEnd, e.out + manifestEnd} {
+			if info, err := os.Stat(stale); err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			if err := os.Remove(stale); err != nil {
+				return outturn.Errorf(outturn.CodeStorageUnavailable, "The manifest of the file that was here cannot be removed: %w.", err)
+			}
 		}
 	}
 	if err := file.Commit(); err != nil {
@@ -262,7 +274,8 @@ func (e *export) commit(file, manifest sink) error {
 	return manifest.Commit()
 }
 
-func (e *export) manifestPath() string { return e.out + ".manifest.json" }
+// manifestEnd follows a file's name in that of its manifest.
+const manifestEnd = ".manifest.json"
 
 // createManifest starts the manifest's file, so that what is against it is known
 // before the export. Where none is wanted it goes nowhere.
@@ -270,7 +283,7 @@ func (e *export) createManifest() (sink, error) {
 	if !e.manifest {
 		return standardOutput{io.Discard}, nil
 	}
-	return blob.CreateFile(e.manifestPath())
+	return blob.CreateFile(e.out + manifestEnd)
 }
 
 func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pipeline.Result, columns []batch.Column, err error) {
@@ -306,11 +319,20 @@ func (e *export) createSink() (sink, error) {
 		return standardOutput{e.streams.Out}, nil
 	}
 	f, err := blob.CreateFile(e.out)
-	if err == nil && f.Device() && e.manifest {
+	if err != nil {
+		return nil, err
+	}
+	if f.Device() && e.manifest {
 		f.Abort()
 		return nil, outturn.Errorf(outturn.CodeInvalid, "%s is no regular file, so there can be no manifest beside it.", e.out)
 	}
-	return f, err
+	for _, file := range e.sourceFiles {
+		if f.Replaces(file) {
+			f.Abort()
+			return nil, outturn.Errorf(outturn.CodeInvalid, "%s is what is read from. Choose another place to write to.", e.out)
+		}
+	}
+	return f, nil
 }
 
 // standardOutput has nothing to commit: the exit status is the only verdict.
@@ -322,7 +344,6 @@ func (standardOutput) Abort()        {}
 func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outturn.Manifest {
 	m := e.plan.Manifest
 	m.Outturn = version
-	m.Columns = nil
 	for _, c := range columns {
 		m.Columns = append(m.Columns, c.Name)
 	}

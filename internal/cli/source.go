@@ -30,17 +30,39 @@ func parseSource(url string) (kind, path string, err error) {
 	return "", "", outturn.Unknown("kind of source", kind, sourceKinds)
 }
 
+// sourcePath returns the kind of the settings' source and where it lies.
+func (s *Settings) sourcePath() (kind, path string, err error) {
+	if s.Source != "" {
+		return parseSource(s.Source)
+	}
+	if _, err := os.Stat(s.seedFile()); err != nil {
+		return "", "", outturn.Errorf(outturn.CodeInvalid, "There are no data to export: no source is named and %s does not exist. Run `outturn demo` to make sample data, or name your own with --source duckdb:FILE or folder:PATH.", s.seedFile())
+	}
+	return "duckdb", s.seedFile(), nil
+}
+
+// sourceFiles lists the files that are read: the DuckDB file, or those in the
+// folder and one level below.
+func (s *Settings) sourceFiles() ([]string, error) {
+	kind, path, err := s.sourcePath()
+	if err != nil || kind != "folder" {
+		return []string{path}, err
+	}
+	top, err := filepath.Glob(filepath.Join(globEscape.Replace(path), "*"))
+	if err != nil {
+		return nil, err
+	}
+	below, err := filepath.Glob(filepath.Join(globEscape.Replace(path), "*", "*"))
+	return append(top, below...), err
+}
+
+// globEscape makes a path a pattern that matches it alone.
+var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
+
 // openSource returns the source of the settings, or the data folder's sample
 // data.
 func (s *Settings) openSource() (source.Source, error) {
-	url := s.Source
-	if url == "" {
-		if _, err := os.Stat(s.seedFile()); err != nil {
-			return nil, outturn.Errorf(outturn.CodeInvalid, "There are no data to export: no source is named and %s does not exist. Run `outturn demo` to make sample data, or name your own with --source duckdb:FILE or folder:PATH.", s.seedFile())
-		}
-		url = "duckdb:" + s.seedFile()
-	}
-	kind, path, err := parseSource(url)
+	kind, path, err := s.sourcePath()
 	if err != nil {
 		return nil, err
 	}

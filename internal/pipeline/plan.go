@@ -17,15 +17,6 @@ type Plan struct {
 	Manifest  outturn.Manifest // all that is known before the first row
 }
 
-// columnNames lists the names that the columns of a file will have.
-func columnNames(v *outturn.View) []string {
-	names := make([]string, len(v.Columns))
-	for i, c := range v.Columns {
-		names[i] = c.Name()
-	}
-	return names
-}
-
 // Prepare checks everything of a request that needs no source: the data set, its
 // view, columns, filter and order, and the window.
 func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
@@ -69,7 +60,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		Published: len(view.Columns),
 		Totals:    totals,
 		Manifest: outturn.Manifest{
-			Dataset: d.Name, Version: d.Version, View: view.Name, Columns: columnNames(view), Order: req.Order,
+			Dataset: d.Name, Version: d.Version, View: view.Name, Order: req.Order,
 			Selection: selection, Zone: zone.String(),
 		},
 	}

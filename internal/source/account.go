@@ -54,7 +54,7 @@ func CheckAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) er
 ), reached(id) AS (
   SELECT id FROM tree WHERE parent IS NULL
   UNION
-  SELECT t.id FROM tree AS t JOIN reached AS r ON t.parent = r.id
+  SELECT t.id FROM tree AS t JOIN reached AS r ON CAST(t.parent AS VARCHAR) = CAST(r.id AS VARCHAR)
 )
 SELECT CAST((SELECT count(*) FROM tree WHERE id IS NULL OR CAST(id AS VARCHAR) = '') AS VARCHAR) AS empty,
   CAST((SELECT count(*) FROM (SELECT id FROM tree GROUP BY id HAVING count(*) > 1) AS twice) AS VARCHAR) AS repeated,

@@ -93,8 +93,10 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 
 // newCompiler holds q's data set against the engine. An author's SELECT and
 // expressions will stand in parentheses, and the engine itself has to say that
-// they cannot break out of them: it takes each as it is, where a parenthesis that
-// closes what was not opened is a fault of syntax, before it takes them wrapped.
+// they cannot break out of them. It takes each without parentheses and with
+// nothing of the author's after it: there a string or comment that is left open,
+// or a parenthesis that closes what was not opened, is a fault of syntax. What
+// is closed in itself cannot reach into what it is put next to.
 func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compiler, error) {
 	if q.Tree != nil {
 		if err := CheckTree(ctx, q.Tree, e); err != nil {
@@ -104,10 +106,18 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 	if _, err := e.Describe(ctx, body.describable()); err != nil {
 		return nil, err
 	}
-	if _, err := e.Describe(ctx, describeDataset(q.Dataset, body, "%s\n")); err != nil {
-		return nil, err
+	with := "WITH d AS (" + body.describable() + "\n) SELECT d.*"
+	list := ""
+	for _, expr := range headerExpressions(q.Dataset) {
+		if err := checkExpression(expr.sql); err != nil {
+			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(expr.name, "outturn_"), err)
+		}
+		if _, err := e.Describe(ctx, with+", "+expr.sql+"\n AS "+expr.name+" FROM d"); err != nil {
+			return nil, err
+		}
+		list += ", (" + expr.sql + "\n) AS " + expr.name
 	}
-	have, err := e.Describe(ctx, describeDataset(q.Dataset, body, "(%s\n)"))
+	have, err := e.Describe(ctx, with+list+" FROM d")
 	if err != nil {
 		return nil, err
 	}
@@ -115,22 +125,25 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 	return c, c.fit()
 }
 
-// describeDataset selects everything a data set's header may refer to: its
-// columns, and its expressions under names of ours.
-func describeDataset(d *outturn.Dataset, body template, form string) string {
-	list := "d.*"
-	add := func(name, expr string) {
-		if expr != "" {
-			list += ", " + fmt.Sprintf(form, expr) + " AS " + name
-		}
-	}
+// A headerExpression is SQL of a data set's header under the name we give it.
+type headerExpression struct{ name, sql string }
+
+func headerExpressions(d *outturn.Dataset) []headerExpression {
+	list := []headerExpression{{"outturn_tenant", d.Tenant}, {"outturn_split", d.Split}, {"outturn_changed", d.Changed}}
 	if d.Period != nil {
-		add(periodColumn, d.Period.Expr)
+		list = append(list, headerExpression{periodColumn, d.Period.Expr})
 	}
-	add("outturn_tenant", d.Tenant)
-	add("outturn_split", d.Split)
-	add("outturn_changed", d.Changed)
-	return "SELECT " + list + " FROM (" + body.describable() + "\n) AS d"
+	return slices.DeleteFunc(list, func(e headerExpression) bool { return e.sql == "" })
+}
+
+// checkExpression refuses what our own lexer sees to be unclosed, and parameters,
+// which are the compiler's.
+func checkExpression(sql string) error {
+	t, err := parseTemplate(sql)
+	if err == nil && len(t.vars) > 0 {
+		err = outturn.Errorf(outturn.CodeDatasetInvalid, "An expression of the header may not use @%s; only the SELECT may.", t.vars[0])
+	}
+	return err
 }
 
 const periodColumn = "outturn_period"
@@ -304,7 +317,7 @@ func (c *compiler) scope() (condition, with string, err error) {
 outturn_scope(id) AS (
   SELECT id FROM outturn_tree WHERE CAST(id AS VARCHAR) = CAST(` + c.bind(c.Tenant) + ` AS VARCHAR)
   UNION
-  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON t.parent = s.id
+  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON CAST(t.parent AS VARCHAR) = CAST(s.id AS VARCHAR)
 )
 `
 	// By way of the tree, whose size an engine knows: DuckDB takes a recursive

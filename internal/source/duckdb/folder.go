@@ -95,6 +95,9 @@ func viewOf(path string) (view, error) {
 	return v, nil
 }
 
+// globEscape makes a file's name a pattern that matches it alone.
+var globEscape = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
+
 // isFile reports whether path is a file, and not a pipe that would never end.
 func isFile(path string) bool {
 	info, err := os.Stat(path)
@@ -128,7 +131,11 @@ func dataKind(name string) string {
 
 // create makes v a view of the engine.
 func (v view) create(ctx context.Context, conn duck.Connection) error {
-	files := textList(v.files)
+	patterns := make([]string, len(v.files))
+	for i, file := range v.files {
+		patterns[i] = globEscape.Replace(file)
+	}
+	files := textList(patterns)
 	read := "read_parquet(" + files + ", hive_partitioning = false)"
 	if v.kind == ".csv" {
 		header, err := v.header()
