@@ -104,10 +104,13 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// files lists the files of all views.
+// files lists what the engine must be let read: the files of all views, and the
+// patterns it is given for them, which it takes for files too.
 func files(views []view) (list []string) {
 	for _, v := range views {
-		list = append(list, v.files...)
+		for _, file := range v.files {
+			list = append(list, file, globEscape.Replace(file))
+		}
 	}
 	return list
 }

@@ -154,6 +154,27 @@ func TestRaggedCSV(t *testing.T) {
 	}
 }
 
+// A file's name is no pattern, whatever is in it, nor is its folder's.
+func TestFolderNamesAreNoPatterns(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "[x]*")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"t[1]", "t1", "glob*", "globX", "a?", "ab", "{a,b}"}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(folder, name+".csv"), []byte("name\n"+strings.ReplaceAll(name, ",", ";")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src := duckdb.New(duckdb.Config{Path: folder, Folder: true, TempDir: t.TempDir()})
+	for _, name := range names {
+		got, err := read(t, src, "SELECT name FROM "+source.QuoteIdent(name))
+		if want := strings.ReplaceAll(name, ",", ";") + "\n"; got != want || err != nil {
+			t.Errorf("%s: got %q, %v; want %q", name, got, err, want)
+		}
+	}
+}
+
 // The types of a data set read the text of a CSV file exactly or not at all.
 func TestFromText(t *testing.T) {
 	for _, test := range []struct {
