@@ -17,45 +17,54 @@ type usage struct {
 	peakMiB   float64 // largest resident set
 }
 
-// A program runs one process to its end.
-type program func() (usage, error)
+// A program is one process to run to its end.
+type program struct {
+	output string // removed before each run, so that none pays for truncating it
+	args   []string
+	env    []string
+}
 
-// process returns the program that removes output and then runs args, so that
-// no run pays for truncating the file of the one before.
-func process(output string, args ...string) program {
-	return func() (usage, error) {
-		if err := os.RemoveAll(output); err != nil {
-			return usage{}, err
-		}
-		cmd := exec.Command(args[0], args[1:]...)
-		var talk strings.Builder
-		cmd.Stderr = &talk
-		started := time.Now()
-		err := cmd.Run()
-		wall := time.Since(started).Seconds()
-		if err != nil {
-			return usage{}, fmt.Errorf("%s: %w\n%s", args[0], err, talk.String())
-		}
-		used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-		cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		return usage{wall: wall, cpu: cpu.Seconds(), peakMiB: float64(used.Maxrss) / 1024}, nil
+// onCores limits a Go program to n cores; 0 is no limit.
+func (p program) onCores(n int) program {
+	if n > 0 {
+		p.env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(n))
 	}
+	return p
+}
+
+func (p program) run() (usage, error) {
+	if err := os.RemoveAll(p.output); err != nil {
+		return usage{}, err
+	}
+	cmd := exec.Command(p.args[0], p.args[1:]...)
+	cmd.Env = p.env
+	var talk strings.Builder
+	cmd.Stderr = &talk
+	started := time.Now()
+	err := cmd.Run()
+	wall := time.Since(started).Seconds()
+	if err != nil {
+		return usage{}, fmt.Errorf("%s: %w\n%s", p.args[0], err, talk.String())
+	}
+	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return usage{wall: wall, cpu: cpu.Seconds(), peakMiB: float64(used.Maxrss) / 1024}, nil
 }
 
 // export runs outturn over a table of the benchmark.
 func (b *bench) export(table, out string, threads int, memory string) program {
-	return process(out, b.binary, "export", "orders", "--source", "duckdb:"+table, "--datasets", "bench/datasets",
-		"--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out)
+	return program{output: out, args: []string{b.binary, "export", "orders", "--source", "duckdb:" + table, "--datasets", "bench/datasets",
+		"--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out}}
 }
 
 // copy runs DuckDB's own COPY over it.
 func (b *bench) copy(table, out string, threads int, memory string) program {
-	return process(out, b.self, peerCommand, table, out, strconv.Itoa(threads), memory)
+	return program{output: out, args: []string{b.self, peerCommand, table, out, strconv.Itoa(threads), memory}}
 }
 
 func runAll(programs ...program) error {
 	for _, run := range programs {
-		if _, err := run(); err != nil {
+		if _, err := run.run(); err != nil {
 			return err
 		}
 	}
@@ -66,7 +75,7 @@ func runAll(programs ...program) error {
 type pair struct{ a, b []usage }
 
 // measure runs a and b in turn, n times each.
-func measure(n int, a, b program) (pair, error) {
+func measure(n int, a, b func() (usage, error)) (pair, error) {
 	var p pair
 	for range n {
 		ua, err := a()

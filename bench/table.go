@@ -43,7 +43,7 @@ func (b *bench) table(rows int) (string, error) {
 	}
 	fmt.Printf("making %s\n", path)
 	unfinished := path + ".part"
-	if _, err := process(unfinished, b.self, tableCommand, unfinished, strconv.Itoa(rows))(); err != nil {
+	if _, err := (program{output: unfinished, args: []string{b.self, tableCommand, unfinished, strconv.Itoa(rows)}}).run(); err != nil {
 		return "", err
 	}
 	return path, os.Rename(unfinished, path)
