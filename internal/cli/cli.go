@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -62,10 +63,8 @@ var exitCodes = []struct {
 func exitStatus(err error) int {
 	code := outturn.ErrorCode(err)
 	for _, e := range exitCodes {
-		for _, c := range e.codes {
-			if c == code {
-				return e.status
-			}
+		if slices.Contains(e.codes, code) {
+			return e.status
 		}
 	}
 	return 1

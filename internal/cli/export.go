@@ -70,7 +70,6 @@ type export struct {
 	format      format.Format
 	compression compress.Compression
 	output      pipeline.Output
-	zone        *time.Location
 	manifest    bool
 	json        bool
 	streams     IO
@@ -89,10 +88,9 @@ func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
 	if err := c.chooseFormat(e); err != nil {
 		return nil, err
 	}
-	if e.zone, err = outturn.LoadZone(settings.Zone); err != nil {
+	if e.output.Options.Zone, err = outturn.LoadZone(settings.Zone); err != nil {
 		return nil, err
 	}
-	e.output.Options.Zone = e.zone
 	cat, err := settings.openCatalog()
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"outturn"
@@ -22,12 +23,10 @@ func parseSource(url string) (kind, path string, err error) {
 	if !ok || path == "" {
 		return "", "", outturn.Errorf(outturn.CodeInvalid, "%q does not name a source. Write duckdb:FILE or folder:PATH.", url)
 	}
-	for _, known := range sourceKinds {
-		if kind == known {
-			return kind, path, nil
-		}
+	if !slices.Contains(sourceKinds, kind) {
+		return "", "", outturn.Unknown("kind of source", kind, sourceKinds)
 	}
-	return "", "", outturn.Unknown("kind of source", kind, sourceKinds)
+	return kind, path, nil
 }
 
 // sourcePath returns the kind of the settings' source and where it lies.
