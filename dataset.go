@@ -87,9 +87,12 @@ const (
 
 // A Field is one column that a data set publishes.
 type Field struct {
-	Name    string `json:"name"`
-	Type    Type   `json:"type"`
-	Scale   int    `json:"scale,omitempty"` // decimal: digits after the point; time: digits of the second's fraction
+	Name  string `json:"name"`
+	Type  Type   `json:"type"`
+	Scale int    `json:"scale,omitempty"` // decimal: digits after the point; time: digits of the second's fraction
+	// ID marks an int that names something instead of counting it. Spreadsheets get
+	// it as text, so that nobody adds it up or sees it rounded (P14).
+	ID      bool   `json:"id,omitempty"`
 	Meaning string `json:"meaning,omitempty"`
 	// Evidence says how sure the name is: D published, D* published and
 	// normalised by us, I inferred, empty where the question does not arise.
@@ -199,6 +202,9 @@ func (d *Dataset) validateField(f Field, fault func(string, ...any)) {
 	}
 	if f.Scale < 0 || f.Scale > limit {
 		fault("field %s: the scale of %s %s is at most %d", f.Name, article(f.Type), f.Type, limit)
+	}
+	if f.ID && f.Type != Int {
+		fault("field %s: only ints are marked as ids; an id of other characters is text", f.Name)
 	}
 	if f.Additive && (f.Type != Decimal || f.Currency == "") {
 		fault("field %s: only decimals with a currency can be additive", f.Name)

@@ -64,10 +64,28 @@ type Notes struct {
 	// Guarded counts text cells that got a leading apostrophe because a
 	// spreadsheet would have run them as a formula.
 	Guarded int64 `json:"guarded,omitempty"`
+	// Cut counts the cells of each column that were longer than the format can
+	// hold and lost their end.
+	Cut map[string]int64 `json:"cut,omitempty"`
+	// AsText counts the numbers, days and instants of each column that were written
+	// as text, because the format has no exact value for them.
+	AsText map[string]int64 `json:"as_text,omitempty"`
 }
 
 // Add adds what another part of the same file came to.
 func (n *Notes) Add(o Notes) {
 	n.Replaced += o.Replaced
 	n.Guarded += o.Guarded
+	n.Cut = addCounts(n.Cut, o.Cut)
+	n.AsText = addCounts(n.AsText, o.AsText)
+}
+
+func addCounts(to, from map[string]int64) map[string]int64 {
+	if len(from) > 0 && to == nil {
+		to = make(map[string]int64, len(from))
+	}
+	for column, n := range from {
+		to[column] += n
+	}
+	return to
 }

@@ -27,6 +27,17 @@ type ViewColumn struct {
 	// Map replaces codes by words and makes the column text. A value that is not
 	// in the map stays as it is: nothing is lost by a map that is too short.
 	Map map[string]string `json:"map,omitempty"`
+	// Header stands above the column in files for people (CSV, TSV, XLSX), where
+	// any text may; empty means Name.
+	Header string `json:"header,omitempty"`
+	// Attribute takes one attribute out of a JSON field, as text: of
+	// [["PONumber","qwe1233"],…] or {"PONumber":"qwe1233",…} the value named
+	// PONumber, null where there is none.
+	Attribute string `json:"attribute,omitempty"`
+	// Scale is how many digits after the point the column has instead of its
+	// field's; nil: as many. A value that needs more fails the run: no amount is
+	// rounded.
+	Scale *int `json:"scale,omitempty"`
 }
 
 // Name returns the column's name in the file.

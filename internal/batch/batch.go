@@ -33,6 +33,19 @@ type Column struct {
 	Name  string
 	Type  outturn.Type
 	Scale int // decimal: digits after the point; time: digits of the second's fraction
+
+	// Header is what stands above the column in files for people; empty: Name.
+	Header string
+	// ID marks an int that is an identifier.
+	ID bool
+}
+
+// Title returns what stands above the column in files for people.
+func (c Column) Title() string {
+	if c.Header != "" {
+		return c.Header
+	}
+	return c.Name
 }
 
 // A Batch is a run of rows. The zero value is an empty batch without columns;

@@ -35,6 +35,7 @@ type field struct {
 	Name     string `yaml:"name"`
 	Type     string `yaml:"type"`
 	Scale    int    `yaml:"scale"`
+	ID       bool   `yaml:"id"`
 	Meaning  string `yaml:"meaning"`
 	Evidence string `yaml:"evidence"`
 	Currency string `yaml:"currency"`
@@ -57,7 +58,7 @@ func parseDataset(name string, text []byte) (*outturn.Dataset, error) {
 	}
 	for _, f := range h.Fields {
 		d.Fields = append(d.Fields, outturn.Field{
-			Name: f.Name, Type: outturn.Type(f.Type), Scale: f.Scale, Meaning: f.Meaning,
+			Name: f.Name, Type: outturn.Type(f.Type), Scale: f.Scale, ID: f.ID, Meaning: f.Meaning,
 			Evidence: f.Evidence, Currency: f.Currency, Additive: f.Additive,
 		})
 	}
