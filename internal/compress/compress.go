@@ -101,14 +101,19 @@ func New(name string, w io.Writer, level Level, workers int) (io.WriteCloser, er
 	if level, err = ParseLevel(string(level)); err != nil {
 		return nil, err
 	}
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	z, err := c.open(w, level, workers)
+	z, err := c.open(w, level, cores(workers))
 	if err != nil {
 		return nil, err
 	}
 	return &sticky{w: z}, nil
+}
+
+// cores returns how many workers none are: one a core.
+func cores(workers int) int {
+	if workers <= 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return workers
 }
 
 // plain is the compression none.
