@@ -34,7 +34,7 @@ type exportCmd struct {
 	Tenant  string   `name:"tenant" placeholder:"ID" help:"The account the report is made for; rows of it and all below it. Default: the provider, that is everything."`
 
 	Out         string `name:"out" short:"o" default:"-" placeholder:"FILE" help:"Where to; - is standard output (${default})."`
-	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, json or ndjson. Default: what --out ends in, else csv."`
+	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, json, ndjson or xlsx. Default: what --out ends in, else csv."`
 	Dialect     string `name:"csv-dialect" placeholder:"NAME" help:"machine (default), spreadsheet or semicolon; see docs/formats.md."`
 	JSONNumbers bool   `name:"json-numbers" help:"Write decimals in JSON as numbers instead of strings."`
 	Compress    string `name:"compress" placeholder:"NAME" help:"none, gzip or zstd. Default: what --out ends in, else none."`
@@ -174,6 +174,9 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 	if c.JSONNumbers && e.format.Name == "csv" {
 		return outturn.Errorf(outturn.CodeInvalid, "--json-numbers is for JSON, and the format is csv.")
 	}
+	if err := pipeline.CheckCompression(e.format.Name, e.compression.Name); err != nil {
+		return err
+	}
 	level, err := compress.ParseLevel(c.Level)
 	if err != nil {
 		return err
@@ -189,7 +192,7 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 }
 
 // otherFormats are the ends of names that promise what is not written here.
-var otherFormats = []string{".xlsx", ".xls", ".ods", ".xml", ".tsv", ".parquet", ".pdf", ".zip"}
+var otherFormats = []string{".xls", ".ods", ".xml", ".tsv", ".parquet", ".pdf", ".zip"}
 
 // checkName refuses a name that alone would have chosen a format there is none
 // of, and says so when the bytes will not be what the name promises.
@@ -293,7 +296,7 @@ func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pip
 	columns = reader.Columns()
 	job := pipeline.Job{
 		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals,
-		Progress: &pipeline.Progress{},
+		Manifest: e.plan.Manifest, Progress: &pipeline.Progress{},
 	}
 	if e.plan.Query.SQL != "" {
 		job.Published = len(columns)

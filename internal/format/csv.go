@@ -91,7 +91,7 @@ func (e *csv) Head(dst []byte) []byte {
 	return append(buf[:n], "\r\n"...)
 }
 
-func (e *csv) Tail(dst []byte) []byte { return dst }
+func (e *csv) Tail(dst []byte, _ int64) []byte { return dst }
 
 func (e *csv) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	var notes outturn.Notes

@@ -1,4 +1,4 @@
-// Package format renders batches as files: CSV, JSON and NDJSON.
+// Package format renders batches as files: CSV, JSON, NDJSON and XLSX.
 //
 // A format is a Writer. New makes the one of a name; what goes into it are the
 // batches of one query in order, and what comes out is one file's bytes.
@@ -17,6 +17,8 @@ import (
 
 	"outturn"
 	"outturn/internal/batch"
+	"outturn/internal/compress"
+	"outturn/internal/xlsx"
 )
 
 // A Writer turns batches into the bytes of one file. One goroutine uses it.
@@ -54,8 +56,23 @@ type Options struct {
 	Dialect string
 	// JSONNumbers writes decimals as number literals instead of strings.
 	JSONNumbers bool
+	// Level is how much a format that is compressed inside saves; see Packed.
+	Level compress.Level
+	// Info gives what a workbook tells about itself on its last sheet, when all
+	// rows are written; nil: nothing.
+	Info func(Summary) []InfoLine
 	// Workers is how many batches encode at once; 0 is one a core.
 	Workers int
+}
+
+// An InfoLine is a line of what a workbook tells about itself.
+type InfoLine struct {
+	Label string
+	Value string
+	// Unit stands beside the value, such as its currency.
+	Unit string
+	// Number makes the value a number, if it is one that the format can hold.
+	Number bool
 }
 
 // A Format is what is known of a file format before anything is written.
@@ -63,14 +80,19 @@ type Format struct {
 	Name      string
 	Extension string // of a file's name, with the point
 	MediaType string
+	// Packed formats are compressed inside, and are not compressed again.
+	Packed bool
 
 	encoder func(Options) (encoder, error)
+	// writer is that of a format that is more than its rows; else it is a rowWriter.
+	writer func(io.Writer, encoder, Options) Writer
 }
 
 var formats = []Format{
-	{"csv", ".csv", "text/csv; charset=utf-8", newCSV},
-	{"json", ".json", "application/json", newJSON},
-	{"ndjson", ".ndjson", "application/x-ndjson", newNDJSON},
+	{Name: "csv", Extension: ".csv", MediaType: "text/csv; charset=utf-8", encoder: newCSV},
+	{Name: "json", Extension: ".json", MediaType: "application/json", encoder: newJSON},
+	{Name: "ndjson", Extension: ".ndjson", MediaType: "application/x-ndjson", encoder: newNDJSON},
+	{Name: "xlsx", Extension: ".xlsx", MediaType: xlsx.MediaType, Packed: true, encoder: newSheet, writer: newXLSX},
 }
 
 // Names lists the formats.
@@ -101,6 +123,9 @@ func New(name string, w io.Writer, o Options) (Writer, error) {
 	e, err := f.encoder(o)
 	if err != nil {
 		return nil, err
+	}
+	if f.writer != nil {
+		return f.writer(w, e, o), nil
 	}
 	return newRowWriter(w, e, o.Workers), nil
 }

@@ -85,7 +85,7 @@ func (e *json) Head(dst []byte) []byte {
 	return append(dst, '[')
 }
 
-func (e *json) Tail(dst []byte) []byte {
+func (e *json) Tail(dst []byte, _ int64) []byte {
 	if e.lines {
 		return dst
 	}

@@ -3,6 +3,7 @@ package format
 import (
 	"errors"
 	"io"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -17,19 +18,34 @@ type encoder interface {
 	Head(dst []byte) []byte
 	// Rows appends the given rows. The file has a row number of its own for each.
 	Rows(dst []byte, rows span) ([]byte, outturn.Notes, error)
-	Tail(dst []byte) []byte
+	// Tail ends the file, or the part of it, that has so many rows.
+	Tail(dst []byte, rows int64) []byte
+}
+
+// A divider is an encoder whose file has parts, each with a head and a tail: the
+// sheets of a workbook.
+type divider interface {
+	encoder
+	// limits returns how many rows a part may have, and from how many bytes on it
+	// takes no more; a part may get some more bytes than that.
+	limits() (rows, bytes int64)
+	// next returns what the next part is written to.
+	next() (io.Writer, error)
 }
 
 // A span is the rows from ≤ r < to of a batch; first is how many rows the file
-// has before them.
+// has before them, and base how many of those stand in parts before theirs.
 type span struct {
 	*batch.Batch
-	from, to int
-	first    int64
+	from, to    int
+	first, base int64
 }
 
 // number returns the number of row r of the batch in the file, from 1.
 func (s span) number(r int) int64 { return s.first + int64(r-s.from) + 1 }
+
+// place returns the number of row r of the batch in its part, from 1.
+func (s span) place(r int) int64 { return s.number(r) - s.base }
 
 // spanBytes is how much input is encoded at once. Input and output should stay in
 // a core's own cache until they are written: those of whole batches would not.
@@ -51,6 +67,10 @@ var errClosed = errors.New("format: write after close")
 //	 └───────────────── free ◄─────────────────┘
 //
 // Write waits for a free slot, of which there are one a worker and one more.
+//
+// Where a file has parts, a worker takes for granted where they will begin. That a
+// part is full by its bytes is only known in turn; rows that were encoded for
+// another place are then encoded again.
 type rowWriter struct {
 	encoder encoder
 	w       io.Writer
@@ -68,8 +88,13 @@ type rowWriter struct {
 	done []*slot      // encoded and waiting for their turn, by number modulo len
 
 	// Only who has the turn may use these.
-	begun   bool // whether the head is written
-	summary Summary
+	begun     bool  // whether the head is written
+	partBytes int64 // written to the part
+	summary   Summary
+
+	divider           divider      // nil where the file is one
+	maxRows, maxBytes int64        // of a part
+	base              atomic.Int64 // rows of the file before the part; changes in turn
 
 	failure atomic.Pointer[error] // the first error of the file, once there is one
 }
@@ -79,10 +104,19 @@ type slot struct {
 	batch  *batch.Batch
 	number int64 // of the batch
 	first  int64 // how many rows the file has before it
+	step   int   // rows of a piece
 
-	buf  []byte // what is encoded and not written
-	part Summary
-	err  error
+	buf    []byte  // what is encoded and not written
+	pieces []piece // of buf, in order
+	err    error
+}
+
+// A piece is the rows from ≤ r < to of a batch, encoded up to buf[:end].
+type piece struct {
+	from, to int
+	base     int64
+	end      int
+	notes    outturn.Notes
 }
 
 func newRowWriter(w io.Writer, e encoder, workers int) *rowWriter {
@@ -96,6 +130,11 @@ func newRowWriter(w io.Writer, e encoder, workers int) *rowWriter {
 		free:    make(chan *slot, slots),
 		work:    make(chan *slot, slots),
 		done:    make([]*slot, slots),
+		maxRows: math.MaxInt64, maxBytes: math.MaxInt64,
+	}
+	if d, ok := e.(divider); ok {
+		r.divider = d
+		r.maxRows, r.maxBytes = d.limits()
 	}
 	for range slots {
 		r.free <- new(slot)
@@ -128,7 +167,7 @@ func (r *rowWriter) Close() (Summary, error) {
 		close(r.work)
 		r.running.Wait()
 		r.begin()
-		r.write(r.encoder.Tail(nil))
+		r.write(r.encoder.Tail(nil, r.rows-r.base.Load()))
 	}
 	return r.summary, r.failed()
 }
@@ -144,8 +183,6 @@ func (r *rowWriter) failed() error {
 func (r *rowWriter) encode() {
 	for s := range r.work {
 		s.err = r.encodeBatch(s)
-		s.batch.Release()
-		s.batch = nil
 		r.finish(s)
 	}
 }
@@ -153,18 +190,25 @@ func (r *rowWriter) encode() {
 func (r *rowWriter) encodeBatch(s *slot) error {
 	rows := s.batch.Rows()
 	size := s.batch.ArenaLen() + 8*rows*len(s.batch.Columns())
-	step := max(1, rows*spanBytes/max(size, 1))
-	for from := 0; from < rows; from += step {
+	s.step = max(1, rows*spanBytes/max(size, 1))
+	for from := 0; from < rows; {
 		if err := r.failed(); err != nil {
 			return err
 		}
-		to := min(from+step, rows)
-		buf, notes, err := r.encoder.Rows(s.buf, span{s.batch, from, to, s.first + int64(from)})
+		first := s.first + int64(from)
+		base := r.base.Load()
+		for first-base >= r.maxRows {
+			base += r.maxRows // the parts until then will have ended
+		}
+		to := min(from+s.step-from%s.step, rows)
+		to = from + int(min(int64(to-from), r.maxRows-(first-base)))
+		buf, notes, err := r.encoder.Rows(s.buf, span{s.batch, from, to, first, base})
 		if err != nil {
 			return err
 		}
 		s.buf = buf
-		s.part.add(Summary{Rows: int64(to - from), Notes: notes})
+		s.pieces = append(s.pieces, piece{from, to, base, len(buf), notes})
+		from = to
 		if r.turn.Load() == s.number {
 			r.flush(s)
 		}
@@ -191,6 +235,8 @@ func (r *rowWriter) finish(s *slot) {
 			r.fail(s.err)
 		}
 		r.flush(s)
+		s.batch.Release()
+		s.batch = nil
 		r.free <- s
 		r.mu.Lock()
 		next := (number + 1) % slots
@@ -202,15 +248,67 @@ func (r *rowWriter) finish(s *slot) {
 // flush writes what s has; it has the turn.
 func (r *rowWriter) flush(s *slot) {
 	r.begin()
-	r.write(s.buf)
-	if r.failed() == nil {
-		r.summary.add(s.part)
+	start := 0
+	for _, p := range s.pieces {
+		r.put(s, p, s.buf[start:p.end])
+		start = p.end
 	}
-	s.part = Summary{}
+	s.pieces = s.pieces[:0]
 	s.buf = s.buf[:0]
 	if cap(s.buf) > largestKept {
 		s.buf = nil
 	}
+}
+
+// put writes one piece, in the part where its rows belong.
+func (r *rowWriter) put(s *slot, p piece, data []byte) {
+	if r.failed() != nil {
+		return
+	}
+	first, base := s.first+int64(p.from), r.base.Load()
+	// Whether a part is full by its bytes is asked at places that do not depend on
+	// when its pieces were encoded: a file made again is the same file.
+	full := r.partBytes >= r.maxBytes && p.from%s.step == 0
+	if first-base >= r.maxRows || full && first > base {
+		r.beginPart(first)
+		base = first
+	}
+	if p.base != base {
+		r.putAgain(s, p, first, base)
+		return
+	}
+	r.write(data)
+	if r.failed() == nil {
+		r.summary.add(Summary{Rows: int64(p.to - p.from), Notes: p.notes})
+	}
+}
+
+// putAgain encodes and writes a piece whose rows got another place. Perhaps not
+// all of them are in one part.
+func (r *rowWriter) putAgain(s *slot, p piece, first, base int64) {
+	to := p.from + int(min(int64(p.to-p.from), r.maxRows-(first-base)))
+	data, notes, err := r.encoder.Rows(nil, span{s.batch, p.from, to, first, base})
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.put(s, piece{p.from, to, base, len(data), notes}, data)
+	if to < p.to {
+		r.put(s, piece{from: to, to: p.to, base: -1}, nil)
+	}
+}
+
+// beginPart ends a part and begins the next with the file's row first.
+func (r *rowWriter) beginPart(first int64) {
+	r.write(r.encoder.Tail(nil, first-r.base.Load()))
+	w, err := r.divider.next()
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.w, r.partBytes = w, 0
+	r.base.Store(first)
+	r.write(r.encoder.Head(nil))
 }
 
 func (r *rowWriter) begin() {
@@ -225,6 +323,7 @@ func (r *rowWriter) write(p []byte) {
 		return
 	}
 	n, err := r.w.Write(p)
+	r.partBytes += int64(n)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}

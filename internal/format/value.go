@@ -9,6 +9,7 @@ import (
 
 	"outturn"
 	"outturn/internal/batch"
+	"outturn/internal/xlsx"
 )
 
 // The functions named put… write one value at buf[n:] and return where it ends.
@@ -356,6 +357,7 @@ type clock struct {
 	offset    int64 // µs
 	suffix    uint64
 	suffixLen int
+	odd       bool // the offset has seconds, and UTC stands for it
 }
 
 func newClock(zone *time.Location) *clock {
@@ -418,11 +420,11 @@ func (c *clock) set(micros int64) {
 	}
 	_, seconds := t.Zone()
 	c.offset = int64(seconds) * 1_000_000
-	c.suffix, c.suffixLen = 'Z', 1
+	c.suffix, c.suffixLen, c.odd = 'Z', 1, seconds%60 != 0
 	if seconds == 0 {
 		return
 	}
-	if seconds%60 != 0 {
+	if c.odd {
 		c.offset = 0
 		return
 	}
@@ -443,4 +445,22 @@ func misfit(column batch.Column, row int64) error {
 	return outturn.Errorf(outturn.CodeQueryFailed,
 		"Column %s holds a %s outside the years 0001 to 9999 in row %d of the result, which a file cannot spell. Mend the data, or publish the column as text.",
 		column.Name, column.Type, row)
+}
+
+// local returns the day and the microseconds of it that the zone's clocks show at
+// an instant, cut to scale digits of the second. It reports false where no serial
+// number tells that: outside the days that have one, and where put spells the
+// instant in another zone.
+func (c *clock) local(micros int64, scale int) (day, ofDay int64, ok bool) {
+	if micros < firstInstant || micros >= instantsEnd {
+		return 0, 0, false
+	}
+	if micros < c.from || micros >= c.to {
+		c.set(micros)
+	}
+	since := uint64(micros + c.offset - firstInstant)
+	day = int64(since/microsPerDay) + firstDay
+	ofDay = int64(since % microsPerDay)
+	ofDay -= ofDay % int64(powers[outturn.MaxTimeScale-scale])
+	return day, ofDay, !c.odd && day >= xlsx.FirstDay && day <= xlsx.LastDay
 }

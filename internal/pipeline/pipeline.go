@@ -16,6 +16,7 @@ import (
 	"hash"
 	"io"
 	"runtime"
+	"strings"
 	"sync/atomic"
 
 	"outturn"
@@ -43,6 +44,9 @@ type Job struct {
 	// after them only feed the totals.
 	Published int
 	Totals    []Total
+	// Manifest is what is known before the first row, for files that tell about
+	// themselves.
+	Manifest outturn.Manifest
 	// Progress is kept up to date while Run works; nil if nobody looks.
 	Progress *Progress
 }
@@ -81,8 +85,14 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 			_ = closeAll(files) // gives back batches; the first error is the one to tell
 		}
 	}()
+	var totals Totals
 	for _, o := range job.Outputs {
 		o.Options.Columns = r.Columns()[:job.Published]
+		o.Options.Level = o.Level
+		o.Options.Info = func(s format.Summary) []format.InfoLine {
+			s.Notes.Replaced += r.Replaced()
+			return infoLines(job.Manifest, s, totals, o.Options.Columns)
+		}
 		f, err := openFile(o, progress)
 		if err != nil {
 			return Result{}, err
@@ -96,11 +106,12 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	totals = tally.stop()
 	closed = true
 	if err := closeAll(files); err != nil {
 		return Result{}, err
 	}
-	result := Result{Rows: rows, Totals: tally.stop()}
+	result := Result{Rows: rows, Totals: totals}
 	for _, f := range files {
 		if f.summary.Rows != rows {
 			return Result{}, fmt.Errorf("read %d rows and wrote %d", rows, f.summary.Rows)
@@ -148,6 +159,9 @@ type file struct {
 
 func openFile(o Output, progress *Progress) (*file, error) {
 	f := &file{meter: &meter{w: o.Sink, hash: sha256.New(), progress: progress}}
+	if err := CheckCompression(o.Format, o.Compression); err != nil {
+		return nil, err
+	}
 	var err error
 	if f.compressor, err = compress.New(o.Compression, f.meter, o.Level, o.Options.Workers); err != nil {
 		return nil, err
@@ -156,6 +170,22 @@ func openFile(o Output, progress *Progress) (*file, error) {
 		return nil, errors.Join(err, f.compressor.Close())
 	}
 	return f, nil
+}
+
+// CheckCompression refuses to compress what is compressed already.
+func CheckCompression(formatName, compression string) error {
+	f, err := format.Find(formatName)
+	if err != nil {
+		return err
+	}
+	c, err := compress.Find(compression)
+	if err != nil {
+		return err
+	}
+	if f.Packed && c.Extension != "" {
+		return outturn.Errorf(outturn.CodeInvalid, "%s is compressed inside and is not compressed again by %s. Leave the compression out; its level, fast or small, can be chosen all the same.", strings.ToUpper(f.Name), c.Name)
+	}
+	return nil
 }
 
 func closeAll(files []*file) error {

@@ -1,0 +1,428 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/xlsx"
+)
+
+// sheet encodes the rows of a workbook's sheets: text as inline strings, numbers
+// that a spreadsheet holds exactly as numbers, days and instants as serial numbers
+// with a format that shows them, null as no cell at all.
+type sheet struct {
+	columns []batch.Column
+	kinds   []kind
+	zone    *time.Location
+	widths  []float64
+
+	book              *xlsx.Workbook
+	header, text      int // styles
+	cells             []cell
+	sheets            int   // begun so far
+	maxRows, maxBytes int64 // of a sheet, without its header
+}
+
+// A cell is the markup of the cells of a column: what comes before the number of
+// the row, and what after it in a cell of text and in one of a number.
+type cell struct {
+	ref, text, value tag
+}
+
+// A tag is a piece of markup that is copied whole, which takes two instructions.
+type tag struct {
+	bytes [32]byte
+	size  int
+}
+
+func newTag(format string, args ...any) tag {
+	var t tag
+	t.size = copy(t.bytes[:], fmt.Sprintf(format, args...))
+	return t
+}
+
+func (t *tag) put(buf []byte, n int) int {
+	*(*[len(t.bytes)]byte)(buf[n:]) = t.bytes
+	return n + t.size
+}
+
+// cellRoom is what a cell fits into, but for the text in it.
+const cellRoom = 5*32 + room
+
+// addTo makes s a part of a workbook, whose styles it names.
+func (s *sheet) addTo(book *xlsx.Workbook) {
+	s.book = book
+	s.header = book.Style(xlsx.Style{Format: "@", Header: true})
+	s.text = book.Style(xlsx.Style{Format: "@"})
+	s.cells = make([]cell, len(s.columns))
+	for c, column := range s.columns {
+		s.cells[c] = cell{
+			ref:   newTag(`<c r="%s`, xlsx.ColumnName(c)),
+			text:  newTag(`" s="%d" t="inlineStr"><is><t>`, s.text),
+			value: newTag(`" s="%d"><v>`, book.Style(xlsx.Style{Format: s.numberFormat(c)})),
+		}
+		if column.Type == outturn.Bool {
+			s.cells[c].value = newTag(`" t="b"><v>`)
+		}
+	}
+}
+
+func (s *sheet) numberFormat(c int) string {
+	scale := s.columns[c].Scale
+	switch s.kinds[c] {
+	case kindInt:
+		return "0"
+	case kindDecimal:
+		return decimalFormat(scale)
+	case kindDate:
+		return `yyyy\-mm\-dd`
+	case kindTime:
+		return timeFormat(scale)
+	}
+	return ""
+}
+
+func (s *sheet) limits() (rows, bytes int64) { return s.maxRows, s.maxBytes }
+
+// next begins a sheet of the workbook.
+func (s *sheet) next() (io.Writer, error) {
+	s.sheets++
+	if s.sheets == 1 {
+		return s.book.Sheet("Data")
+	}
+	return s.book.Sheet("Data " + strconv.Itoa(s.sheets))
+}
+
+func (s *sheet) Head(dst []byte) []byte {
+	dst = xlsx.AppendHead(dst, xlsx.Layout{Widths: s.widths, Frozen: true, Selected: s.sheets == 1})
+	dst = append(dst, `<row r="1">`...)
+	for c, column := range s.columns {
+		dst, _ = xlsx.AppendTextCell(dst, c, 1, s.header, column.Title())
+	}
+	return append(dst, `</row>`...)
+}
+
+func (s *sheet) Tail(dst []byte, rows int64) []byte {
+	if len(s.columns) > 0 {
+		s.book.Filtered(len(s.columns), rows+1)
+	}
+	return xlsx.AppendTail(dst, len(s.columns), rows+1)
+}
+
+func (s *sheet) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
+	buf, n := whole(dst)
+	e := rowEncoder{sheet: s, arena: b.Arena()}
+	vectors := vectors(b.Batch, s.kinds, s.zone)
+	for r := b.from; r < b.to; r++ {
+		if len(buf)-n < room {
+			buf = grow(buf, n, room)
+		}
+		e.setRow(b.place(r) + 1) // the header is the first
+		n += copy(buf[n:], `<row r="`)
+		n = e.putRow(buf, n)
+		n += copy(buf[n:], `">`)
+		for c := range vectors {
+			v := &vectors[c]
+			if v.null(r) {
+				continue
+			}
+			if len(buf)-n < cellRoom {
+				buf = grow(buf, n, cellRoom)
+			}
+			n = s.cells[c].ref.put(buf, n)
+			n = e.putRow(buf, n)
+			var ok bool
+			if buf, n, ok = e.put(buf, n, c, v, v.Words[r]); !ok {
+				return buf[:n], e.notes(), misfit(s.columns[c], b.number(r))
+			}
+		}
+		if len(buf)-n < room {
+			buf = grow(buf, n, room)
+		}
+		n += copy(buf[n:], `</row>`)
+	}
+	return buf[:n], e.notes(), nil
+}
+
+// A rowEncoder encodes the rows of one span.
+type rowEncoder struct {
+	*sheet
+	arena []byte
+
+	row     uint64 // the digits of the row's number, the first in the lowest byte
+	rowSize int
+
+	cut, asText []int64 // by column; nil where there is none
+}
+
+func (e *rowEncoder) setRow(number int64) {
+	var digits [24]byte
+	e.rowSize = putUint(digits[:], 0, uint64(number))
+	e.row = load(digits[:], 0)
+}
+
+func (e *rowEncoder) putRow(buf []byte, n int) int {
+	store(buf, n, e.row)
+	return n + e.rowSize
+}
+
+// put puts what follows the reference of a cell that is not null. It reports false
+// for a value that no file can spell.
+func (e *rowEncoder) put(buf []byte, n, c int, v *vector, word uint64) ([]byte, int, bool) {
+	tags := &e.cells[c]
+	var scratch [64]byte
+	switch v.kind {
+	case kindText, kindJSON:
+		buf, n = e.putText(buf, n, c, e.arena, int(word>>32), int(uint32(word)))
+		return buf, n, true
+	case kindInt:
+		const limit = 1_000_000_000_000_000 // 16 digits
+		x := int64(word)
+		if e.columns[c].ID {
+			return e.putPlain(buf, n, c, scratch[:putInt(scratch[:], 0, x)])
+		}
+		if x <= -limit || x >= limit {
+			return e.putNumber(buf, n, c, scratch[:putInt(scratch[:], 0, x)])
+		}
+		n = putInt(buf, tags.value.put(buf, n), x)
+	case kindDecimal:
+		if word&1 != 0 {
+			return e.putNumber(buf, n, c, digits(e.arena, word))
+		}
+		const limit = 1_000_000_000_000_000
+		x := int64(word) >> 1
+		if x <= -limit || x >= limit {
+			return e.putNumber(buf, n, c, scratch[:putDecimal(scratch[:], 0, x, v.scale, '.')])
+		}
+		n = putDecimal(buf, tags.value.put(buf, n), x, v.scale, '.')
+		if v.scale > 0 {
+			n = trimZeros(buf, n)
+		}
+	case kindFloat:
+		x := math.Float64frombits(word)
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return e.putAsText(buf, n, c, scratch[:putFloat(scratch[:], 0, x)])
+		}
+		n = putFloat(buf, tags.value.put(buf, n), x)
+	case kindBool:
+		n = tags.value.put(buf, n)
+		buf[n] = '0' + byte(word)
+		n++
+	case kindDate:
+		day := int64(word)
+		if day < xlsx.FirstDay || day > xlsx.LastDay {
+			size, ok := putDate(scratch[:], 0, day)
+			if !ok {
+				return buf, n, false
+			}
+			return e.putAsText(buf, n, c, scratch[:size])
+		}
+		n = tags.value.put(buf, n)
+		n = len(xlsx.AppendSerial(buf[:n], day, 0))
+	case kindTime:
+		day, micros, ok := v.clock.local(int64(word), v.scale)
+		if !ok {
+			size, ok := v.clock.put(scratch[:], 0, int64(word), v.scale)
+			if !ok {
+				return buf, n, false
+			}
+			return e.putAsText(buf, n, c, scratch[:size])
+		}
+		n = tags.value.put(buf, n)
+		n = len(xlsx.AppendSerial(buf[:n], day, micros))
+	}
+	n += copy(buf[n:], `</v></c>`)
+	return buf, n, true
+}
+
+// putNumber puts a number of many digits: as text if a spreadsheet would lose some.
+func (e *rowEncoder) putNumber(buf []byte, n, c int, digits []byte) ([]byte, int, bool) {
+	if significant(digits) > xlsx.MaxDigits {
+		return e.putAsText(buf, n, c, digits)
+	}
+	n = e.cells[c].value.put(buf, n)
+	n += copy(buf[n:], digits)
+	if bytes.IndexByte(digits, '.') >= 0 {
+		n = trimZeros(buf, n)
+	}
+	n += copy(buf[n:], `</v></c>`)
+	return buf, n, true
+}
+
+// putAsText puts the text of a value that is no text by its type, and counts it.
+func (e *rowEncoder) putAsText(buf []byte, n, c int, text []byte) ([]byte, int, bool) {
+	count(&e.asText, c, len(e.columns))
+	return e.putPlain(buf, n, c, text)
+}
+
+// putPlain puts a short text in which nothing needs an escape.
+func (e *rowEncoder) putPlain(buf []byte, n, c int, text []byte) ([]byte, int, bool) {
+	n = e.cells[c].text.put(buf, n)
+	n += copy(buf[n:], text)
+	n += copy(buf[n:], `</t></is></c>`)
+	return buf, n, true
+}
+
+const (
+	ampersands  = '&' * lanes
+	lessThans   = '<' * lanes
+	greater     = '>' * lanes
+	underscores = '_' * lanes
+)
+
+// plainSheet passes, in each lane of w, a byte that may stand in a cell's text as
+// it is. It does not pass all that may: what it stops is looked at one by one.
+func plainSheet(w uint64) uint64 {
+	const (
+		belowSpace = (0x80 - 0x20) * lanes
+		highest    = (0x80 - 0x6f) * lanes // 0xef begins U+FFFE and U+FFFF
+	)
+	low := w & lows
+	ascii := (low^ampersands+lows)&(low^lessThans+lows)&(low^greater+lows)&(low^underscores+lows)&(low+belowSpace) | w
+	return ascii &^ (w & (low + highest))
+}
+
+// putText puts the text at arena[off:off+size] and the end of its cell.
+func (e *rowEncoder) putText(buf []byte, n, c int, arena []byte, off, size int) ([]byte, int) {
+	if len(buf)-n < size+cellRoom {
+		buf = grow(buf, n, size+cellRoom)
+	}
+	tag := &e.cells[c].text
+	if size < 8 {
+		w := loadShort(arena, off, size)
+		if size > 0 && (byte(w) <= ' ' || byte(w>>(8*size-8)) <= ' ') || failing(plainSheet(w|harm<<(8*size&63))) != 0 {
+			return e.putEscaped(buf, n, c, arena[off:off+size])
+		}
+		n = tag.put(buf, n)
+		store(buf, n, w)
+		return buf, n + size + copy(buf[n+size:], `</t></is></c>`)
+	}
+	_ = arena[off : off+size]
+	first, last := load(arena, off), load(arena, off+size-8)
+	plain := plainSheet(first) & plainSheet(last)
+	start := n
+	n = tag.put(buf, n)
+	store(buf, n, first)
+	store(buf, n+size-8, last)
+	if size > 16 {
+		a, b := load(arena, off+8), load(arena, off+size-16)
+		plain &= plainSheet(a) & plainSheet(b)
+		store(buf, n+8, a)
+		store(buf, n+size-16, b)
+		for i := 16; i < size-16; i += 8 {
+			w := load(arena, off+i)
+			plain &= plainSheet(w)
+			store(buf, n+i, w)
+		}
+	}
+	if failing(plain) != 0 || byte(first) <= ' ' || byte(last>>56) <= ' ' || size > xlsx.MaxText {
+		return e.putEscaped(buf, start, c, arena[off:off+size])
+	}
+	n += size
+	return buf, n + copy(buf[n:], `</t></is></c>`)
+}
+
+// putEscaped puts a text in which something may have to be escaped, or cut.
+func (e *rowEncoder) putEscaped(buf []byte, n, c int, text []byte) ([]byte, int) {
+	tag := &e.cells[c].text
+	n = tag.put(buf, n)
+	if len(text) > 0 && (text[0] <= ' ' || text[len(text)-1] <= ' ') {
+		n += copy(buf[n-1:], ` xml:space="preserve">`) - 1
+	}
+	dst, cut := xlsx.AppendText(buf[:n], text)
+	if cut {
+		count(&e.cut, c, len(e.columns))
+	}
+	dst = append(dst, `</t></is></c>`...)
+	return dst[:cap(dst)], len(dst)
+}
+
+func count(list *[]int64, column, columns int) {
+	if *list == nil {
+		*list = make([]int64, columns)
+	}
+	(*list)[column]++
+}
+
+func (e *rowEncoder) notes() outturn.Notes {
+	return outturn.Notes{Cut: e.named(e.cut), AsText: e.named(e.asText)}
+}
+
+func (e *rowEncoder) named(counts []int64) map[string]int64 {
+	var named map[string]int64
+	for c, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if named == nil {
+			named = map[string]int64{}
+		}
+		named[e.columns[c].Name] += n
+	}
+	return named
+}
+
+// trimZeros takes zeros from the end of a number that has a point, and the point
+// with them.
+func trimZeros(buf []byte, n int) int {
+	for buf[n-1] == '0' {
+		n--
+	}
+	if buf[n-1] == '.' {
+		n--
+	}
+	return n
+}
+
+// significant returns how many digits of a number are not leading or trailing
+// zeros.
+func significant(digits []byte) int {
+	first, last, n := -1, -1, 0
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			continue
+		}
+		if c != '0' {
+			last = n
+			if first < 0 {
+				first = n
+			}
+		}
+		n++
+	}
+	if first < 0 {
+		return 0
+	}
+	return last - first + 1
+}
+
+// decimalText returns the digits of x.
+func decimalText(x int64) string { return strconv.FormatInt(x, 10) }
+
+// numberText returns the digits of a number that a spreadsheet can hold exactly.
+func numberText(text string) (digits string, ok bool) {
+	if !decimalDigits(text) || significant([]byte(text)) > xlsx.MaxDigits {
+		return "", false
+	}
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text, true
+}
+
+func decimalDigits(text string) bool {
+	text = strings.TrimPrefix(text, "-")
+	return text != "" && strings.Trim(text, "0123456789.") == "" && text[0] != '.'
+}
+
+func fractionDigits(text string) int {
+	_, fraction, _ := strings.Cut(text, ".")
+	return len(fraction)
+}

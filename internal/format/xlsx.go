@@ -1,0 +1,202 @@
+package format
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/compress"
+	"outturn/internal/xlsx"
+)
+
+// An xlsxWriter is the Writer of workbooks: sheets of rows, Data, Data 2 and so on,
+// and at last Info. The rows are a rowWriter's, whose file is what lies inside the
+// archive.
+type xlsxWriter struct {
+	book  *xlsx.Workbook
+	sheet *sheet
+	rows  *rowWriter // nil before the first batch: the columns' widths come from it
+	o     Options
+	err   error
+}
+
+func newXLSX(w io.Writer, e encoder, o Options) Writer {
+	s := e.(*sheet)
+	book := xlsx.New(w, func(w io.Writer) (io.WriteCloser, error) { return compress.NewDeflate(w, o.Level, o.Workers) })
+	s.addTo(book)
+	return &xlsxWriter{book: book, sheet: s, o: o}
+}
+
+func (x *xlsxWriter) Write(b *batch.Batch) error {
+	if err := x.begin(b); err != nil {
+		return err
+	}
+	return x.rows.Write(b)
+}
+
+func (x *xlsxWriter) begin(b *batch.Batch) error {
+	if x.rows != nil || x.err != nil {
+		return x.err
+	}
+	x.sheet.widths = widths(x.o.Columns, x.sheet, b)
+	w, err := x.sheet.next()
+	if err != nil {
+		x.err = err
+		return err
+	}
+	x.rows = newRowWriter(w, x.sheet, x.o.Workers)
+	return nil
+}
+
+func (x *xlsxWriter) Close() (Summary, error) {
+	summary, err := x.close()
+	if x.err == nil {
+		x.err = err
+	}
+	if err := x.book.Close(); x.err == nil {
+		x.err = err
+	}
+	return summary, x.err
+}
+
+func (x *xlsxWriter) close() (Summary, error) {
+	if err := x.begin(nil); err != nil {
+		return Summary{}, err
+	}
+	summary, err := x.rows.Close()
+	if err != nil || x.o.Info == nil {
+		return summary, err
+	}
+	return summary, x.writeInfo(x.o.Info(summary))
+}
+
+// writeInfo writes the last sheet.
+func (x *xlsxWriter) writeInfo(lines []InfoLine) error {
+	w, err := x.book.Sheet("Info")
+	if err != nil {
+		return err
+	}
+	label := x.book.Style(xlsx.Style{Format: "@", Header: true})
+	text := x.book.Style(xlsx.Style{Format: "@"})
+	dst := xlsx.AppendHead(nil, xlsx.Layout{Widths: []float64{30, 64, 12}})
+	for i, line := range lines {
+		row := int64(i + 1)
+		dst = append(append(append(dst, `<row r="`...), decimalText(row)...), `">`...)
+		dst, _ = xlsx.AppendTextCell(dst, 0, row, label, line.Label)
+		if digits, ok := numberText(line.Value); line.Number && ok {
+			dst = xlsx.AppendNumberCell(dst, 1, row, x.book.Style(xlsx.Style{Format: decimalFormat(fractionDigits(line.Value))}), digits)
+		} else if line.Value != "" {
+			dst, _ = xlsx.AppendTextCell(dst, 1, row, text, line.Value)
+		}
+		if line.Unit != "" {
+			dst, _ = xlsx.AppendTextCell(dst, 2, row, text, line.Unit)
+		}
+		dst = append(dst, `</row>`...)
+	}
+	_, err = w.Write(xlsx.AppendTail(dst, 0, 0))
+	return err
+}
+
+// widestColumn is how many characters a column shows at most; people widen those
+// they want to read.
+const (
+	narrowestColumn = 8
+	widestColumn    = 60
+)
+
+// rowsForWidths is how many rows are looked at for the columns' widths.
+const rowsForWidths = 200
+
+// widths returns the widths of columns that hold what the first rows do.
+func widths(columns []batch.Column, s *sheet, b *batch.Batch) []float64 {
+	list := make([]float64, len(columns))
+	for c, column := range columns {
+		width := textWidth([]byte(column.Title())) + 3 // the button of the filter
+		for r := range min(rowsForWidths, rowsOf(b)) {
+			if !b.Null(c, r) {
+				width = max(width, s.cellWidth(b, c, r)+1)
+			}
+		}
+		list[c] = float64(min(max(width, narrowestColumn), widestColumn))
+	}
+	return list
+}
+
+func rowsOf(b *batch.Batch) int {
+	if b == nil {
+		return 0
+	}
+	return b.Rows()
+}
+
+func (s *sheet) cellWidth(b *batch.Batch, c, r int) int {
+	switch s.kinds[c] {
+	case kindText, kindJSON:
+		return textWidth(b.Text(c, r))
+	case kindDecimal:
+		digits := bytes.TrimRight(b.AppendDecimalText(nil, c, r), "0")
+		return len(digits) + len(digits)/3 + 1 // marks between thousands
+	case kindInt:
+		return len(decimalText(b.Int(c, r)))
+	case kindTime:
+		return len("2006-01-02 15:04:05") + 1 + b.Columns()[c].Scale
+	case kindFloat:
+		return 12
+	}
+	return len("2006-01-02")
+}
+
+// textWidth is how many characters wide the longest line of a text is; those of
+// East Asia count twice.
+func textWidth(text []byte) int {
+	widest, width := 0, 0
+	for len(text) > 0 && widest <= widestColumn {
+		r, size := utf8.DecodeRune(text)
+		text = text[size:]
+		switch {
+		case r == '\n':
+			width = 0
+		case r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul):
+			width += 2
+		default:
+			width++
+		}
+		widest = max(widest, width)
+	}
+	return widest
+}
+
+// decimalFormat shows every digit that there is, two of them always, and marks
+// between thousands.
+func decimalFormat(scale int) string {
+	if scale == 0 {
+		return "#,##0"
+	}
+	return "#,##0." + strings.Repeat("0", min(scale, 2)) + strings.Repeat("#", min(max(scale-2, 0), 28))
+}
+
+// timeFormat shows an instant's fraction down to the millisecond: Excel knows none
+// that is finer.
+func timeFormat(scale int) string {
+	format := `yyyy\-mm\-dd\ hh:mm:ss`
+	if scale > 0 {
+		format += "." + strings.Repeat("0", min(scale, 3))
+	}
+	return format
+}
+
+// newSheet makes the encoder of a workbook's rows.
+func newSheet(o Options) (encoder, error) {
+	if len(o.Columns) > xlsx.MaxColumns {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "A sheet of XLSX has at most 16,384 columns, and %d were asked for. Ask for fewer, or for another format.", len(o.Columns))
+	}
+	k, err := kinds(o.Columns)
+	if err != nil {
+		return nil, err
+	}
+	return &sheet{columns: o.Columns, kinds: k, zone: o.Zone, maxRows: xlsx.MaxRows - 1, maxBytes: xlsx.MaxBytes}, nil
+}
