@@ -14,7 +14,7 @@ const blockSize = 512 << 10
 
 // sheetLevels are the levels of the deflater for the sheets of a workbook, markup
 // that repeats for the most part.
-var sheetLevels = map[Level]int{Fast: 1, Small: 5}
+var sheetLevels = map[Level]int{Fast: 3, Small: 5}
 
 // NewDeflate returns a writer that deflates (RFC 1951) what is to be an entry of an
 // archive, on so many cores at once; none are all. An empty level is Fast. One
@@ -132,8 +132,17 @@ func (z *blocks) failed() error {
 	return nil
 }
 
+// deflaters keeps those of each level, of a megabyte each, for the next stream: an
+// archive has several.
+var deflaters [10]sync.Pool
+
 func (z *blocks) deflate() {
-	f, err := flate.NewWriter(nil, z.level)
+	pool := &deflaters[z.level]
+	f, ok := pool.Get().(*flate.Writer)
+	var err error
+	if !ok {
+		f, err = flate.NewWriter(nil, z.level)
+	}
 	for b := range z.work {
 		b.err = err
 		b.out = b.out[:0]
@@ -142,6 +151,10 @@ func (z *blocks) deflate() {
 		}
 		b.in = b.in[:0]
 		b.done <- struct{}{}
+	}
+	if err == nil {
+		f.Reset(nil)
+		pool.Put(f)
 	}
 }
 

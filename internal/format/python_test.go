@@ -21,7 +21,13 @@ func startPython(t testing.TB) *python {
 	if err != nil {
 		t.Skip("python3 is missing")
 	}
-	cmd := exec.Command(path, "testdata/read.py")
+	return startScript(t, path, "testdata/read.py")
+}
+
+// startScript starts a script that answers a line with a line.
+func startScript(t testing.TB, interpreter, script string) *python {
+	t.Helper()
+	cmd := exec.Command(interpreter, script)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +57,19 @@ func (p *python) read(t interface{ Fatalf(string, ...any) }, format, delimiter s
 		BOM       bool   `json:"bom"`
 		Data      []byte `json:"data"`
 	}{format, delimiter, bom, data}
+	var answer struct {
+		Rows  []any
+		Error string
+	}
+	p.ask(t, request, &answer)
+	if answer.Error != "" {
+		t.Fatalf("Python cannot read it: %s\n%q", answer.Error, data)
+	}
+	return answer.Rows
+}
+
+// ask sends a request and waits for the answer.
+func (p *python) ask(t interface{ Fatalf(string, ...any) }, request, answer any) {
 	if err := json.NewEncoder(p.in).Encode(request); err != nil {
 		t.Fatalf("ask Python: %v", err)
 	}
@@ -58,15 +77,7 @@ func (p *python) read(t interface{ Fatalf(string, ...any) }, format, delimiter s
 	if err != nil {
 		t.Fatalf("hear from Python: %v", err)
 	}
-	var answer struct {
-		Rows  []any
-		Error string
-	}
-	if err := json.Unmarshal(line, &answer); err != nil {
+	if err := json.Unmarshal(line, answer); err != nil {
 		t.Fatalf("hear from Python: %v", err)
 	}
-	if answer.Error != "" {
-		t.Fatalf("Python cannot read it: %s\n%q", answer.Error, data)
-	}
-	return answer.Rows
 }

@@ -218,7 +218,7 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
-	if got := format.Names(); !slices.Equal(got, []string{"csv", "json", "ndjson"}) {
+	if got := format.Names(); !slices.Equal(got, []string{"csv", "json", "ndjson", "xlsx"}) {
 		t.Errorf("names: %v", got)
 	}
 }

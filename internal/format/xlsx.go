@@ -21,7 +21,10 @@ type xlsxWriter struct {
 	sheet *sheet
 	rows  *rowWriter // nil before the first batch: the columns' widths come from it
 	o     Options
-	err   error
+
+	closed  bool
+	summary Summary
+	err     error // the first one
 }
 
 func newXLSX(w io.Writer, e encoder, o Options) Writer {
@@ -32,10 +35,20 @@ func newXLSX(w io.Writer, e encoder, o Options) Writer {
 }
 
 func (x *xlsxWriter) Write(b *batch.Batch) error {
+	if x.closed {
+		return errClosed
+	}
 	if err := x.begin(b); err != nil {
 		return err
 	}
-	return x.rows.Write(b)
+	x.fail(x.rows.Write(b))
+	return x.err
+}
+
+func (x *xlsxWriter) fail(err error) {
+	if x.err == nil {
+		x.err = err
+	}
 }
 
 func (x *xlsxWriter) begin(b *batch.Batch) error {
@@ -44,34 +57,28 @@ func (x *xlsxWriter) begin(b *batch.Batch) error {
 	}
 	x.sheet.widths = widths(x.o.Columns, x.sheet, b)
 	w, err := x.sheet.next()
-	if err != nil {
-		x.err = err
-		return err
+	x.fail(err)
+	if err == nil {
+		x.rows = newRowWriter(w, x.sheet, x.o.Workers)
 	}
-	x.rows = newRowWriter(w, x.sheet, x.o.Workers)
-	return nil
+	return err
 }
 
 func (x *xlsxWriter) Close() (Summary, error) {
-	summary, err := x.close()
-	if x.err == nil {
-		x.err = err
+	if x.closed {
+		return x.summary, x.err
 	}
-	if err := x.book.Close(); x.err == nil {
-		x.err = err
+	x.closed = true
+	if x.begin(nil); x.rows != nil {
+		var err error
+		x.summary, err = x.rows.Close()
+		x.fail(err)
 	}
-	return summary, x.err
-}
-
-func (x *xlsxWriter) close() (Summary, error) {
-	if err := x.begin(nil); err != nil {
-		return Summary{}, err
+	if x.err == nil && x.o.Info != nil {
+		x.fail(x.writeInfo(x.o.Info(x.summary)))
 	}
-	summary, err := x.rows.Close()
-	if err != nil || x.o.Info == nil {
-		return summary, err
-	}
-	return summary, x.writeInfo(x.o.Info(summary))
+	x.fail(x.book.Close())
+	return x.summary, x.err
 }
 
 // writeInfo writes the last sheet.
