@@ -110,7 +110,7 @@ func (f field) engineType() string {
 
 func TestDatasetFields(t *testing.T) {
 	db := openSeeded(t)
-	published := map[string]int{
+	count := map[string]int{
 		"accounts": 55, "invoices": 16, "payments": 33, "provisioned_orders": 3*51 + 9, "service_plan_resource_rates": 25, "service_plans": 21,
 		"service_users": 15, "subscription_resources": 25, "subscriptions": 26,
 	}
@@ -122,8 +122,8 @@ func TestDatasetFields(t *testing.T) {
 			types[strings.ToLower(row[0])] = row[1]
 		}
 		db.exec("DROP TABLE described")
-		if len(d.Fields) != published[name] {
-			t.Errorf("%s has %d fields, want %d", name, len(d.Fields), published[name])
+		if len(d.Fields) != count[name] {
+			t.Errorf("%s has %d fields, want %d", name, len(d.Fields), count[name])
 		}
 		for _, f := range d.Fields {
 			if got := types[strings.ToLower(f.Name)]; !regexp.MustCompile("^(" + f.engineType() + ")$").MatchString(got) {
