@@ -40,7 +40,7 @@ func checkCells(t *testing.T, db database, d dataset, viewer string) {
 		if n != "0" {
 			f := d.Fields[i].Name
 			example := db.all(fmt.Sprintf("SELECT got_id, got.%[1]s, want.%[1]s%[2]s WHERE CAST(got.%[1]s AS VARCHAR) IS DISTINCT FROM want.%[1]s LIMIT 1", f, join))[0]
-			t.Errorf("seen by %s, %s is wrong in %s rows: of %s it is %s, want %s", viewer, f, n, example[0], shown(example[1]), shown(example[2]))
+			t.Errorf("seen by %s, %s is wrong in %s rows: of %s it is %s, want %s", viewer, f, n, shown(example[0]), shown(example[1]), shown(example[2]))
 		}
 	}
 }
