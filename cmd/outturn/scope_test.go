@@ -86,6 +86,15 @@ func TestScope(t *testing.T) {
 		{"provisioned_orders", "END_CUSTOMER_DETAIL_ID", `SELECT CAST(id AS VARCHAR) FROM charges WHERE is_final AND buyer_id IN (SELECT id FROM (` + below + `) WHERE above = %s)
 			AND created_at >= '2026-09-30 22:00:00+00' AND created_at < '2026-10-31 23:00:00+00'`,
 			[]string{"--from", "2026-10-01", "--to", "2026-11-01", "--zone", "Europe/Berlin"}},
+		{"subscriptions", "SUBSCRIPTION_ID", `SELECT CAST(id AS VARCHAR) FROM subscriptions WHERE account_id IN (SELECT id FROM (` + below + `) WHERE above = %s)
+			AND created_at >= '2026-02-28 11:00:00+00' AND created_at < '2026-03-31 11:00:00+00'`,
+			[]string{"--from", "2026-03-01", "--to", "2026-04-01", "--zone", "Pacific/Tongatapu"}},
+		{"subscription_resources", "SUBSCRIPTION_RESOURCE_RATE_ID", `SELECT CAST(rate_id AS VARCHAR) FROM subscription_resources AS r JOIN subscriptions AS s ON s.id = r.subscription_id
+			WHERE s.account_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`, nil},
+		{"service_plans", "PLAN_ID", `SELECT CAST(id AS VARCHAR) FROM plans WHERE owner_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`, nil},
+		{"service_plan_resource_rates", "PLAN_RR_ID", `SELECT CAST(r.id AS VARCHAR) FROM plan_rates AS r JOIN plans AS p ON p.id = r.plan_id WHERE p.owner_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`, nil},
+		{"accounts", "ACCOUNT_ID", `SELECT CAST(id AS VARCHAR) FROM (` + below + `) WHERE above = %s`, nil},
+		{"service_users", "SU_USER_ID", `SELECT CAST(id AS VARCHAR) FROM service_users WHERE account_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`, nil},
 	}
 	db, closeDB := duckdbtest.Open(t, data)
 	accounts := viewers(db)

@@ -26,7 +26,14 @@ func TestBuiltin(t *testing.T) {
 	if tree, err := c.Tree(); tree == nil || err != nil {
 		t.Errorf("tenant tree: %v, %v", tree, err)
 	}
-	for name, views := range map[string][]string{"provisioned_orders": {"full", "cmp"}, "payments": {"full", "cmp"}, "invoices": {"full"}} {
+	shipped := map[string][]string{
+		"accounts": {"full"}, "invoices": {"full"}, "payments": {"full", "cmp"}, "provisioned_orders": {"full", "cmp"}, "service_plan_resource_rates": {"full"},
+		"service_plans": {"full"}, "service_users": {"full"}, "subscription_resources": {"full"}, "subscriptions": {"full"},
+	}
+	if n := len(c.Datasets()); n != len(shipped) {
+		t.Errorf("%d data sets, want %d", n, len(shipped))
+	}
+	for name, views := range shipped {
 		d, err := c.Dataset(name)
 		if err != nil {
 			t.Error(err)
@@ -42,6 +49,9 @@ func TestBuiltin(t *testing.T) {
 		for _, f := range d.Fields {
 			if f.Meaning == "" || f.Evidence == "" {
 				t.Errorf("%s.%s: a published column needs its meaning and its evidence", name, f.Name)
+			}
+			if f.Type == outturn.Int && strings.HasSuffix(f.Name, "_ID") && !f.ID {
+				t.Errorf("%s.%s names something: mark it as an id", name, f.Name)
 			}
 		}
 	}

@@ -22,8 +22,8 @@ fields:
   - {name: INVOICE_CURRENCY_CODE, type: text, evidence: D, meaning: "Currency of all amounts of the invoice"}
   - {name: INVOICE_PAYMENTS, type: json, evidence: "D*", meaning: "Numbers of the payment documents for the invoice"}
   - {name: INVOICE_DESCRIPTION, type: text, evidence: D, meaning: "Text of the invoice"}
-  - {name: CUSTOMER_ACCOUNT_ID, type: int, evidence: D, meaning: "Account that was invoiced"}
-  - {name: RESELLER_ACCOUNT_ID, type: int, evidence: D, meaning: "Its vendor, who issued the invoice"}
+  - {name: CUSTOMER_ACCOUNT_ID, type: int, id: true, evidence: D, meaning: "Account that was invoiced"}
+  - {name: RESELLER_ACCOUNT_ID, type: int, id: true, evidence: D, meaning: "Its vendor, who issued the invoice"}
 */
 
 WITH paid AS (

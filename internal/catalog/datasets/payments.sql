@@ -9,7 +9,7 @@ split: payment_id
 changed: updated_at
 fields:
   - {name: CUSTOMER_PAYMENT_DOCUMENT_NUMBER, type: text, evidence: D, meaning: "Number of the payment document"}
-  - {name: CUSTOMER_PAYMENT_DOCUMENT_DATE, type: int, evidence: D, meaning: "Day of the document: its midnight in the report's zone, as Unix seconds"}
+  - {name: CUSTOMER_PAYMENT_DOCUMENT_DATE, type: int, evidence: D, meaning: "Day of the document: its first instant in the report's zone, as Unix seconds"}
   - {name: CUSTOMER_PAYMENT_DOCUMENT_TYPE, type: text, evidence: D, meaning: "Payment, Check, Void"}
   - {name: CUSTOMER_PAYMENT_STATUS, type: text, evidence: D, meaning: "Hold, Open, Closed"}
   - {name: CUSTOMER_PAYMENT_TOTAL, type: decimal, scale: 8, currency: CUSTOMER_PAYMENT_CURRENCY_ID, additive: true, evidence: D, meaning: "Amount of the document; negative where money went back"}
@@ -19,12 +19,12 @@ fields:
   - {name: CUSTOMER_PAYMENT_CREATION_TIME, type: int, evidence: D, meaning: "When the document was made, as Unix seconds, not truncated to a day"}
   - {name: CUSTOMER_PAYMENT_PROCESSING_STATUS, type: text, evidence: D, meaning: "New, Canceled, Refunded, Void, Money Captured"}
   - {name: CUSTOMER_PAYMENT_AUTH_CODE, type: text, evidence: D, meaning: "Authentication code of the transaction; empty where the gateway sent none"}
-  - {name: CUSTOMER_PAYMENT_CREATED_BY, type: int, evidence: D, meaning: "User who made the document; -1 is the system"}
+  - {name: CUSTOMER_PAYMENT_CREATED_BY, type: int, id: true, evidence: D, meaning: "User who made the document; -1 is the system"}
   - {name: INVOICES, type: json, evidence: D, meaning: "Ids of the invoices that the document is for"}
-  - {name: CUSTOMER_PAYMENT_METHOD_ID, type: int, evidence: D, meaning: "The payer's payment method"}
+  - {name: CUSTOMER_PAYMENT_METHOD_ID, type: int, id: true, evidence: D, meaning: "The payer's payment method"}
   - {name: CUSTOMER_PAYMENT_METHOD_PAY_SYSTEM, type: text, evidence: D, meaning: "Kind of payment system: Redirect, Token, Offline"}
   - {name: CUSTOMER_PAYMENT_METHOD_NAME, type: text, evidence: I, meaning: "Display name of the payment method"}
-  - {name: CUSTOMER_ACCOUNT_ID, type: int, evidence: I, meaning: "Account that paid"}
+  - {name: CUSTOMER_ACCOUNT_ID, type: int, id: true, evidence: I, meaning: "Account that paid"}
   - {name: CUSTOMER_NAME, type: text, evidence: I, meaning: "Company name, or first, middle and last name of a person"}
   - {name: CUSTOMER_ACCOUNT_CURRENCY, type: text, evidence: I, meaning: "Currency the payer usually buys in; the document's may be another"}
   - {name: CUSTOMER_BILLING_CONTACT_NAME, type: text, evidence: I, meaning: "Name of the billing contact"}
@@ -39,12 +39,18 @@ fields:
   - {name: CUSTOMER_TECH_CONTACT_EMAIL, type: text, evidence: I, meaning: "E-mail address of the technical contact"}
   - {name: CUSTOMER_TECH_CONTACT_PHONE, type: text, evidence: I, meaning: "Phone of the technical contact, as +country (area) number"}
   - {name: CUSTOMER_TECH_CONTACT_FAX, type: text, evidence: I, meaning: "Fax of the technical contact, as +country (area) number"}
-  - {name: RESELLER_ACCOUNT_ID, type: int, evidence: I, meaning: "The payer's vendor"}
+  - {name: RESELLER_ACCOUNT_ID, type: int, id: true, evidence: I, meaning: "The payer's vendor"}
   - {name: RESELLER_NAME, type: text, evidence: I, meaning: "Name of the vendor"}
 */
 
 -- The window selects by the document's instant. A window that is cut in the
 -- report's zone therefore holds whole days of CUSTOMER_PAYMENT_DOCUMENT_DATE.
+--
+-- A day's number is its first instant in the report's zone, in Unix seconds. Where
+-- clocks skip midnight that is the first instant after the gap, which is what the
+-- engine makes of a midnight that does not exist. Where midnight comes twice the
+-- engine takes the second; an hour after eleven the evening before is the first, so
+-- the earlier of the two is right.
 WITH people AS (
   SELECT account_id, kind, email,
     concat_ws(' ', NULLIF(first_name, ''), NULLIF(middle_name, ''), NULLIF(last_name, '')) AS name,
@@ -74,7 +80,7 @@ paid AS (
 )
 SELECT
   p.number AS CUSTOMER_PAYMENT_DOCUMENT_NUMBER,
-  CAST(extract(epoch FROM timezone(@zone, CAST(date_trunc('day', timezone(@zone, p.document_at)) AS TIMESTAMP))) AS BIGINT)
+  CAST(extract(epoch FROM LEAST(timezone(@zone, p.midnight), timezone(@zone, p.midnight - INTERVAL '1 hour') + INTERVAL '1 hour')) AS BIGINT)
     AS CUSTOMER_PAYMENT_DOCUMENT_DATE,
   p.type AS CUSTOMER_PAYMENT_DOCUMENT_TYPE,
   p.status AS CUSTOMER_PAYMENT_STATUS,
@@ -111,7 +117,7 @@ SELECT
   v.name AS RESELLER_NAME,
 
   p.document_at AS document_at, p.updated_at AS updated_at, p.id AS payment_id
-FROM payments AS p
+FROM (SELECT *, CAST(date_trunc('day', timezone(@zone, document_at)) AS TIMESTAMP) AS midnight FROM payments) AS p
 LEFT JOIN payment_methods AS m ON m.id = p.method_id
 LEFT JOIN accounts AS a ON a.id = p.payer_id
 LEFT JOIN contact AS c ON c.account_id = p.payer_id

@@ -8,7 +8,7 @@ key: [RESELLER_DETAIL_ID, CUSTOMER_DETAIL_ID, END_CUSTOMER_DETAIL_ID]
 invoice: CUSTOMER_INVOICE_ID
 split: root_id
 fields:
-  - {name: RESELLER_ACCOUNT_ID, type: int, evidence: D, meaning: "Account the report is made for, as the buyer of this section's charge; empty for the provider, and for plans of its own"}
+  - {name: RESELLER_ACCOUNT_ID, type: int, id: true, evidence: D, meaning: "Account the report is made for, as the buyer of this section's charge; empty for the provider, and for plans of its own"}
   - {name: RESELLER_ACCOUNT_BSS_APS_ID, type: text, evidence: D, meaning: "APS id of the reseller's billing attributes"}
   - {name: RESELLER_NAME, type: text, evidence: D, meaning: "Company name, or first, middle and last name of a person"}
   - {name: RESELLER_ACCOUNT_CURRENCY, type: text, evidence: D, meaning: "Currency of all amounts in this section"}
@@ -26,14 +26,14 @@ fields:
   - {name: RESELLER_TECH_CONTACT_PHONE, type: text, evidence: I, meaning: "Phone of the technical contact, as +country (area) number"}
   - {name: RESELLER_TECH_CONTACT_FAX, type: text, evidence: I, meaning: "Fax of the technical contact, as +country (area) number"}
   - {name: RESELLER_ACCOUNT_ATTRIBUTES, type: json, evidence: D, meaning: "Custom attributes of the account, [[name, value], …]"}
-  - {name: RESELLER_ORDER_ID, type: int, evidence: I, meaning: "Order that the reseller placed with its vendor"}
+  - {name: RESELLER_ORDER_ID, type: int, id: true, evidence: I, meaning: "Order that the reseller placed with its vendor"}
   - {name: RESELLER_ORDER_NUMBER, type: text, evidence: I, meaning: "Number of that order, counted by the vendor"}
   - {name: RESELLER_ORDER_TYPE, type: text, evidence: I, meaning: "SO sales, RN renewal, BO billing, CH change, CL cancellation with a refund, CF cancellation charge, PO payment"}
   - {name: RESELLER_ORDER_STATUS, type: text, evidence: I, meaning: "Code of the order's state; CP is completed"}
   - {name: RESELLER_ORDER_DATE, type: date, evidence: I, meaning: "Day the order was created"}
   - {name: RESELLER_ORDER_TOTAL, type: decimal, scale: 8, currency: RESELLER_ACCOUNT_CURRENCY, evidence: I, meaning: "Total of the order before tax; stands on each of its charges, so do not add it up"}
   - {name: RESELLER_ORDER_ATTRIBUTES, type: json, evidence: D, meaning: "Custom attributes of the order, such as PONumber"}
-  - {name: RESELLER_DETAIL_ID, type: int, evidence: I, meaning: "The charge"}
+  - {name: RESELLER_DETAIL_ID, type: int, id: true, evidence: I, meaning: "The charge"}
   - {name: RESELLER_DETAIL_TYPE, type: text, evidence: I, meaning: "Kind of charge: setup, recurring, renew, overuse, recurringRefund and others"}
   - {name: RESELLER_DETAIL_SKU, type: text, evidence: I, meaning: "Article number of the fee"}
   - {name: RESELLER_DETAIL_DESCRIPTION, type: text, evidence: I, meaning: "Text of the charge"}
@@ -49,17 +49,17 @@ fields:
   - {name: RESELLER_DETAIL_TAX_INCLUSIVE, type: bool, evidence: I, meaning: "Whether the extended price contains the tax"}
   - {name: RESELLER_DETAIL_EXCHANGE_RATE, type: decimal, scale: 8, evidence: I, meaning: "Rate from the price list's currency to this section's; empty where they are the same"}
   - {name: RESELLER_DETAIL_EXCHANGE_TIME, type: time, scale: 0, evidence: I, meaning: "When that rate was fixed"}
-  - {name: RESELLER_PLAN_ID, type: int, evidence: I, meaning: "Plan as the seller of this section owns it"}
+  - {name: RESELLER_PLAN_ID, type: int, id: true, evidence: I, meaning: "Plan as the seller of this section owns it"}
   - {name: RESELLER_PLAN_NAME, type: text, evidence: I, meaning: "Name of that plan; several languages follow each other as code and text"}
   - {name: RESELLER_PLAN_CATEGORY, type: text, evidence: I, meaning: "Category of that plan"}
-  - {name: RESELLER_RESOURCE_ID, type: int, evidence: I, meaning: "Resource that is charged"}
+  - {name: RESELLER_RESOURCE_ID, type: int, id: true, evidence: I, meaning: "Resource that is charged"}
   - {name: RESELLER_RESOURCE_NAME, type: text, evidence: I, meaning: "Name of that resource; several languages follow each other as code and text"}
   - {name: RESELLER_RESOURCE_UNIT, type: text, evidence: I, meaning: "What a unit of it is"}
   - {name: RESELLER_INVOICE_ID, type: text, evidence: I, meaning: "Invoice that the reseller got for the charge; empty while there is none"}
   - {name: RESELLER_INVOICE_NUMBER, type: text, evidence: I, meaning: "Number of that invoice, counted by the vendor"}
   - {name: RESELLER_INVOICE_DATE, type: date, evidence: I, meaning: "Day that invoice was issued"}
   - {name: RESELLER_INVOICE_STATUS, type: text, evidence: I, meaning: "Open, Overdue or Closed"}
-  - {name: CUSTOMER_ACCOUNT_ID, type: int, evidence: I, meaning: "Account directly below the one the report is made for, as the buyer of this section's charge"}
+  - {name: CUSTOMER_ACCOUNT_ID, type: int, id: true, evidence: I, meaning: "Account directly below the one the report is made for, as the buyer of this section's charge"}
   - {name: CUSTOMER_ACCOUNT_BSS_APS_ID, type: text, evidence: I, meaning: "APS id of the customer's billing attributes"}
   - {name: CUSTOMER_NAME, type: text, evidence: I, meaning: "Company name, or first, middle and last name of a person"}
   - {name: CUSTOMER_ACCOUNT_CURRENCY, type: text, evidence: I, meaning: "Currency of all amounts in this section"}
@@ -77,14 +77,14 @@ fields:
   - {name: CUSTOMER_TECH_CONTACT_PHONE, type: text, evidence: I, meaning: "Phone of the technical contact, as +country (area) number"}
   - {name: CUSTOMER_TECH_CONTACT_FAX, type: text, evidence: I, meaning: "Fax of the technical contact, as +country (area) number"}
   - {name: CUSTOMER_ACCOUNT_ATTRIBUTES, type: json, evidence: D, meaning: "Custom attributes of the account, [[name, value], …]"}
-  - {name: CUSTOMER_ORDER_ID, type: int, evidence: I, meaning: "Order that the customer placed with its vendor"}
+  - {name: CUSTOMER_ORDER_ID, type: int, id: true, evidence: I, meaning: "Order that the customer placed with its vendor"}
   - {name: CUSTOMER_ORDER_NUMBER, type: text, evidence: I, meaning: "Number of that order, counted by the vendor"}
   - {name: CUSTOMER_ORDER_TYPE, type: text, evidence: I, meaning: "SO sales, RN renewal, BO billing, CH change, CL cancellation with a refund, CF cancellation charge, PO payment"}
   - {name: CUSTOMER_ORDER_STATUS, type: text, evidence: I, meaning: "Code of the order's state; CP is completed"}
   - {name: CUSTOMER_ORDER_DATE, type: date, evidence: I, meaning: "Day the order was created"}
   - {name: CUSTOMER_ORDER_TOTAL, type: decimal, scale: 8, currency: CUSTOMER_ACCOUNT_CURRENCY, evidence: I, meaning: "Total of the order before tax; stands on each of its charges, so do not add it up"}
   - {name: CUSTOMER_ORDER_ATTRIBUTES, type: json, evidence: D, meaning: "Custom attributes of the order, such as PONumber"}
-  - {name: CUSTOMER_DETAIL_ID, type: int, evidence: I, meaning: "The charge"}
+  - {name: CUSTOMER_DETAIL_ID, type: int, id: true, evidence: I, meaning: "The charge"}
   - {name: CUSTOMER_DETAIL_TYPE, type: text, evidence: I, meaning: "Kind of charge: setup, recurring, renew, overuse, recurringRefund and others"}
   - {name: CUSTOMER_DETAIL_SKU, type: text, evidence: I, meaning: "Article number of the fee"}
   - {name: CUSTOMER_DETAIL_DESCRIPTION, type: text, evidence: I, meaning: "Text of the charge"}
@@ -100,17 +100,17 @@ fields:
   - {name: CUSTOMER_DETAIL_TAX_INCLUSIVE, type: bool, evidence: I, meaning: "Whether the extended price contains the tax"}
   - {name: CUSTOMER_DETAIL_EXCHANGE_RATE, type: decimal, scale: 8, evidence: I, meaning: "Rate from the price list's currency to this section's; empty where they are the same"}
   - {name: CUSTOMER_DETAIL_EXCHANGE_TIME, type: time, scale: 0, evidence: I, meaning: "When that rate was fixed"}
-  - {name: CUSTOMER_PLAN_ID, type: int, evidence: I, meaning: "Plan as the seller of this section owns it"}
+  - {name: CUSTOMER_PLAN_ID, type: int, id: true, evidence: I, meaning: "Plan as the seller of this section owns it"}
   - {name: CUSTOMER_PLAN_NAME, type: text, evidence: I, meaning: "Name of that plan; several languages follow each other as code and text"}
   - {name: CUSTOMER_PLAN_CATEGORY, type: text, evidence: I, meaning: "Category of that plan"}
-  - {name: CUSTOMER_RESOURCE_ID, type: int, evidence: I, meaning: "Resource that is charged"}
+  - {name: CUSTOMER_RESOURCE_ID, type: int, id: true, evidence: I, meaning: "Resource that is charged"}
   - {name: CUSTOMER_RESOURCE_NAME, type: text, evidence: I, meaning: "Name of that resource; several languages follow each other as code and text"}
   - {name: CUSTOMER_RESOURCE_UNIT, type: text, evidence: I, meaning: "What a unit of it is"}
   - {name: CUSTOMER_INVOICE_ID, type: text, evidence: I, meaning: "Invoice that the customer got for the charge; empty while there is none"}
   - {name: CUSTOMER_INVOICE_NUMBER, type: text, evidence: I, meaning: "Number of that invoice, counted by the vendor"}
   - {name: CUSTOMER_INVOICE_DATE, type: date, evidence: I, meaning: "Day that invoice was issued"}
   - {name: CUSTOMER_INVOICE_STATUS, type: text, evidence: I, meaning: "Open, Overdue or Closed"}
-  - {name: END_CUSTOMER_ACCOUNT_ID, type: int, evidence: I, meaning: "Account that bought for its own use"}
+  - {name: END_CUSTOMER_ACCOUNT_ID, type: int, id: true, evidence: I, meaning: "Account that bought for its own use"}
   - {name: END_CUSTOMER_ACCOUNT_BSS_APS_ID, type: text, evidence: I, meaning: "APS id of the end customer's billing attributes"}
   - {name: END_CUSTOMER_NAME, type: text, evidence: I, meaning: "Company name, or first, middle and last name of a person"}
   - {name: END_CUSTOMER_ACCOUNT_CURRENCY, type: text, evidence: I, meaning: "Currency of all amounts in this section"}
@@ -128,14 +128,14 @@ fields:
   - {name: END_CUSTOMER_TECH_CONTACT_PHONE, type: text, evidence: I, meaning: "Phone of the technical contact, as +country (area) number"}
   - {name: END_CUSTOMER_TECH_CONTACT_FAX, type: text, evidence: I, meaning: "Fax of the technical contact, as +country (area) number"}
   - {name: END_CUSTOMER_ACCOUNT_ATTRIBUTES, type: json, evidence: D, meaning: "Custom attributes of the account, [[name, value], …]"}
-  - {name: END_CUSTOMER_ORDER_ID, type: int, evidence: I, meaning: "Order that the end customer placed with its vendor"}
+  - {name: END_CUSTOMER_ORDER_ID, type: int, id: true, evidence: I, meaning: "Order that the end customer placed with its vendor"}
   - {name: END_CUSTOMER_ORDER_NUMBER, type: text, evidence: I, meaning: "Number of that order, counted by the vendor"}
   - {name: END_CUSTOMER_ORDER_TYPE, type: text, evidence: I, meaning: "SO sales, RN renewal, BO billing, CH change, CL cancellation with a refund, CF cancellation charge, PO payment"}
   - {name: END_CUSTOMER_ORDER_STATUS, type: text, evidence: I, meaning: "Code of the order's state; CP is completed"}
   - {name: END_CUSTOMER_ORDER_DATE, type: date, evidence: I, meaning: "Day the order was created"}
   - {name: END_CUSTOMER_ORDER_TOTAL, type: decimal, scale: 8, currency: END_CUSTOMER_ACCOUNT_CURRENCY, evidence: I, meaning: "Total of the order before tax; stands on each of its charges, so do not add it up"}
   - {name: END_CUSTOMER_ORDER_ATTRIBUTES, type: json, evidence: D, meaning: "Custom attributes of the order, such as PONumber"}
-  - {name: END_CUSTOMER_DETAIL_ID, type: int, evidence: I, meaning: "The charge"}
+  - {name: END_CUSTOMER_DETAIL_ID, type: int, id: true, evidence: I, meaning: "The charge"}
   - {name: END_CUSTOMER_DETAIL_TYPE, type: text, evidence: I, meaning: "Kind of charge: setup, recurring, renew, overuse, recurringRefund and others"}
   - {name: END_CUSTOMER_DETAIL_SKU, type: text, evidence: I, meaning: "Article number of the fee"}
   - {name: END_CUSTOMER_DETAIL_DESCRIPTION, type: text, evidence: I, meaning: "Text of the charge"}
@@ -151,17 +151,17 @@ fields:
   - {name: END_CUSTOMER_DETAIL_TAX_INCLUSIVE, type: bool, evidence: I, meaning: "Whether the extended price contains the tax"}
   - {name: END_CUSTOMER_DETAIL_EXCHANGE_RATE, type: decimal, scale: 8, evidence: I, meaning: "Rate from the price list's currency to this section's; empty where they are the same"}
   - {name: END_CUSTOMER_DETAIL_EXCHANGE_TIME, type: time, scale: 0, evidence: I, meaning: "When that rate was fixed"}
-  - {name: END_CUSTOMER_PLAN_ID, type: int, evidence: I, meaning: "Plan as the seller of this section owns it"}
+  - {name: END_CUSTOMER_PLAN_ID, type: int, id: true, evidence: I, meaning: "Plan as the seller of this section owns it"}
   - {name: END_CUSTOMER_PLAN_NAME, type: text, evidence: I, meaning: "Name of that plan; several languages follow each other as code and text"}
   - {name: END_CUSTOMER_PLAN_CATEGORY, type: text, evidence: I, meaning: "Category of that plan"}
-  - {name: END_CUSTOMER_RESOURCE_ID, type: int, evidence: I, meaning: "Resource that is charged"}
+  - {name: END_CUSTOMER_RESOURCE_ID, type: int, id: true, evidence: I, meaning: "Resource that is charged"}
   - {name: END_CUSTOMER_RESOURCE_NAME, type: text, evidence: I, meaning: "Name of that resource; several languages follow each other as code and text"}
   - {name: END_CUSTOMER_RESOURCE_UNIT, type: text, evidence: I, meaning: "What a unit of it is"}
   - {name: END_CUSTOMER_INVOICE_ID, type: text, evidence: I, meaning: "Invoice that the end customer got for the charge; empty while there is none"}
   - {name: END_CUSTOMER_INVOICE_NUMBER, type: text, evidence: I, meaning: "Number of that invoice, counted by the vendor"}
   - {name: END_CUSTOMER_INVOICE_DATE, type: date, evidence: I, meaning: "Day that invoice was issued"}
   - {name: END_CUSTOMER_INVOICE_STATUS, type: text, evidence: I, meaning: "Open, Overdue or Closed"}
-  - {name: SUBSCRIPTION_ID, type: int, evidence: I, meaning: "Subscription of the end customer; empty for one-time fees and advance payments"}
+  - {name: SUBSCRIPTION_ID, type: int, id: true, evidence: I, meaning: "Subscription of the end customer; empty for one-time fees and advance payments"}
   - {name: SUBSCRIPTION_NAME, type: text, evidence: I, meaning: "Its name; the plan's unless somebody changed it"}
   - {name: SUBSCRIPTION_STATUS, type: int, evidence: I, meaning: "10 ordered, 15 trial, 30 active, 40 graced, 50 expired, 60 terminated, 70 canceled, 80 administrative hold, 85 credit hold, 89 both holds"}
   - {name: SUBSCRIPTION_SERVICE_STATUS, type: int, evidence: I, meaning: "10 not provisioned, 20 provisioning, 30 stopped, 40 starting, 50 running, 60 stopping, 70 removing, 80 changing plan, 90 removed"}
