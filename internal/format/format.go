@@ -1,4 +1,4 @@
-// Package format renders batches as files: CSV, JSON and NDJSON.
+// Package format renders batches as files: CSV, TSV, JSON, NDJSON and XML.
 //
 // A format is a Writer. New makes the one of a name; what goes into it are the
 // batches of one query in order, and what comes out is one file's bytes.
@@ -47,10 +47,13 @@ func (s *Summary) add(o Summary) {
 type Options struct {
 	// Columns are the columns to write: the first ones of each batch.
 	Columns []batch.Column
+	// Key are the places in the batches of the columns that tell rows apart, for
+	// errors. They may lie behind Columns.
+	Key []int
 	// Zone is the zone that instants are written in; nil is UTC.
 	Zone *time.Location
-	// Dialect is the CSV dialect by name: machine, spreadsheet, semicolon. The
-	// other formats have none and do not look at it.
+	// Dialect is the dialect of CSV or TSV by name; see Format.Dialects. The other
+	// formats have none and do not look at it.
 	Dialect string
 	// JSONNumbers writes decimals as number literals instead of strings.
 	JSONNumbers bool
@@ -62,15 +65,17 @@ type Options struct {
 type Format struct {
 	Name      string
 	Extension string // of a file's name, with the point
-	MediaType string
+	MediaType string // in the default dialect; see MediaTypeOf
 
 	encoder func(Options) (encoder, error)
 }
 
 var formats = []Format{
 	{"csv", ".csv", "text/csv; charset=utf-8", newCSV},
+	{"tsv", ".tsv", "text/tab-separated-values; charset=utf-8", newTSV},
 	{"json", ".json", "application/json", newJSON},
 	{"ndjson", ".ndjson", "application/x-ndjson", newNDJSON},
+	{"xml", ".xml", "application/xml", newXML},
 }
 
 // Names lists the formats.
