@@ -292,7 +292,7 @@ func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pip
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	columns = reader.Columns()
 	job := pipeline.Job{
-		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals,
+		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals, Key: e.plan.Key,
 		Progress: &pipeline.Progress{},
 	}
 	if e.plan.Query.SQL != "" {

@@ -28,7 +28,7 @@ import (
 // An Output is one file to make.
 type Output struct {
 	Format      string
-	Options     format.Options // Columns is filled in
+	Options     format.Options // Columns and Key are filled in
 	Compression string         // see compress.Names; "" is none
 	Level       compress.Level
 	// Sink takes the bytes. It stays open: making the file visible is its
@@ -40,9 +40,11 @@ type Output struct {
 type Job struct {
 	Outputs []Output
 	// Published is how many of the reader's columns go into the files; those
-	// after them only feed the totals.
+	// after them only feed the totals, and tell in errors which row it is.
 	Published int
 	Totals    []Total
+	// Key are the places of the reader's columns that tell rows apart.
+	Key []int
 	// Progress is kept up to date while Run works; nil if nobody looks.
 	Progress *Progress
 }
@@ -82,7 +84,7 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 		}
 	}()
 	for _, o := range job.Outputs {
-		o.Options.Columns = r.Columns()[:job.Published]
+		o.Options.Columns, o.Options.Key = r.Columns()[:job.Published], job.Key
 		f, err := openFile(o, progress)
 		if err != nil {
 			return Result{}, err
