@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/binary"
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func (e *utf16LE) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	return dst, notes, err
 }
 
-// appendUTF16 appends text, which is UTF-8, as UTF-16.
+// appendUTF16 appends text, which is valid UTF-8 as all of a batch, as UTF-16.
 func appendUTF16(dst, text []byte) []byte {
 	buf, n := whole(dst)
 	if need := 2*len(text) + 16; len(buf)-n < need { // no character gets more than twice as long
@@ -56,7 +57,12 @@ func appendUTF16(dst, text []byte) []byte {
 		n += 2 * ascii
 		// Where one such character is, others mostly follow.
 		for i < len(text) && text[i] >= utf8.RuneSelf {
-			i, n = putUnits(buf, n, text, i)
+			for ; len(text)-i > 2 && text[i]>>4 == 0xe; i, n = i+3, n+2 { // most of the world's scripts
+				binary.LittleEndian.PutUint16(buf[n:], threeBytes(text[i:]))
+			}
+			if i < len(text) {
+				i, n = putUnits(buf, n, text, i)
+			}
 		}
 	}
 	for i < len(text) {
@@ -75,12 +81,23 @@ func widen(w uint64) uint64 {
 
 // putUnits puts the character at text[i:] and returns where the next one is.
 func putUnits(buf []byte, n int, text []byte, i int) (next, end int) {
-	c, size := utf8.DecodeRune(text[i:])
-	if c < 0x10000 {
-		buf[n], buf[n+1] = byte(c), byte(c>>8)
-		return i + size, n + 2
+	var unit uint16
+	switch left := text[i:]; {
+	case left[0] < utf8.RuneSelf:
+		unit, i = uint16(left[0]), i+1
+	case left[0] < 0xe0 && len(left) > 1:
+		unit, i = uint16(left[0]&0x1f)<<6|uint16(left[1]&0x3f), i+2
+	case left[0] < 0xf0 && len(left) > 2:
+		unit, i = threeBytes(left), i+3
+	default: // two units
+		c, size := utf8.DecodeRune(left)
+		high, low := utf16.EncodeRune(c)
+		binary.LittleEndian.PutUint16(buf[n:], uint16(high))
+		n, unit, i = n+2, uint16(low), i+size
 	}
-	high, low := utf16.EncodeRune(c)
-	buf[n], buf[n+1], buf[n+2], buf[n+3] = byte(high), byte(high>>8), byte(low), byte(low>>8)
-	return i + size, n + 4
+	binary.LittleEndian.PutUint16(buf[n:], unit)
+	return i, n + 2
 }
+
+// threeBytes returns the character that three bytes of UTF-8 stand for.
+func threeBytes(p []byte) uint16 { return uint16(p[0])<<12 | uint16(p[1]&0x3f)<<6 | uint16(p[2]&0x3f) }
