@@ -48,7 +48,7 @@ type ManifestSnapshot struct {
 type ManifestFile struct {
 	Name        string `json:"name"`
 	Format      string `json:"format"`
-	Dialect     string `json:"dialect,omitempty"` // of CSV
+	Dialect     string `json:"dialect,omitempty"` // of CSV and TSV
 	Compression string `json:"compression,omitempty"`
 	MediaType   string `json:"media_type"`
 	Rows        int64  `json:"rows"`

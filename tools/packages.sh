@@ -8,7 +8,7 @@ set -euo pipefail
 needs=(
 	g++:g++
 	make:make
-	python3:python3 # reads exported CSV and JSON with a library that is not ours
+	python3:python3 # reads exported CSV, JSON and XML with a library that is not ours
 )
 
 missing=()

@@ -2,7 +2,7 @@
 // the same orders, the same machine, strictly in turn, counted in rows per second
 // of CPU time.
 //
-//	go run . [-rows 50000] [-pairs 5] [-case csv,ndjson] [-json]
+//	go run . [-rows 50000] [-pairs 5] [-case csv,ndjson,xml,utf16] [-json]
 //
 // What each side has to do is the same: its rows lie in memory as a program would
 // have them after reading a database (batches here, structs there), and the file's
@@ -38,7 +38,15 @@ type contest struct {
 var contests = []contest{
 	{"csv", "encoding/csv", writeCSV, parseCSV},
 	{"ndjson", "encoding/json", writeNDJSON, parseNDJSON},
+	{"xml", "encoding/xml", writeXML, parseXML},
 }
+
+// A solo is a dialect that no peer writes: its figure is its own speed.
+type solo struct {
+	name, format, dialect string
+}
+
+var solos = []solo{{"utf16", "tsv", "utf16"}}
 
 func main() {
 	rows := flag.Int("rows", 50_000, "rows in memory")
@@ -54,8 +62,9 @@ func main() {
 
 func run(out io.Writer, rows, pairs int, only string, asJSON bool) error {
 	orders, batches := makeRows(rows)
+	wanted := func(name string) bool { return only == "" || slices.Contains(strings.Split(only, ","), name) }
 	for _, c := range contests {
-		if only != "" && !slices.Contains(strings.Split(only, ","), c.name) {
+		if !wanted(c.name) {
 			continue
 		}
 		if err := c.check(); err != nil {
@@ -73,6 +82,23 @@ func run(out io.Writer, rows, pairs int, only string, asJSON bool) error {
 		}
 		fmt.Fprintf(out, "%-7s %-14s %9.0f rows per CPU s   outturn %9.0f   ratio %.1f (%.1f to %.1f, %d pairs)\n",
 			r.Case, r.Peer, r.Theirs, r.Ours, r.Ratio, r.Least, r.Most, r.Pairs)
+	}
+	for _, s := range solos {
+		if !wanted(s.name) {
+			continue
+		}
+		r, err := s.measure(len(orders), batches, pairs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if asJSON {
+			if err := json.NewEncoder(out).Encode(r); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(out, "%-7s %-14s %9.0f rows per CPU s   %.0f MB of file per CPU s (%.0f to %.0f, %d runs)\n",
+			r.Case, "alone", r.Rate, r.Megabytes, r.Least, r.Most, r.Runs)
 	}
 	return nil
 }
@@ -94,8 +120,8 @@ func makeRows(n int) ([]formattest.Order, []*batch.Batch) {
 
 // writeOurs encodes with one worker, because the peers have one: two on a core's
 // two threads would count as twice the CPU time.
-func writeOurs(name string, w io.Writer, batches []*batch.Batch) error {
-	f, err := format.New(name, w, format.Options{Columns: formattest.Columns(), Workers: 1})
+func writeOurs(name, dialect string, w io.Writer, batches []*batch.Batch) error {
+	f, err := format.New(name, w, format.Options{Columns: formattest.Columns(), Dialect: dialect, Workers: 1})
 	if err != nil {
 		return err
 	}
@@ -112,7 +138,7 @@ func writeOurs(name string, w io.Writer, batches []*batch.Batch) error {
 func (c contest) check() error {
 	orders, batches := makeRows(5000)
 	var ours, theirs strings.Builder
-	if err := writeOurs(c.name, &ours, batches); err != nil {
+	if err := writeOurs(c.name, "", &ours, batches); err != nil {
 		return err
 	}
 	if err := c.theirs(&theirs, orders); err != nil {
@@ -157,7 +183,7 @@ func (c contest) measure(orders []formattest.Order, batches []*batch.Batch, pair
 		if err != nil {
 			return result{}, err
 		}
-		b, err := rate(len(orders), func() error { return writeOurs(c.name, discard{}, batches) })
+		b, err := rate(len(orders), func() error { return writeOurs(c.name, "", discard{}, batches) })
 		if err != nil {
 			return result{}, err
 		}
@@ -168,6 +194,44 @@ func (c contest) measure(orders []formattest.Order, batches []*batch.Batch, pair
 		Theirs: median(theirs), Ours: median(ours), Ratio: median(ratios),
 		Least: slices.Min(ratios), Most: slices.Max(ratios),
 	}, nil
+}
+
+// A soloResult is what a solo came to, medians.
+type soloResult struct {
+	Case      string  `json:"case"`
+	Rows      int     `json:"rows"`
+	Runs      int     `json:"runs"`
+	Rate      float64 `json:"outturn_rows_per_cpu_s"`
+	Megabytes float64 `json:"megabytes_per_cpu_s"` // of the file
+	Least     float64 `json:"megabytes_min"`
+	Most      float64 `json:"megabytes_max"`
+}
+
+func (s solo) measure(rows int, batches []*batch.Batch, runs int) (soloResult, error) {
+	var size counter
+	if err := writeOurs(s.format, s.dialect, &size, batches); err != nil {
+		return soloResult{}, err
+	}
+	var rates, megabytes []float64
+	for range runs {
+		r, err := rate(rows, func() error { return writeOurs(s.format, s.dialect, discard{}, batches) })
+		if err != nil {
+			return soloResult{}, err
+		}
+		rates, megabytes = append(rates, r), append(megabytes, r*float64(size)/float64(rows)/1e6)
+	}
+	return soloResult{
+		Case: s.name, Rows: rows, Runs: runs, Rate: median(rates),
+		Megabytes: median(megabytes), Least: slices.Min(megabytes), Most: slices.Max(megabytes),
+	}, nil
+}
+
+// counter counts the bytes of a file.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // discard takes bytes like io.Discard, and nothing else: no shortcuts.

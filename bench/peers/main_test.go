@@ -11,7 +11,7 @@ func TestOnce(t *testing.T) {
 	if err := run(&out, 2000, 1, "", false); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(out.String(), "ratio") != len(contests) {
+	if strings.Count(out.String(), "ratio") != len(contests) || strings.Count(out.String(), "MB of file") != len(solos) {
 		t.Errorf("got %s", &out)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"strconv"
@@ -148,6 +149,66 @@ func writeNDJSON(w io.Writer, orders []formattest.Order) error {
 	return buffered.Flush()
 }
 
+// A record is an order as encoding/xml writes it: what is nil gets no element.
+type record struct {
+	XMLName         xml.Name `xml:"record"`
+	ID              int64    `xml:"id"`
+	AssetID         string   `xml:"asset_id"`
+	RequestID       string   `xml:"request_id"`
+	RequestType     string   `xml:"request_type"`
+	Status          string   `xml:"status"`
+	ConnectionType  string   `xml:"connection_type"`
+	CreatedAt       string   `xml:"created_at"`
+	UpdatedAt       string   `xml:"updated_at"`
+	EffectiveDate   *string  `xml:"effective_date"`
+	MarketplaceID   string   `xml:"marketplace_id"`
+	MarketplaceName string   `xml:"marketplace_name"`
+	HubID           *string  `xml:"hub_id"`
+	HubName         *string  `xml:"hub_name"`
+	ProviderID      int64    `xml:"provider_id"`
+	ProviderName    string   `xml:"provider_name"`
+	VendorID        int64    `xml:"vendor_id"`
+	VendorName      string   `xml:"vendor_name"`
+	ProductID       string   `xml:"product_id"`
+	ProductName     string   `xml:"product_name"`
+	CustomerID      int64    `xml:"customer_id"`
+	CustomerName    string   `xml:"customer_name"`
+	CustomerEmail   string   `xml:"customer_email"`
+	CustomerPhone   *string  `xml:"customer_phone"`
+	Country         string   `xml:"country"`
+	City            string   `xml:"city"`
+	Currency        string   `xml:"currency"`
+	UnitPrice       string   `xml:"unit_price"`
+	Quantity        int64    `xml:"quantity"`
+	TotalAmount     string   `xml:"total_amount"`
+	TaxAmount       *string  `xml:"tax_amount"`
+	Paid            bool     `xml:"paid"`
+	Attrs           string   `xml:"attrs"`
+}
+
+func writeXML(w io.Writer, orders []formattest.Order) error {
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	buffered.WriteString(xml.Header + "<report>\n")
+	out := xml.NewEncoder(buffered)
+	var r record
+	for i := range orders {
+		o := &orders[i]
+		r = record{
+			xml.Name{}, o.ID, o.AssetID, o.RequestID, o.RequestType, o.Status, o.ConnectionType, instant(o.CreatedAt), instant(o.UpdatedAt),
+			orNil(o.EffectiveDate, day), o.MarketplaceID, o.MarketplaceName, o.HubID, o.HubName,
+			o.ProviderID, o.ProviderName, o.VendorID, o.VendorName, o.ProductID, o.ProductName, o.CustomerID,
+			o.CustomerName, o.CustomerEmail, o.CustomerPhone, o.Country, o.City, o.Currency, money(o.UnitPrice),
+			o.Quantity, money(o.TotalAmount), orNil(o.TaxAmount, money), o.Paid, o.Attrs,
+		}
+		if err := out.Encode(&r); err != nil {
+			return err
+		}
+		buffered.WriteByte('\n')
+	}
+	buffered.WriteString("</report>\n")
+	return buffered.Flush()
+}
+
 func parseCSV(file []byte) ([][]string, error) {
 	return csv.NewReader(bytes.NewReader(file)).ReadAll()
 }
@@ -191,4 +252,36 @@ func parseNDJSON(file []byte) ([][]string, error) {
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// parseXML returns the names and texts of each record's elements in their order.
+func parseXML(file []byte) ([][]string, error) {
+	var rows [][]string
+	for d := xml.NewDecoder(bytes.NewReader(file)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok || start.Name.Local == "report" {
+			continue
+		}
+		var elements struct {
+			List []struct {
+				XMLName xml.Name
+				Text    string `xml:",chardata"`
+			} `xml:",any"`
+		}
+		if err := d.DecodeElement(&elements, &start); err != nil {
+			return nil, err
+		}
+		var row []string
+		for _, x := range elements.List {
+			row = append(row, x.XMLName.Local, x.Text)
+		}
+		rows = append(rows, row)
+	}
 }

@@ -97,7 +97,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"export", "pay"}, []string{"payments"}},
 		{[]string{"export", "payments", "--csv-d"}, []string{"--csv-dialect"}},
 		{[]string{"export", "payments", "--csv-dialect", "s"}, []string{"spreadsheet", "semicolon"}},
-		{[]string{"export", "payments", "--format", ""}, []string{"csv", "json", "ndjson"}},
+		{[]string{"export", "payments", "--format", ""}, []string{"csv", "tsv", "json", "ndjson", "xml"}},
 		{[]string{"export", "payments", "-f", "n"}, []string{"ndjson"}},
 		{[]string{"export", "payments", "--view", ""}, []string{"full", "cmp"}},
 		{[]string{"export", "payments", "--out", ""}, nil},

@@ -130,7 +130,7 @@ func flagValues(flag string, words []string, settings *Settings) []string {
 	case "format":
 		return format.Names()
 	case "csv-dialect":
-		return format.Dialects()
+		return dialectNames()
 	case "compress":
 		return compress.Names()
 	case "compress-level":
@@ -139,6 +139,19 @@ func flagValues(flag string, words []string, settings *Settings) []string {
 		return viewNames(words, settings)
 	}
 	return nil
+}
+
+// dialectNames lists the dialects of all formats.
+func dialectNames() (names []string) {
+	for _, name := range format.Names() {
+		f, _ := format.Find(name)
+		for _, dialect := range f.Dialects() {
+			if !slices.Contains(names, dialect) {
+				names = append(names, dialect)
+			}
+		}
+	}
+	return names
 }
 
 // viewNames lists the views of the data set that stands among the words.

@@ -34,8 +34,8 @@ type exportCmd struct {
 	Tenant  string   `name:"tenant" placeholder:"ID" help:"The account the report is made for; rows of it and all below it. Default: the provider, that is everything."`
 
 	Out         string `name:"out" short:"o" default:"-" placeholder:"FILE" help:"Where to; - is standard output (${default})."`
-	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, json, ndjson or xlsx. Default: what --out ends in, else csv."`
-	Dialect     string `name:"csv-dialect" placeholder:"NAME" help:"machine (default), spreadsheet or semicolon; see docs/formats.md."`
+	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, tsv, json, ndjson, xml or xlsx. Default: what --out ends in, else csv."`
+	Dialect     string `name:"csv-dialect" placeholder:"NAME" help:"Of CSV: machine (default), spreadsheet or semicolon. Of TSV: machine (default) or utf16. See docs/formats.md."`
 	JSONNumbers bool   `name:"json-numbers" help:"Write decimals in JSON as numbers instead of strings."`
 	Compress    string `name:"compress" placeholder:"NAME" help:"none, gzip or zstd. Default: what --out ends in, else none."`
 	Level       string `name:"compress-level" placeholder:"NAME" help:"fast (default) or small."`
@@ -168,11 +168,11 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 	if e.format, err = format.Find(c.Format); err != nil {
 		return err
 	}
-	if c.Dialect != "" && e.format.Name != "csv" {
-		return outturn.Errorf(outturn.CodeInvalid, "--csv-dialect is for CSV, and the format is %s.", e.format.Name)
+	if c.Dialect != "" && e.format.Dialects() == nil {
+		return outturn.Errorf(outturn.CodeInvalid, "--csv-dialect is for CSV and TSV, and the format is %s.", e.format.Name)
 	}
-	if c.JSONNumbers && e.format.Name == "csv" {
-		return outturn.Errorf(outturn.CodeInvalid, "--json-numbers is for JSON, and the format is csv.")
+	if c.JSONNumbers && e.format.Name != "json" && e.format.Name != "ndjson" {
+		return outturn.Errorf(outturn.CodeInvalid, "--json-numbers is for JSON, and the format is %s.", e.format.Name)
 	}
 	if err := pipeline.CheckCompression(e.format.Name, e.compression.Name); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 }
 
 // otherFormats are the ends of names that promise what is not written here.
-var otherFormats = []string{".xls", ".ods", ".xml", ".tsv", ".parquet", ".pdf", ".zip"}
+var otherFormats = []string{".xls", ".ods", ".parquet", ".pdf", ".zip"}
 
 // checkName refuses a name that alone would have chosen a format there is none
 // of, and says so when the bytes will not be what the name promises.
@@ -205,7 +205,7 @@ func (c *exportCmd) checkName(e *export, chosen bool) error {
 	end := filepath.Ext(strings.TrimSuffix(name, e.compression.Extension))
 	other := slices.Contains(otherFormats, end)
 	if other && !chosen {
-		return outturn.Errorf(outturn.CodeInvalid, "There is no format for names that end in %s. Name the file for csv, json or ndjson, or choose one with --format.", end)
+		return outturn.Errorf(outturn.CodeInvalid, "There is no format for names that end in %s. Name the file for %s, or choose one with --format.", end, strings.Join(format.Names(), ", "))
 	}
 	if other || format.ByExtension(name) != "" || format.ByExtension(strings.TrimSuffix(name, filepath.Ext(name))) != "" || compress.ByExtension(name) != "" {
 		fmt.Fprintf(e.streams.Err, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.format.Name+e.compressed(), want)
@@ -295,7 +295,7 @@ func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pip
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	columns = reader.Columns()
 	job := pipeline.Job{
-		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals,
+		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals, Key: e.plan.Key,
 		Manifest: e.plan.Manifest, Progress: &pipeline.Progress{},
 	}
 	if e.plan.Query.SQL != "" {
@@ -352,11 +352,11 @@ func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outtu
 	file := r.Files[0]
 	m.Files = []outturn.ManifestFile{{
 		Name: filepath.Base(e.out), Format: e.format.Name, Dialect: e.output.Options.Dialect,
-		Compression: e.compression.Name, MediaType: e.format.MediaType,
+		Compression: e.compression.Name, MediaType: e.format.MediaTypeOf(e.output.Options.Dialect),
 		Rows: r.Rows, Bytes: file.Bytes, SHA256: file.SHA256, Notes: file.Notes,
 	}}
-	if e.format.Name == "csv" && e.output.Options.Dialect == "" {
-		m.Files[0].Dialect = format.Dialects()[0]
+	if dialects := e.format.Dialects(); dialects != nil && m.Files[0].Dialect == "" {
+		m.Files[0].Dialect = dialects[0]
 	}
 	if e.compression.MediaType != "" {
 		m.Files[0].MediaType = e.compression.MediaType

@@ -42,9 +42,12 @@ func BenchmarkWriter(b *testing.B) {
 		{"csv", "csv", format.Options{}},
 		{"csv/spreadsheet", "csv", format.Options{Dialect: "spreadsheet"}},
 		{"csv/semicolon", "csv", format.Options{Dialect: "semicolon"}},
+		{"tsv", "tsv", format.Options{}},
+		{"tsv/utf16", "tsv", format.Options{Dialect: "utf16"}},
 		{"json", "json", format.Options{}},
 		{"ndjson", "ndjson", format.Options{}},
 		{"ndjson/numbers", "ndjson", format.Options{JSONNumbers: true}},
+		{"xml", "xml", format.Options{}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			c.options.Columns, c.options.Workers = formattest.Columns(), 1
@@ -66,6 +69,7 @@ func BenchmarkWriter(b *testing.B) {
 			if _, err := w.Close(); err != nil {
 				b.Fatal(err)
 			}
+			b.SetBytes(int64(size) / int64(written))
 			b.ReportMetric(float64(size)/float64(written), "B/row")
 			b.ReportMetric(float64(written)/(cpuTime()-start).Seconds(), "rows/cpu-s")
 		})

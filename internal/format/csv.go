@@ -9,44 +9,9 @@ import (
 	"outturn/internal/batch"
 )
 
-// A dialect is how CSV is written for one kind of reader.
-type dialect struct {
-	name      string
-	bom       bool // begin with U+FEFF, by which Excel knows UTF-8
-	delimiter byte
-	point     byte // decimal mark
-	guard     bool // keep text from being run as a formula
-}
-
-var dialects = []dialect{
-	{name: "machine", delimiter: ',', point: '.'},
-	{name: "spreadsheet", bom: true, delimiter: ',', point: '.', guard: true},
-	{name: "semicolon", bom: true, delimiter: ';', point: ',', guard: true},
-}
-
-// Dialects lists the CSV dialects, the default first.
-func Dialects() []string {
-	var names []string
-	for _, d := range dialects {
-		names = append(names, d.name)
-	}
-	return names
-}
-
-func findDialect(name string) (dialect, error) {
-	if name == "" {
-		return dialects[0], nil
-	}
-	for _, d := range dialects {
-		if d.name == name {
-			return d, nil
-		}
-	}
-	return dialect{}, outturn.Unknown("CSV dialect", name, Dialects())
-}
-
 // csv encodes rows by RFC 4180: fields between delimiters, quoted where a reader
-// would need or like it, a header, and CRLF after every line.
+// would need or like it, a header, and CRLF after every line. TSV is the same with
+// TAB as the delimiter.
 //
 // A null is an empty field and an empty text is "". In a file of one column a
 // null is "" too: the empty line it would be otherwise is one that many readers
@@ -56,12 +21,17 @@ type csv struct {
 	columns []batch.Column
 	kinds   []kind
 	zone    *time.Location
+	key     []int
 
 	delimiters uint64 // in every lane
 }
 
-func newCSV(o Options) (encoder, error) {
-	d, err := findDialect(o.Dialect)
+func newCSV(o Options) (encoder, error) { return newDelimited("csv", o) }
+
+func newTSV(o Options) (encoder, error) { return newDelimited("tsv", o) }
+
+func newDelimited(format string, o Options) (encoder, error) {
+	d, err := findDialect(format, o.Dialect)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +39,11 @@ func newCSV(o Options) (encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &csv{dialect: d, columns: o.Columns, kinds: k, zone: o.Zone, delimiters: uint64(d.delimiter) * lanes}, nil
+	e := &csv{dialect: d, columns: o.Columns, kinds: k, zone: o.Zone, key: o.Key, delimiters: uint64(d.delimiter) * lanes}
+	if d.utf16 {
+		return &utf16LE{encoder: e}, nil
+	}
+	return e, nil
 }
 
 func (e *csv) Head(dst []byte) []byte {
@@ -85,7 +59,7 @@ func (e *csv) Head(dst []byte) []byte {
 			buf[n] = e.delimiter
 			n++
 		}
-		name := []byte(c.Name)
+		name := []byte(c.Title())
 		buf, n, _ = e.putText(buf, n, name, 0, len(name))
 	}
 	return append(buf[:n], "\r\n"...)
@@ -136,7 +110,7 @@ func (e *csv) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 				n, ok = v.clock.put(buf, n, int64(word), v.scale)
 			}
 			if !ok {
-				return buf[:n], notes, misfit(e.columns[c], b.number(r))
+				return buf[:n], notes, b.misfit(c, r, e.key)
 			}
 			buf[n] = e.delimiter
 			n++

@@ -1,4 +1,4 @@
-// Package format renders batches as files: CSV, JSON, NDJSON and XLSX.
+// Package format renders batches as files: CSV, TSV, JSON, NDJSON, XML and XLSX.
 //
 // A format is a Writer. New makes the one of a name; what goes into it are the
 // batches of one query in order, and what comes out is one file's bytes.
@@ -49,10 +49,13 @@ func (s *Summary) add(o Summary) {
 type Options struct {
 	// Columns are the columns to write: the first ones of each batch.
 	Columns []batch.Column
+	// Key are the places in the batches of the columns that tell rows apart, for
+	// errors. They may lie behind Columns.
+	Key []int
 	// Zone is the zone that instants are written in; nil is UTC.
 	Zone *time.Location
-	// Dialect is the CSV dialect by name: machine, spreadsheet, semicolon. The
-	// other formats have none and do not look at it.
+	// Dialect is the dialect of CSV or TSV by name; see Format.Dialects. The other
+	// formats have none and do not look at it.
 	Dialect string
 	// JSONNumbers writes decimals as number literals instead of strings.
 	JSONNumbers bool
@@ -79,7 +82,7 @@ type InfoLine struct {
 type Format struct {
 	Name      string
 	Extension string // of a file's name, with the point
-	MediaType string
+	MediaType string // in the default dialect; see MediaTypeOf
 	// Packed formats are compressed inside, and are not compressed again.
 	Packed bool
 
@@ -90,8 +93,10 @@ type Format struct {
 
 var formats = []Format{
 	{Name: "csv", Extension: ".csv", MediaType: "text/csv; charset=utf-8", encoder: newCSV},
+	{Name: "tsv", Extension: ".tsv", MediaType: "text/tab-separated-values; charset=utf-8", encoder: newTSV},
 	{Name: "json", Extension: ".json", MediaType: "application/json", encoder: newJSON},
 	{Name: "ndjson", Extension: ".ndjson", MediaType: "application/x-ndjson", encoder: newNDJSON},
+	{Name: "xml", Extension: ".xml", MediaType: "application/xml", encoder: newXML},
 	{Name: "xlsx", Extension: ".xlsx", MediaType: xlsx.MediaType, Packed: true, encoder: newSheet, writer: newXLSX},
 }
 

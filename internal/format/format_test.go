@@ -139,8 +139,8 @@ var (
 	// texts favours what formats trip over.
 	texts = rapid.OneOf(
 		rapid.String(),
-		rapid.StringOfN(rapid.SampledFrom([]rune("ab \",;'\r\n\t\\\x00\x1f\x7f=+-@é€\u0085\u2028\u2029\u00a0\ufeff＝日\U0001F600{}[]:.")), 0, 30, -1),
-		rapid.SampledFrom([]string{"", " ", `"`, `""`, "NULL", "null", `\N`, `\.`, "00042", "0123456789012345678901", "\ufeff", "1,5"}),
+		rapid.StringOfN(rapid.SampledFrom([]rune("ab \",;'\r\n\t\\\x00\x1f\x7f=+-@é€\u0085\u2028\u2029\u00a0\ufeff\uffff\ufffe\ufffd<>&＝日\U0001F600{}[]:.")), 0, 30, -1),
+		rapid.SampledFrom([]string{"", " ", `"`, `""`, "NULL", "null", `\N`, `\.`, "00042", "0123456789012345678901", "\ufeff", "1,5", "]]>", "&amp;", "<!--"}),
 	)
 	wholes = rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{0, 1, -1, 9, 10, 99_999_999, 100_000_000, 1e16 - 1, 1e16, math.MaxInt64, math.MinInt64, 1 << 53, 1<<53 + 1}))
 	digits = rapid.Custom(func(t *rapid.T) *big.Int {
@@ -244,16 +244,23 @@ func zone(t interface{ Fatalf(string, ...any) }, name string) *time.Location {
 func TestCSVReadsBack(t *testing.T) {
 	reader := startPython(t)
 	for _, dialect := range []struct {
-		name, delimiter string
-		bom             bool
-		point           string
-	}{{"machine", ",", false, "."}, {"spreadsheet", ",", true, "."}, {"semicolon", ";", true, ","}} {
-		t.Run(dialect.name, func(t *testing.T) {
+		format, name, delimiter string
+		read                    string // read.py's name of it
+		bom, guard              bool
+		point                   string
+	}{
+		{"csv", "machine", ",", "csv", false, false, "."},
+		{"csv", "spreadsheet", ",", "csv", true, true, "."},
+		{"csv", "semicolon", ";", "csv", true, true, ","},
+		{"tsv", "machine", "\t", "csv", false, false, "."},
+		{"tsv", "utf16", "\t", "utf16", true, false, "."},
+	} {
+		t.Run(dialect.format+"/"+dialect.name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				data, zone := tables.Draw(t, "table"), zones.Draw(t, "zone")
 				o := format.Options{Dialect: dialect.name, Zone: zone, Workers: 2}
-				file, notes := write(t, "csv", data, o, rapid.IntRange(1, 5).Draw(t, "size"))
-				rows := reader.read(t, "csv", dialect.delimiter, dialect.bom, file)
+				file, notes := write(t, dialect.format, data, o, rapid.IntRange(1, 5).Draw(t, "size"))
+				rows := reader.read(t, dialect.read, dialect.delimiter, dialect.bom, file)
 				if len(rows) != len(data.rows)+1 {
 					t.Fatalf("got %d lines for %d rows and a header: %q", len(rows), len(data.rows), file)
 				}
@@ -284,7 +291,7 @@ func TestCSVReadsBack(t *testing.T) {
 							want = strings.Replace(spelled(column, x, zone), ".", dialect.point, 1)
 						case outturn.Text, outturn.JSON:
 							want = x.text
-							if dialect.bom && strings.HasPrefix(text, "'") && !strings.HasPrefix(want, "'") {
+							if dialect.guard && strings.HasPrefix(text, "'") && !strings.HasPrefix(want, "'") {
 								want = "'" + want
 								guarded++
 							}
@@ -338,6 +345,67 @@ func TestJSONReadsBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestXMLReadsBack(t *testing.T) {
+	reader := startPython(t)
+	rapid.Check(t, func(t *rapid.T) {
+		data, zone := tables.Draw(t, "table"), zones.Draw(t, "zone")
+		file, notes := write(t, "xml", data, format.Options{Zone: zone, Workers: 2}, rapid.IntRange(1, 5).Draw(t, "size"))
+		rows := reader.read(t, "xml", "", false, file)
+		if len(rows) != len(data.rows) {
+			t.Fatalf("got %d records, want %d: %s", len(rows), len(data.rows), file)
+		}
+		replaced := int64(0)
+		for r, row := range rows {
+			elements := row.([]any)
+			for c, x := range data.rows[r] {
+				if x.null {
+					continue
+				}
+				column := data.columns[c]
+				if len(elements) == 0 {
+					t.Fatalf("row %d has no %s", r, column.Name)
+				}
+				element := elements[0].([]any)
+				elements = elements[1:]
+				text := element[1].(string)
+				if element[0] != column.Name {
+					t.Fatalf("row %d: got the element %s, want %s", r, element[0], column.Name)
+				}
+				if column.Type == outturn.Float {
+					if back, err := strconv.ParseFloat(text, 64); err != nil || back != x.float && !(math.IsNaN(back) && math.IsNaN(x.float)) {
+						t.Fatalf("row %d: got %q for %v", r, text, x.float)
+					}
+					continue
+				}
+				want, n := carried(spelled(column, x, zone))
+				replaced += n
+				if text != want {
+					t.Fatalf("row %d, %v: got %q, want %q", r, column, text, want)
+				}
+			}
+			if len(elements) > 0 {
+				t.Fatalf("row %d has elements for nulls: %v", r, elements)
+			}
+		}
+		if notes.Replaced != replaced {
+			t.Fatalf("noted %d replaced characters, want %d", notes.Replaced, replaced)
+		}
+	})
+}
+
+// carried returns a text without what XML 1.0 cannot carry, by its own list of
+// characters, and how many those were.
+func carried(text string) (_ string, replaced int64) {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == 0x9 || c == 0xa || c == 0xd, 0x20 <= c && c <= 0xd7ff, 0xe000 <= c && c <= 0xfffd, 0x10000 <= c && c <= 0x10ffff:
+			return c
+		}
+		replaced++
+		return 0xfffd
+	}, text), replaced
 }
 
 // sameJSON compares a value that Python read with the cell it was written from.

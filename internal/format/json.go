@@ -15,6 +15,7 @@ type json struct {
 	kinds   []kind
 	keys    []key
 	zone    *time.Location
+	rowKey  []int
 	numbers bool // decimals as number literals
 	lines   bool // ndjson
 }
@@ -33,7 +34,7 @@ func newJSON(o Options) (encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &json{columns: o.Columns, kinds: k, zone: o.Zone, numbers: o.JSONNumbers}
+	e := &json{columns: o.Columns, kinds: k, zone: o.Zone, rowKey: o.Key, numbers: o.JSONNumbers}
 	taken := map[string]bool{}
 	for i, c := range o.Columns {
 		if taken[c.Name] {
@@ -161,7 +162,7 @@ func (e *json) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 				buf, n = putJSON(buf, n, text(arena, word))
 			}
 			if !ok {
-				return buf[:n], outturn.Notes{}, misfit(e.columns[c], b.number(r))
+				return buf[:n], outturn.Notes{}, b.misfit(c, r, e.rowKey)
 			}
 			if k.quoted {
 				buf[n] = '"'

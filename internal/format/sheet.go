@@ -27,6 +27,7 @@ type sheet struct {
 	columns []batch.Column
 	kinds   []kind
 	zone    *time.Location
+	key     []int
 	widths  []float64
 
 	book              *xlsx.Workbook
@@ -43,23 +44,6 @@ type cell struct {
 	text, inline, value tag
 }
 
-// A tag is a piece of markup that is copied whole, which takes two instructions.
-type tag struct {
-	bytes [32]byte
-	size  int
-}
-
-func newTag(format string, args ...any) tag {
-	var t tag
-	t.size = copy(t.bytes[:], fmt.Sprintf(format, args...))
-	return t
-}
-
-func (t *tag) put(buf []byte, n int) int {
-	*(*[len(t.bytes)]byte)(buf[n:]) = t.bytes
-	return n + t.size
-}
-
 // cellRoom is what a cell fits into, but for the text in it.
 const cellRoom = 2*32 + room
 
@@ -72,12 +56,12 @@ func (s *sheet) addTo(book *xlsx.Workbook) {
 	for c, column := range s.columns {
 		name := xlsx.ColumnName(c)
 		s.cells[c] = cell{
-			text:   newTag(`<c s="%d" t="str" r="%s`, s.text, name),
-			inline: newTag(`<c s="%d" t="inlineStr" r="%s`, s.text, name),
-			value:  newTag(`<c s="%d" r="%s`, book.Style(xlsx.Style{Format: s.numberFormat(c)}), name),
+			text:   newTag(fmt.Sprintf(`<c s="%d" t="str" r="%s`, s.text, name)),
+			inline: newTag(fmt.Sprintf(`<c s="%d" t="inlineStr" r="%s`, s.text, name)),
+			value:  newTag(fmt.Sprintf(`<c s="%d" r="%s`, book.Style(xlsx.Style{Format: s.numberFormat(c)}), name)),
 		}
 		if column.Type == outturn.Bool {
-			s.cells[c].value = newTag(`<c t="b" r="%s`, name)
+			s.cells[c].value = newTag(`<c t="b" r="` + name)
 		}
 	}
 }
@@ -146,7 +130,7 @@ func (s *sheet) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 			}
 			var ok bool
 			if buf, n, ok = e.put(buf, n, c, v, v.Words[r]); !ok {
-				return buf[:n], e.notes(), misfit(s.columns[c], b.number(r))
+				return buf[:n], e.notes(), b.misfit(c, r, s.key)
 			}
 		}
 		if len(buf)-n < room {

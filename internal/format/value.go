@@ -439,14 +439,6 @@ func (c *clock) set(micros int64) {
 	c.suffix, c.suffixLen = load(text, 0), 6
 }
 
-// misfit is the error for a cell that its type's spelling does not cover. row
-// counts from 1.
-func misfit(column batch.Column, row int64) error {
-	return outturn.Errorf(outturn.CodeQueryFailed,
-		"Column %s holds a %s outside the years 0001 to 9999 in row %d of the result, which a file cannot spell. Mend the data, or publish the column as text.",
-		column.Name, column.Type, row)
-}
-
 // local returns the day and the microseconds of it that the zone's clocks show at
 // an instant, cut to scale digits of the second. It reports false where no serial
 // number tells that: outside the days that have one, and where put spells the

@@ -141,6 +141,18 @@ func TestFiles(t *testing.T) {
 			"42;\"Say \"\"hi\"\", you\";-0,05;0,1;true;1970-01-01;1970-01-01T01:00:01.234+01:00;\"{\"\"a\"\": [1,\n 2]}\"\r\n" +
 			";;;;;;;\r\n" +
 			"-1;\"\";0,00;1e+100;false;2024-10-04;1970-01-01T00:59:59.999+01:00;null\r\n"},
+		{"tsv", "tsv", format.Options{}, "id\tname\tprice\tratio\tpaid\tday\tat\tattrs\r\n" +
+			"42\t\"Say \"\"hi\"\", you\"\t-0.05\t0.1\ttrue\t1970-01-01\t1970-01-01T00:00:01.234Z\t\"{\"\"a\"\": [1,\n 2]}\"\r\n" +
+			"\t\t\t\t\t\t\t\r\n" +
+			"-1\t\"\"\t0.00\t1e+100\tfalse\t2024-10-04\t1969-12-31T23:59:59.999Z\tnull\r\n"},
+		{"xml", "xml", format.Options{Zone: berlin}, `<?xml version="1.0" encoding="UTF-8"?>
+<report>
+<record><id>42</id><name>Say "hi", you</name><price>-0.05</price><ratio>0.1</ratio><paid>true</paid><day>1970-01-01</day><at>1970-01-01T01:00:01.234+01:00</at><attrs>{"a": [1,
+ 2]}</attrs></record>
+<record></record>
+<record><id>-1</id><name></name><price>0.00</price><ratio>1e+100</ratio><paid>false</paid><day>2024-10-04</day><at>1970-01-01T00:59:59.999+01:00</at><attrs>null</attrs></record>
+</report>
+`},
 		{"json", "json", format.Options{}, `[
 {"id":42,"name":"Say \"hi\", you","price":"-0.05","ratio":0.1,"paid":true,"day":"1970-01-01","at":"1970-01-01T00:00:01.234Z","attrs":{"a":[1,2]}},
 {"id":null,"name":null,"price":null,"ratio":null,"paid":null,"day":null,"at":null,"attrs":null},
@@ -163,7 +175,10 @@ func TestFiles(t *testing.T) {
 
 func TestNoRows(t *testing.T) {
 	columns := []batch.Column{{Name: "a", Type: outturn.Text}, {Name: "b,c", Type: outturn.Text}}
-	for name, want := range map[string]string{"csv": "a,\"b,c\"\r\n", "json": "[\n]\n", "ndjson": ""} {
+	for name, want := range map[string]string{
+		"csv": "a,\"b,c\"\r\n", "tsv": "a\tb,c\r\n", "json": "[\n]\n", "ndjson": "",
+		"xml": "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<report>\n</report>\n",
+	} {
 		if got, _ := write(t, name, table{columns: columns}, format.Options{}, 1); string(got) != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -186,7 +201,10 @@ func TestOneColumnKeepsItsRows(t *testing.T) {
 
 func TestHiddenColumnsAreNotWritten(t *testing.T) {
 	all := []batch.Column{{Name: "a", Type: outturn.Int}, {Name: "hidden", Type: outturn.Text}}
-	for name, want := range map[string]string{"csv": "a\r\n7\r\n", "json": "[\n{\"a\":7}\n]\n", "ndjson": "{\"a\":7}\n"} {
+	for name, want := range map[string]string{
+		"csv": "a\r\n7\r\n", "tsv": "a\r\n7\r\n", "json": "[\n{\"a\":7}\n]\n", "ndjson": "{\"a\":7}\n",
+		"xml": "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<report>\n<record><a>7</a></record>\n</report>\n",
+	} {
 		out := new(strings.Builder)
 		w, err := format.New(name, out, format.Options{Columns: all[:1]})
 		if err != nil {
@@ -195,6 +213,46 @@ func TestHiddenColumnsAreNotWritten(t *testing.T) {
 		w.Write((table{all, [][]cell{{{whole: 7}, {text: "secret"}}}}).batches(1)[0])
 		if _, err := w.Close(); err != nil || out.String() != want {
 			t.Errorf("%s: got %q, %v, want %q", name, out, err, want)
+		}
+	}
+}
+
+// Files for people have the columns' titles, programs get their names.
+func TestTitles(t *testing.T) {
+	data := table{columns: []batch.Column{{Name: "id", Type: outturn.Int, Header: "No., \"new\""}, {Name: "name", Type: outturn.Text}, {Name: "sum", Type: outturn.Int, Header: "=1+1"}}}
+	data.rows = [][]cell{{{whole: 1}, {text: "x"}, {whole: 2}}}
+	for _, c := range []struct{ format, dialect, want string }{
+		{"csv", "", "\"No., \"\"new\"\"\",name,=1+1\r\n1,x,2\r\n"},
+		{"csv", "spreadsheet", "\ufeff\"No., \"\"new\"\"\",name,'=1+1\r\n1,x,2\r\n"},
+		{"tsv", "", "\"No., \"\"new\"\"\"\tname\t=1+1\r\n1\tx\t2\r\n"},
+		{"json", "", "[\n{\"id\":1,\"name\":\"x\",\"sum\":2}\n]\n"},
+		{"ndjson", "", "{\"id\":1,\"name\":\"x\",\"sum\":2}\n"},
+		{"xml", "", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<report>\n<record><id>1</id><name>x</name><sum>2</sum></record>\n</report>\n"},
+	} {
+		if got, _ := write(t, c.format, data, format.Options{Dialect: c.dialect}, 1); string(got) != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.format, c.dialect, got, c.want)
+		}
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	for _, c := range []struct{ format, dialect, want string }{
+		{"csv", "", "text/csv; charset=utf-8"},
+		{"csv", "semicolon", "text/csv; charset=utf-8"},
+		{"tsv", "", "text/tab-separated-values; charset=utf-8"},
+		{"tsv", "machine", "text/tab-separated-values; charset=utf-8"},
+		{"tsv", "utf16", "text/tab-separated-values; charset=utf-16le"},
+		{"xml", "", "application/xml"},
+	} {
+		f, err := format.Find(c.format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.dialect != "" && !slices.Contains(f.Dialects(), c.dialect) {
+			t.Errorf("%s has the dialects %v", c.format, f.Dialects())
+		}
+		if got := f.MediaTypeOf(c.dialect); got != c.want {
+			t.Errorf("%s %s: got %s, want %s", c.format, c.dialect, got, c.want)
 		}
 	}
 }
@@ -208,6 +266,10 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"Format", "jsn", format.Options{}, outturn.CodeNotFound, "json"},
 		{"Dialect", "csv", format.Options{Dialect: "machin"}, outturn.CodeNotFound, "machine"},
+		{"DialectOfTSV", "tsv", format.Options{Dialect: "utf-16"}, outturn.CodeNotFound, "utf16"},
+		{"DialectOfCSVForTSV", "tsv", format.Options{Dialect: "spreadsheet"}, outturn.CodeNotFound, "TSV dialect"},
+		{"ElementTwice", "xml", format.Options{Columns: []batch.Column{{Name: "a b", Type: outturn.Int}, {Name: "c", Type: outturn.Int}, {Name: "a_x0020_b", Type: outturn.Int}}}, outturn.CodeInvalid, `"a b" and "a_x0020_b"`},
+		{"NameTwiceInXML", "xml", format.Options{Columns: []batch.Column{{Name: "a", Type: outturn.Int}, {Name: "a", Type: outturn.Int}}}, outturn.CodeInvalid, `"a" and "a"`},
 		{"Type", "csv", format.Options{Columns: []batch.Column{{Name: "a", Type: "money"}}}, outturn.CodeInternal, "money"},
 		{"NameTwice", "json", format.Options{Columns: []batch.Column{{Name: "a", Type: outturn.Int}, {Name: "a", Type: outturn.Int}}}, outturn.CodeInvalid, `"a"`},
 	} {
@@ -218,7 +280,7 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
-	if got := format.Names(); !slices.Equal(got, []string{"csv", "json", "ndjson", "xlsx"}) {
+	if got := format.Names(); !slices.Equal(got, []string{"csv", "tsv", "json", "ndjson", "xml", "xlsx"}) {
 		t.Errorf("names: %v", got)
 	}
 }

@@ -205,5 +205,5 @@ func newSheet(o Options) (encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sheet{columns: o.Columns, kinds: k, zone: o.Zone, maxRows: xlsx.MaxRows - 1, maxBytes: xlsx.MaxBytes}, nil
+	return &sheet{columns: o.Columns, kinds: k, zone: o.Zone, key: o.Key, maxRows: xlsx.MaxRows - 1, maxBytes: xlsx.MaxBytes}, nil
 }

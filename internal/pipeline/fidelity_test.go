@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -96,19 +97,28 @@ func closing(t testing.TB, c io.Closer) {
 	}
 }
 
+// fidelitySource makes the table and returns what each cell must read back as,
+// spelled by DuckDB from the table itself.
+func fidelitySource(t *testing.T, folder string) (src source.Source, want [][]string) {
+	t.Helper()
+	file := filepath.Join(folder, "mixed.duckdb")
+	db, closeDB := duckdbtest.Open(t, file)
+	db.Exec(strings.Split(fmt.Sprintf(fidelityTable, fidelityRows()), ";\n")...)
+	want = db.Rows(`SELECT CAST(id AS VARCHAR), words, CAST(number AS VARCHAR), CAST(money AS VARCHAR), CAST(cents AS VARCHAR),
+		CAST(ratio AS VARCHAR), CAST(flag AS VARCHAR), CAST(day AS VARCHAR), strftime(timezone('UTC', moment), '%Y-%m-%dT%H:%M:%S.%fZ'), CAST(extra AS VARCHAR)
+		FROM mixed ORDER BY id`)
+	closeDB()
+	return duckdb.New(duckdb.Config{Path: file, TempDir: folder}), want
+}
+
+// readLines reads lines of JSON.
+const readLines = `read_json(%s, format = 'newline_delimited', columns = {id: 'VARCHAR', words: 'VARCHAR', number: 'VARCHAR', money: 'VARCHAR', cents: 'VARCHAR', ratio: 'VARCHAR', flag: 'VARCHAR', day: 'VARCHAR', moment: 'VARCHAR', extra: 'JSON'})`
+
 // DuckDB's own readers find in every file exactly the values of the table: digit
 // for digit, null and empty told apart.
 func TestFidelityByDuckDB(t *testing.T) {
 	folder := t.TempDir()
-	file := filepath.Join(folder, "mixed.duckdb")
-	db, closeDB := duckdbtest.Open(t, file)
-	db.Exec(strings.Split(fmt.Sprintf(fidelityTable, fidelityRows()), ";\n")...)
-	// What each cell must read back as, spelled by DuckDB from the table itself.
-	want := db.Rows(`SELECT CAST(id AS VARCHAR), words, CAST(number AS VARCHAR), CAST(money AS VARCHAR), CAST(cents AS VARCHAR),
-		CAST(ratio AS VARCHAR), CAST(flag AS VARCHAR), CAST(day AS VARCHAR), strftime(timezone('UTC', moment), '%Y-%m-%dT%H:%M:%S.%fZ'), CAST(extra AS VARCHAR)
-		FROM mixed ORDER BY id`)
-	closeDB()
-	src := duckdb.New(duckdb.Config{Path: file, TempDir: folder})
+	src, want := fidelitySource(t, folder)
 	query := source.Query{Dataset: fidelityDataset, View: outturn.Full(fidelityDataset), Everything: true}
 
 	for _, tt := range []struct {
@@ -116,7 +126,8 @@ func TestFidelityByDuckDB(t *testing.T) {
 	}{
 		{"CSV", "csv", "none", `read_csv(%s, all_varchar = true, header = true, delim = ',', quote = '"', escape = '"', new_line = '\r\n', nullstr = '', allow_quoted_nulls = false)`},
 		{"CSVGzip", "csv", "gzip", `read_csv(%s, all_varchar = true, header = true, delim = ',', quote = '"', escape = '"', new_line = '\r\n', nullstr = '', allow_quoted_nulls = false, compression = 'gzip')`},
-		{"NDJSON", "ndjson", "none", `read_json(%s, format = 'newline_delimited', columns = {id: 'VARCHAR', words: 'VARCHAR', number: 'VARCHAR', money: 'VARCHAR', cents: 'VARCHAR', ratio: 'VARCHAR', flag: 'VARCHAR', day: 'VARCHAR', moment: 'VARCHAR', extra: 'JSON'})`},
+		{"TSV", "tsv", "none", `read_csv(%s, all_varchar = true, header = true, delim = '\t', quote = '"', escape = '"', new_line = '\r\n', nullstr = '', allow_quoted_nulls = false)`},
+		{"NDJSON", "ndjson", "none", readLines},
 		{"NDJSONZstd", "ndjson", "zstd", `read_json(%s, format = 'newline_delimited', compression = 'zstd', columns = {id: 'VARCHAR', words: 'VARCHAR', number: 'VARCHAR', money: 'VARCHAR', cents: 'VARCHAR', ratio: 'VARCHAR', flag: 'VARCHAR', day: 'VARCHAR', moment: 'VARCHAR', extra: 'JSON'})`},
 		{"JSON", "json", "none", `read_json(%s, format = 'array', columns = {id: 'VARCHAR', words: 'VARCHAR', number: 'VARCHAR', money: 'VARCHAR', cents: 'VARCHAR', ratio: 'VARCHAR', flag: 'VARCHAR', day: 'VARCHAR', moment: 'VARCHAR', extra: 'JSON'})`},
 	} {
@@ -126,12 +137,87 @@ func TestFidelityByDuckDB(t *testing.T) {
 			if result.Rows != int64(len(want)) {
 				t.Fatalf("wrote %d rows of %d", result.Rows, len(want))
 			}
-			reader, _ := duckdbtest.Open(t, "")
-			from := fmt.Sprintf(tt.read, "'"+path+"'")
-			got := reader.Rows(`SELECT id, words, number, money, cents, CAST(CAST(ratio AS DOUBLE) AS VARCHAR), flag, day, moment, CAST(CAST(extra AS JSON) AS VARCHAR) FROM ` + from + ` ORDER BY CAST(id AS BIGINT)`)
-			compareRows(t, got, want)
+			compareRows(t, readBack(t, tt.read, path), want)
 		})
 	}
+}
+
+// These make lines of JSON of a file, by readers that are not ours: of an XML
+// report a member for each element, of a TSV file one for each field that is not
+// empty.
+const (
+	xmlToJSON = `
+import json, sys, xml.etree.ElementTree as tree
+for _, record in tree.iterparse(sys.argv[1]):
+    if record.tag == "record":
+        print(json.dumps({cell.tag: cell.text or "" for cell in record}))
+        record.clear()
+`
+	utf16ToJSON = `
+import csv, json, sys
+with open(sys.argv[1], encoding="utf-16", newline="") as file:
+    for row in csv.DictReader(file, delimiter="\t", strict=True):
+        print(json.dumps({name: text for name, text in row.items() if text}))
+`
+)
+
+// Python's readers find the values of the table, but for what its csv cannot tell
+// (the empty text) and XML cannot carry (the one control character).
+func TestFidelityByPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is missing")
+	}
+	folder := t.TempDir()
+	src, want := fidelitySource(t, folder)
+	query := source.Query{Dataset: fidelityDataset, View: outturn.Full(fidelityDataset), Everything: true}
+	for _, tt := range []struct {
+		format, dialect, script string
+		words                   func(string) string
+	}{
+		{"tsv", "utf16", utf16ToJSON, func(words string) string {
+			if words == "" {
+				return duckdbtest.Null
+			}
+			return words
+		}},
+		{"xml", "", xmlToJSON, func(words string) string { return strings.ReplaceAll(words, "\x01", "\ufffd") }},
+	} {
+		t.Run(tt.format, func(t *testing.T) {
+			path, lines := filepath.Join(folder, tt.format), filepath.Join(folder, tt.format+".ndjson")
+			result := export(t, src, query, pipeline.Output{Format: tt.format, Options: format.Options{Dialect: tt.dialect}}, path)
+			var wanted [][]string
+			replaced := int64(0)
+			for _, row := range want {
+				row = slices.Clone(row)
+				if words := tt.words(row[1]); words != row[1] {
+					replaced += int64(strings.Count(row[1], "\x01"))
+					row[1] = words
+				}
+				wanted = append(wanted, row)
+			}
+			if got := result.Files[0].Notes.Replaced; got != replaced {
+				t.Errorf("noted %d replaced characters, want %d", got, replaced)
+			}
+			out, err := exec.Command(python, "-c", tt.script, path).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(lines, out, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			read := strings.Replace(readLines, "extra: 'JSON'", "extra: 'VARCHAR'", 1) // a text in both
+			compareRows(t, readBack(t, read, lines), wanted)
+		})
+	}
+}
+
+// readBack returns the rows of a file by one of DuckDB's readers.
+func readBack(t *testing.T, read, path string) [][]string {
+	t.Helper()
+	reader, _ := duckdbtest.Open(t, "")
+	return reader.Rows(`SELECT id, words, number, money, cents, CAST(CAST(ratio AS DOUBLE) AS VARCHAR), flag, day, moment, CAST(CAST(extra AS JSON) AS VARCHAR) FROM ` +
+		fmt.Sprintf(read, "'"+path+"'") + ` ORDER BY CAST(id AS BIGINT)`)
 }
 
 func compareRows(t *testing.T, got, want [][]string) {

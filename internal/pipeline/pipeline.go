@@ -29,7 +29,7 @@ import (
 // An Output is one file to make.
 type Output struct {
 	Format      string
-	Options     format.Options // Columns is filled in
+	Options     format.Options // Columns and Key are filled in
 	Compression string         // see compress.Names; "" is none
 	Level       compress.Level
 	// Sink takes the bytes. It stays open: making the file visible is its
@@ -41,12 +41,14 @@ type Output struct {
 type Job struct {
 	Outputs []Output
 	// Published is how many of the reader's columns go into the files; those
-	// after them only feed the totals.
+	// after them only feed the totals, and tell in errors which row it is.
 	Published int
 	Totals    []Total
 	// Manifest is what is known before the first row, for files that tell about
 	// themselves.
 	Manifest outturn.Manifest
+	// Key are the places of the reader's columns that tell rows apart.
+	Key []int
 	// Progress is kept up to date while Run works; nil if nobody looks.
 	Progress *Progress
 }
@@ -87,7 +89,7 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 	}()
 	var totals Totals
 	for _, o := range job.Outputs {
-		o.Options.Columns = r.Columns()[:job.Published]
+		o.Options.Columns, o.Options.Key = r.Columns()[:job.Published], job.Key
 		o.Options.Level = o.Level
 		o.Options.Info = func(s format.Summary) []format.InfoLine {
 			s.Notes.Replaced += r.Replaced()

@@ -14,6 +14,7 @@ type Plan struct {
 	Query     source.Query
 	Published int
 	Totals    []Total
+	Key       []int            // see Job
 	Manifest  outturn.Manifest // all that is known before the first row
 }
 
@@ -50,6 +51,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		return Plan{}, err
 	}
 	totals, hidden := PlanTotals(d, view)
+	key, hidden := PlanKey(d, view, hidden)
 	p := Plan{
 		Query: source.Query{
 			Dataset: d, View: view, Hidden: hidden,
@@ -59,6 +61,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		},
 		Published: len(view.Columns),
 		Totals:    totals,
+		Key:       key,
 		Manifest: outturn.Manifest{
 			Dataset: d.Name, Version: d.Version, View: view.Name, Order: req.Order,
 			Selection: selection, Zone: zone.String(),

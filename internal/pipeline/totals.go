@@ -28,7 +28,7 @@ func PlanTotals(d *outturn.Dataset, v *outturn.View) (totals []Total, hidden []s
 			continue
 		}
 		total := Total{Column: c.Name(), Currency: source.HiddenPrefix + f.Currency}
-		if i := slices.IndexFunc(v.Columns, func(o outturn.ViewColumn) bool { return o.Field == f.Currency && len(o.Map) == 0 }); i >= 0 {
+		if i := publishedAs(v, f.Currency); i >= 0 {
 			total.Currency = v.Columns[i].Name()
 		} else if !slices.Contains(hidden, f.Currency) {
 			hidden = append(hidden, f.Currency)
@@ -36,6 +36,30 @@ func PlanTotals(d *outturn.Dataset, v *outturn.View) (totals []Total, hidden []s
 		totals = append(totals, total)
 	}
 	return totals, hidden
+}
+
+// PlanKey says where in the batches the fields are that tell the rows of d apart,
+// for errors, and adds to hidden those that the view does not publish.
+func PlanKey(d *outturn.Dataset, v *outturn.View, hidden []string) (key []int, _ []string) {
+	for _, name := range d.Key {
+		place := publishedAs(v, name)
+		if place < 0 {
+			if !slices.Contains(hidden, name) {
+				hidden = append(hidden, name)
+			}
+			place = len(v.Columns) + slices.Index(hidden, name)
+		}
+		key = append(key, place)
+	}
+	return key, hidden
+}
+
+// publishedAs returns which column of v has the field's own values, -1 if none
+// has.
+func publishedAs(v *outturn.View, field string) int {
+	return slices.IndexFunc(v.Columns, func(c outturn.ViewColumn) bool {
+		return c.Field == field && len(c.Map) == 0 && c.Attribute == ""
+	})
 }
 
 // A tally adds up batches beside their encoding.

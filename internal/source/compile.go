@@ -253,6 +253,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 	for _, name := range c.Hidden {
 		f, _ := c.Dataset.Field(name)
 		add(HiddenPrefix+name, c.delivered(f), f.Type, f.Scale)
+		columns[len(columns)-1].Header = f.Name
 	}
 	return strings.Join(list, ", "), columns
 }

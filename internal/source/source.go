@@ -76,7 +76,7 @@ type Query struct {
 	Dataset *outturn.Dataset
 	View    *outturn.View
 	// Hidden names fields that must come along without being published, such as
-	// the currency of an amount. They follow the view's columns.
+	// the currency of an amount or the key of a row. They follow the view's columns.
 	Hidden []string
 
 	Where *outturn.Expr // nil: no filter
@@ -102,7 +102,8 @@ type Query struct {
 	Args []string
 }
 
-// HiddenPrefix opens the names of hidden columns in the batches.
+// HiddenPrefix opens the names of hidden columns in the batches. Their titles are
+// the fields' names.
 const HiddenPrefix = "outturn_hidden_"
 
 // Vars are what a data set's SELECT may ask about the report it serves. They

@@ -1,11 +1,12 @@
-"""Reads CSV, JSON and NDJSON for the tests, knowing nothing of the writers.
+"""Reads CSV, TSV, JSON, NDJSON and XML for the tests, knowing nothing of the writers.
 
 A line of JSON in, {"format", "delimiter", "bom", "data" (base64)}; a line of JSON
 out, {"rows": [...]} or {"error": "..."}.
 
 A CSV row is a list of fields: null where nothing stands between delimiters, else
-its text. A JSON value is {"n": digits}, {"s": text}, {"b": bool}, null, a list,
-or {"o": [[name, value], ...]}.
+its text; utf16 is CSV in UTF-16. A JSON value is {"n": digits}, {"s": text},
+{"b": bool}, null, a list, or {"o": [[name, value], ...]}. An XML row is a list of
+[name, text].
 """
 
 import base64
@@ -13,6 +14,7 @@ import csv
 import io
 import json
 import sys
+import xml.etree.ElementTree
 
 
 class Number(str):
@@ -60,8 +62,8 @@ def strict_csv(text, delimiter):
     return rows
 
 
-def read_csv(data, delimiter, bom):
-    text = data.decode("utf-8")
+def read_csv(data, delimiter, bom, encoding):
+    text = data.decode(encoding)
     if text.startswith("\ufeff") != bom:
         raise ValueError("byte order mark")
     text = text[1:] if bom else text
@@ -109,11 +111,28 @@ def read_ndjson(data):
     return [tagged(loads(line)) for line in text.splitlines()]
 
 
+def read_xml(data):
+    report = xml.etree.ElementTree.fromstring(data)
+    if report.tag != "report" or report.attrib or report.tail or report.text != "\n":
+        raise ValueError("not a report")
+    rows = []
+    for record in report:
+        if record.tag != "record" or record.attrib or record.text or record.tail != "\n":
+            raise ValueError("not a record on lines of its own")
+        for cell in record:
+            if len(cell) or cell.attrib or cell.tail:
+                raise ValueError("not a cell: %r" % cell)
+        rows.append([[cell.tag, cell.text or ""] for cell in record])
+    return rows
+
+
 def read(request):
     data = base64.b64decode(request["data"])
     if request["format"] == "csv":
-        return read_csv(data, request["delimiter"], request["bom"])
-    return {"json": read_json, "ndjson": read_ndjson}[request["format"]](data)
+        return read_csv(data, request["delimiter"], request["bom"], "utf-8")
+    if request["format"] == "utf16":
+        return read_csv(data, request["delimiter"], request["bom"], "utf-16-le")
+    return {"json": read_json, "ndjson": read_ndjson, "xml": read_xml}[request["format"]](data)
 
 
 for line in sys.stdin:
