@@ -34,7 +34,7 @@ var layers = []layer{
 	}},
 	{"½", []string{"./internal/source", "./internal/format", "./internal/queue"}}, // contracts live with their family
 	{"1", []string{"./internal/source/*", "./internal/queue/*", "./internal/store", "./internal/blob", "./internal/catalog"}},
-	{"2", []string{"./internal/pipeline", "./internal/workbench", "./internal/seed"}},
+	{"2", []string{"./internal/pipeline", "./internal/workbench", "./internal/seed", "./internal/verify"}},
 	{"3", []string{"./internal/reporting", "./internal/runner", "./internal/delivery", "./internal/auth"}},
 	{"4", []string{"./internal/scheduler", "./internal/download"}},
 	{"5", []string{"./internal/api", "./internal/web", "./internal/dialect/*"}},

@@ -70,6 +70,7 @@ func TestExitStatus(t *testing.T) {
 		{outturn.Errorf(outturn.CodeDatasetInvalid, "x"), 4},
 		{outturn.Errorf(outturn.CodeDiskFull, "x"), 5},
 		{outturn.Errorf(outturn.CodeQueryTimeout, "x"), 6},
+		{outturn.Errorf(outturn.CodeFileDamaged, "x"), 7},
 		{outturn.Errorf(outturn.CodeCancelled, "x"), 130},
 	} {
 		if got := exitStatus(tt.err); got != tt.want {
