@@ -165,7 +165,6 @@ func (r *delimitedReader) step(piece []byte) error {
 
 // end is at a character that ends a field.
 func (r *delimitedReader) end(c byte) error {
-	r.any = true
 	r.in.pos++
 	switch c {
 	case '\r':
@@ -175,6 +174,7 @@ func (r *delimitedReader) end(c byte) error {
 		r.bareLF++
 		return r.endRow()
 	}
+	r.any = true
 	return r.endField()
 }
 
@@ -217,6 +217,9 @@ func (r *delimitedReader) endRow() error {
 	}
 	fields := r.field
 	if !r.header {
+		if empty {
+			return damaged("The file begins with an empty line where its header should be.")
+		}
 		r.header = true
 		r.t.setHeader(r.names, true)
 	} else {

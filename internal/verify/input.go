@@ -12,7 +12,7 @@ import (
 )
 
 // pieceSize is how much of a file is held at a time.
-const pieceSize = 256 << 10
+const pieceSize = 64 << 10
 
 // maxWindow bounds how far back a zstd frame may reach, which is memory.
 const maxWindow = 32 << 20

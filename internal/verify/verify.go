@@ -357,32 +357,51 @@ func (c *check) compare(stopped string) {
 		c.fault("%s", stopped)
 	}
 	r.Faults = append(r.Faults, t.faults.all()...)
-	if e := c.entry; e != nil {
-		if e.Bytes != r.Bytes {
-			c.fault("The manifest says %s bytes, the file has %s.", group(e.Bytes), group(r.Bytes))
-		}
-		if !strings.EqualFold(e.SHA256, r.SHA256) {
-			c.fault("The SHA-256 is %s, the manifest says %s.", r.SHA256, e.SHA256)
-		}
-	}
-	if t.unread != "" {
+	sameBytes := c.compareBytes()
+	switch {
+	case t.unread != "":
 		c.note("%s.", strings.ToUpper(t.unread[:1])+t.unread[1:])
-		return
+	case stopped != "":
+		r.Columns = t.columns
+	default:
+		r.Columns, r.Rows = t.columns, &t.rows
+		if sameContent := c.compareContent(); sameContent && !sameBytes {
+			c.note("The number of rows, the columns and the totals are those of the manifest all the same.")
+		}
 	}
-	r.Columns = t.columns
-	if stopped != "" {
-		return
+}
+
+// compareBytes holds the file as it lies against the manifest.
+func (c *check) compareBytes() (same bool) {
+	e, r := c.entry, c.report
+	if e == nil {
+		return true
 	}
-	r.Rows = &t.rows
-	if c.entry != nil && c.entry.Rows != t.rows {
+	before := len(r.Faults)
+	if e.Bytes != r.Bytes {
+		c.fault("The manifest says %s bytes, the file has %s.", group(e.Bytes), group(r.Bytes))
+	}
+	if !strings.EqualFold(e.SHA256, r.SHA256) {
+		c.fault("The SHA-256 is %s, the manifest says %s.", r.SHA256, e.SHA256)
+	}
+	return len(r.Faults) == before
+}
+
+// compareContent holds what a reader found against the manifest.
+func (c *check) compareContent() (same bool) {
+	r, t := c.report, c.tally
+	if c.entry == nil {
+		return true
+	}
+	before := len(r.Faults)
+	if c.entry.Rows != t.rows {
 		c.fault("The manifest says %s rows, the file has %s.", group(c.entry.Rows), group(t.rows))
 	}
-	if c.o.Manifest != nil {
-		faults, notes := t.compareTotals()
-		r.Faults = append(r.Faults, faults...)
-		r.Notes = append(r.Notes, notes...)
-		r.Totals = t.totals()
-	}
+	faults, notes := t.compareTotals()
+	r.Faults = append(r.Faults, faults...)
+	r.Notes = append(r.Notes, notes...)
+	r.Totals = t.totals()
+	return len(r.Faults) == before && len(t.faults.list) == 0
 }
 
 // group writes 1234567 as 1,234,567.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -370,6 +371,13 @@ func TestManifests(t *testing.T) {
 	})
 }
 
+// A line without a byte is no row, though a null of a lone column is one.
+func TestEmptyLines(t *testing.T) {
+	wantSound(t, checkFile(t, "p.csv", []byte("A\r\n\"\"\r\n1\r\n"), Options{}))
+	wantFault(t, checkFile(t, "p.csv", []byte("A\r\n\r\n1\r\n"), Options{}), "Row 1 is an empty line.")
+	wantFault(t, checkFile(t, "p.csv", []byte("\r\n1\r\n"), Options{}), "The file begins with an empty line where its header should be.")
+}
+
 // A guarded currency is the currency that it is.
 func TestGuardedText(t *testing.T) {
 	s := samples()[1]
@@ -430,16 +438,13 @@ func TestLimits(t *testing.T) {
 	wantSound(t, checkFile(t, "p.xlsx", zipped(large), Options{Limit: 10_000_000}))
 }
 
-func zipped(parts map[string]string) []byte {
+func zipped(parts map[string]string) []byte { return archive(parts, zip.Deflate) }
+
+func archive(parts map[string]string, method uint16) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	var names []string
-	for name := range parts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		w, err := z.Create(name)
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method})
 		if err != nil {
 			panic(err)
 		}

@@ -171,6 +171,11 @@ book = openpyxl.load_workbook("p.xlsx")`,
 			}
 			r := checkFile(t, s.name, data, Options{Manifest: s.manifest(data)})
 			wantSound(t, r)
+			// Against the manifest of what was written first, the bytes differ and nothing else.
+			r = checkFile(t, s.name, data, Options{Manifest: s.manifest(s.data)})
+			if len(r.Faults) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "are those of the manifest all the same") {
+				t.Errorf("faults %q, notes %q", r.Faults, r.Notes)
+			}
 		})
 	}
 }
