@@ -33,6 +33,9 @@ const (
 	CodeDiskFull Code = "disk_full"
 	// CodeStorageUnavailable: the place the file should go cannot be written.
 	CodeStorageUnavailable Code = "storage_unavailable"
+	// CodeFileDamaged: a file that was looked at is not what its manifest says, or
+	// is damaged in itself.
+	CodeFileDamaged Code = "file_damaged"
 	// CodeCancelled: somebody asked for it to stop.
 	CodeCancelled Code = "cancelled"
 	// CodeInternal: a fault of Outturn itself.

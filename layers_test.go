@@ -34,7 +34,7 @@ var layers = []layer{
 	}},
 	{"½", []string{"./internal/source", "./internal/format", "./internal/queue"}}, // contracts live with their family
 	{"1", []string{"./internal/source/*", "./internal/queue/*", "./internal/store", "./internal/blob", "./internal/catalog"}},
-	{"2", []string{"./internal/pipeline", "./internal/workbench", "./internal/seed"}},
+	{"2", []string{"./internal/pipeline", "./internal/workbench", "./internal/seed", "./internal/verify"}},
 	{"3", []string{"./internal/reporting", "./internal/runner", "./internal/delivery", "./internal/auth"}},
 	{"4", []string{"./internal/scheduler", "./internal/download"}},
 	{"5", []string{"./internal/api", "./internal/web", "./internal/dialect/*"}},
@@ -47,6 +47,14 @@ var layers = []layer{
 // the layer.
 var sideways = []struct{ from, to string }{
 	{"*", "."}, // everybody may use the words of the business
+}
+
+// apart holds what must not be linked, by itself or through others, though its
+// layer would permit it: who checks the writers' files must not believe what they
+// believe.
+var apart = []struct{ from, to string }{
+	{"./internal/verify", "./internal/format"},
+	{"./internal/verify", "./internal/compress"},
 }
 
 // outside holds what belongs to no layer: programs for those who work on
@@ -117,6 +125,13 @@ func TestLayersRules(t *testing.T) {
 		{"BenchAnything", graph{"./bench": {"./internal/cli"}, "./bench/peer": {"./internal/seed"}}, ""},
 		{"ImportOfBench", graph{"./internal/cli": {"./bench/peer"}}, "imports ./bench/peer, which is in no layer"},
 		{"NotBench", graph{"./benchmarks": nil}, "./benchmarks is in no layer"},
+
+		{"Apart", graph{"./internal/verify": {"./internal/format"}}, "./internal/verify must not link ./internal/format"},
+		{"ApartThroughAnother", graph{
+			"./internal/verify": {"./internal/source"},
+			"./internal/source": {"./internal/compress"},
+		}, "./internal/verify must not link ./internal/compress"},
+		{"ApartFromOthers", graph{"./internal/verify": {"./internal/batch"}}, ""},
 
 		{"DuckDB", graph{"./internal/source/duckdb": {"github.com/duckdb/duckdb-go-bindings"}}, ""},
 		{"DuckDBInASuite", graph{"./internal/source/duckdb/duckdbtest": {"github.com/duckdb/duckdb-go-bindings"}}, ""},
@@ -214,6 +229,11 @@ func violations(g graph) []string {
 				fault("%s of layer %s must not import %s of layer %s", pkg, layers[at].name, imp, layers[to].name)
 			case to == at && !isSideways(pkg, imp):
 				fault("%s must not import %s of its own layer %s", pkg, imp, layers[at].name)
+			}
+		}
+		for _, a := range apart {
+			if pkg == a.from && g.links(pkg, a.to) {
+				fault("%s must not link %s", pkg, a.to)
 			}
 		}
 		if g.links(pkg, duckDB) && !mayLinkDuckDB(pkg, at) && !isSuite(pkg) {

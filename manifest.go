@@ -12,6 +12,9 @@ type Manifest struct {
 	View    string   `json:"view,omitempty"`
 	Query   string   `json:"query,omitempty"` // an operator's own SELECT
 	Columns []string `json:"columns"`
+	// Headers stand above the columns in files for people, where one differs from
+	// its column's name; else absent.
+	Headers []string `json:"headers,omitempty"`
 	Filter  string   `json:"filter,omitempty"`
 	Order   []Order  `json:"order,omitempty"`
 	Tenant  string   `json:"tenant,omitempty"` // the account the report is made for
@@ -27,6 +30,9 @@ type Manifest struct {
 	Files []ManifestFile `json:"files"`
 	// Totals are the sums of the additive amounts: by column, then by currency.
 	Totals map[string]map[string]string `json:"totals,omitempty"`
+	// Currencies say in which column of the file the currency of a summed amount
+	// stands. An amount whose currency is not in the file is absent.
+	Currencies map[string]string `json:"currencies,omitempty"`
 }
 
 // A ManifestWindow is a Window as text.

@@ -15,6 +15,11 @@ missing=()
 for need in "${needs[@]}"; do
 	command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
 done
+# openpyxl makes workbooks that are read here. Debian's is for Debian's Python.
+for python in python3 /usr/bin/python3 none; do
+	"$python" -c 'import openpyxl' 2>/dev/null && break
+done
+[ "$python" != none ] || missing+=(python3-openpyxl)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -32,6 +32,7 @@ type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
+	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
 	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
 	Demo       demoCmd       `cmd:"" help:"Make sample data, export a file, and show what to try next."`
 	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
@@ -54,8 +55,9 @@ var exitCodes = []struct {
 	{2, "the command, a name or a value in it is wrong", []outturn.Code{outturn.CodeInvalid, outturn.CodeNotFound}},
 	{3, "the source is missing, locked, damaged or out of reach", []outturn.Code{outturn.CodeSourceUnavailable}},
 	{4, "the query or the data set failed", []outturn.Code{outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit}},
-	{5, "the disk is full, or the file cannot be written", []outturn.Code{outturn.CodeDiskFull, outturn.CodeStorageUnavailable}},
+	{5, "the disk is full, or a file cannot be written or read", []outturn.Code{outturn.CodeDiskFull, outturn.CodeStorageUnavailable}},
 	{6, "it took longer than --timeout", []outturn.Code{outturn.CodeQueryTimeout}},
+	{7, "verify: the file is damaged, or not what its manifest says", []outturn.Code{outturn.CodeFileDamaged}},
 	{130, "interrupted", []outturn.Code{outturn.CodeCancelled}},
 }
 

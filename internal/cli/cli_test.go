@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"outturn"
+	"outturn/internal/batch"
+	"outturn/internal/pipeline"
 )
 
 // outturnMain runs a command in an empty folder.
@@ -70,6 +72,7 @@ func TestExitStatus(t *testing.T) {
 		{outturn.Errorf(outturn.CodeDatasetInvalid, "x"), 4},
 		{outturn.Errorf(outturn.CodeDiskFull, "x"), 5},
 		{outturn.Errorf(outturn.CodeQueryTimeout, "x"), 6},
+		{outturn.Errorf(outturn.CodeFileDamaged, "x"), 7},
 		{outturn.Errorf(outturn.CodeCancelled, "x"), 130},
 	} {
 		if got := exitStatus(tt.err); got != tt.want {
@@ -84,6 +87,31 @@ func TestExitStatus(t *testing.T) {
 		if !strings.Contains(help, fmt.Sprintf("%3d  %s", e.status, e.meaning)) {
 			t.Errorf("the help does not tell status %d", e.status)
 		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]int64{
+		"512": 512, "10B": 10, "10kB": 10_000, "2MB": 2_000_000, "50 GB": 50_000_000_000, "1GiB": 1 << 30,
+		"": 0, "much": 0, "0GB": 0, "-1GB": 0, "1.5GB": 0, "1XB": 0, "1BB": 0,
+	} {
+		if got, err := parseSize(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: got %d, %v, want %d", text, got, err, want)
+		}
+	}
+}
+
+// A manifest has headers where a column's title is not its name, and else none.
+func TestManifestHeaders(t *testing.T) {
+	result := pipeline.Result{Files: make([]pipeline.File, 1)}
+	e := &export{}
+	m := e.finishManifest(result, []batch.Column{{Name: "A"}, {Name: "B", Header: "B"}})
+	if len(m.Headers) != 0 {
+		t.Errorf("got %q, want none", m.Headers)
+	}
+	m = e.finishManifest(result, []batch.Column{{Name: "A"}, {Name: "B", Header: "Bé"}})
+	if !slices.Equal(m.Headers, []string{"A", "Bé"}) {
+		t.Errorf("got %q", m.Headers)
 	}
 }
 

@@ -345,8 +345,15 @@ func (standardOutput) Abort()        {}
 func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outturn.Manifest {
 	m := e.plan.Manifest
 	m.Outturn = version
+	titled := false
+	var titles []string
 	for _, c := range columns {
 		m.Columns = append(m.Columns, c.Name)
+		titles = append(titles, c.Title())
+		titled = titled || c.Title() != c.Name
+	}
+	if titled {
+		m.Headers = titles
 	}
 	m.Totals = r.Totals
 	file := r.Files[0]

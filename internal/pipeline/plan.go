@@ -64,7 +64,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		Key:       key,
 		Manifest: outturn.Manifest{
 			Dataset: d.Name, Version: d.Version, View: view.Name, Order: req.Order,
-			Selection: selection, Zone: zone.String(),
+			Selection: selection, Zone: zone.String(), Currencies: currenciesOf(totals),
 		},
 	}
 	if req.Where != nil {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 
 	"outturn"
 	"outturn/internal/batch"
@@ -60,6 +61,21 @@ func publishedAs(v *outturn.View, field string) int {
 	return slices.IndexFunc(v.Columns, func(c outturn.ViewColumn) bool {
 		return c.Field == field && len(c.Map) == 0 && c.Attribute == ""
 	})
+}
+
+// currenciesOf says in which column of the file the currency of each amount
+// stands, for those whose currency is published.
+func currenciesOf(totals []Total) map[string]string {
+	published := map[string]string{}
+	for _, t := range totals {
+		if !strings.HasPrefix(t.Currency, source.HiddenPrefix) {
+			published[t.Column] = t.Currency
+		}
+	}
+	if len(published) == 0 {
+		return nil
+	}
+	return published
 }
 
 // A tally adds up batches beside their encoding.
