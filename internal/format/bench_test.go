@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"outturn/internal/batch"
+	"outturn/internal/compress"
 	"outturn/internal/format"
 	"outturn/internal/format/formattest"
 )
@@ -48,6 +49,8 @@ func BenchmarkWriter(b *testing.B) {
 		{"ndjson", "ndjson", format.Options{}},
 		{"ndjson/numbers", "ndjson", format.Options{JSONNumbers: true}},
 		{"xml", "xml", format.Options{}},
+		{"xlsx", "xlsx", format.Options{}},
+		{"xlsx/small", "xlsx", format.Options{Level: compress.Small}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			c.options.Columns, c.options.Workers = formattest.Columns(), 1
