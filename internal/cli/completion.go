@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"outturn"
 	"outturn/internal/compress"
 	"outturn/internal/format"
 )
@@ -76,7 +77,7 @@ func candidates(app *kong.Application, words []string, settings *Settings) []str
 	if flag := waitingFlag(node, words); flag != nil {
 		all = flagValues(flag.Name, words, settings)
 	} else {
-		all = nextWords(node, settings)
+		all = nextWords(node, words, settings)
 	}
 	return slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, last) })
 }
@@ -98,7 +99,7 @@ func waitingFlag(node *kong.Node, words []string) *kong.Flag {
 	return nil
 }
 
-func nextWords(node *kong.Node, settings *Settings) []string {
+func nextWords(node *kong.Node, words []string, settings *Settings) []string {
 	var all []string
 	for _, child := range node.Children {
 		if !child.Hidden {
@@ -108,7 +109,10 @@ func nextWords(node *kong.Node, settings *Settings) []string {
 	if node.Name == "completion" {
 		all = append(all, slices.Sorted(maps.Keys(completionScripts))...)
 	}
-	if node.Name == "export" || node.Name == "show" {
+	if node.FullPath() == "outturn view show" {
+		all = append(all, viewNames(words, settings)...)
+	}
+	if takesDataset := []string{"outturn export", "outturn dataset show", "outturn view list", "outturn view show", "outturn view create"}; slices.Contains(takesDataset, node.FullPath()) && len(all) == 0 {
 		if cat, err := settings.openCatalog(); err == nil {
 			for _, d := range cat.Datasets() {
 				all = append(all, d.Name)
@@ -135,7 +139,9 @@ func flagValues(flag string, words []string, settings *Settings) []string {
 		return compress.Names()
 	case "compress-level":
 		return []string{string(compress.Fast), string(compress.Small)}
-	case "view":
+	case "report-type":
+		return outturn.ReportTypes
+	case "view", "from-view":
 		return viewNames(words, settings)
 	}
 	return nil
