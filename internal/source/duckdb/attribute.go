@@ -26,8 +26,8 @@ func attribute(cell source.Cell, name string, bind func(string) string) string {
 		"{no attributes}", complaint(cell, "which is neither an object nor an array of pairs"),
 		"{inexact}", complaint(cell, fmt.Sprintf("where the attribute %s has a number that cannot be read exactly: write it as a string", quoted)),
 	)
-	// All paths are constants, which the engine prepares once: the name is sought
-	// among the names there are.
+	// The name is sought among the names there are, and is no part of a path: paths
+	// have a syntax of their own.
 	value := func(names, values string) string {
 		at := `[list_position(` + names + `, {name})]`
 		text := `json_extract_string({cell}, ` + values + `)` + at
