@@ -99,6 +99,9 @@ func waitingFlag(node *kong.Node, words []string) *kong.Flag {
 	return nil
 }
 
+// takeDataset are the commands that a data set's name follows.
+var takeDataset = []string{"outturn export", "outturn dataset show", "outturn view list", "outturn view show", "outturn view create"}
+
 func nextWords(node *kong.Node, words []string, settings *Settings) []string {
 	var all []string
 	for _, child := range node.Children {
@@ -109,10 +112,11 @@ func nextWords(node *kong.Node, words []string, settings *Settings) []string {
 	if node.Name == "completion" {
 		all = append(all, slices.Sorted(maps.Keys(completionScripts))...)
 	}
-	if node.FullPath() == "outturn view show" {
-		all = append(all, viewNames(words, settings)...)
-	}
-	if takesDataset := []string{"outturn export", "outturn dataset show", "outturn view list", "outturn view show", "outturn view create"}; slices.Contains(takesDataset, node.FullPath()) && len(all) == 0 {
+	views := viewNames(words[:len(words)-1], settings)
+	switch path := node.FullPath(); {
+	case path == "outturn view show" && len(views) > 0:
+		all = append(all, views...)
+	case slices.Contains(takeDataset, path):
 		if cat, err := settings.openCatalog(); err == nil {
 			for _, d := range cat.Datasets() {
 				all = append(all, d.Name)

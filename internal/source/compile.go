@@ -291,7 +291,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 	}
 	for _, name := range c.Hidden {
 		f, _ := c.Dataset.Field(name)
-		add(batch.Column{Name: HiddenPrefix + name, Type: f.Type, Scale: f.Scale}, deliver(c.column(f), c.value(f)))
+		add(batch.Column{Name: HiddenPrefix + name, Header: f.Name, Type: f.Type, Scale: f.Scale}, deliver(c.column(f), c.value(f)))
 	}
 	return strings.Join(list, ", "), columns
 }
