@@ -31,7 +31,7 @@ func attribute(cell source.Cell, name string, bind func(string) string) string {
 	value := func(names, values string) string {
 		at := `[list_position(` + names + `, {name})]`
 		text := `json_extract_string({cell}, ` + values + `)` + at
-		unchanged := `CASE WHEN len(list_filter(regexp_extract_all({cell}, '[0-9]+[.][0-9]+'), lambda n: length(n) > 16)) = 0 THEN ` + text + ` ELSE {inexact} END`
+		unchanged := `CASE WHEN NOT regexp_matches(` + text + `, '[0-9][.eE]') OR len(list_filter(regexp_extract_all({cell}, '[0-9]+[.][0-9]+'), lambda n: length(n) > 16)) = 0 THEN ` + text + ` ELSE {inexact} END`
 		return `CASE json_type({cell}, ` + values + `)` + at + `
   WHEN 'DOUBLE' THEN COALESCE(list_filter(list_zip(regexp_extract_all({cell}, {named numbers}, 1), regexp_extract_all({cell}, {named numbers}, 2)),
     lambda n: n[1] = {quoted} AND TRY_CAST(n[2] AS DOUBLE) = TRY_CAST(` + text + ` AS DOUBLE))[1][2], {inexact})
