@@ -45,6 +45,51 @@ func TestViewValidate(t *testing.T) {
 	}
 }
 
+func ptr(n int) *int { return &n }
+
+// What a column of a view may be, and what is said of one that cannot.
+func TestViewColumns(t *testing.T) {
+	d := &outturn.Dataset{Name: "orders", Fields: []outturn.Field{
+		{Name: "ID", Type: outturn.Int}, {Name: "NAME", Type: outturn.Text}, {Name: "TOTAL", Type: outturn.Decimal, Scale: 8},
+		{Name: "AT", Type: outturn.Time}, {Name: "EXTRA", Type: outturn.JSON}, {Name: "MORE", Type: outturn.JSON},
+	}}
+	plain := &outturn.Dataset{Name: "plain", Fields: d.Fields[:2]}
+	for _, tt := range []struct {
+		name    string
+		d       *outturn.Dataset
+		columns []outturn.ViewColumn
+		want    string // empty: sound
+	}{
+		{"OK", d, []outturn.ViewColumn{
+			{Field: "ID", Header: "Order No. (Größe)"}, {Field: "TOTAL", Scale: ptr(2)}, {Field: "TOTAL", Alias: "whole", Scale: ptr(38)}, {Field: "AT", Scale: ptr(0)},
+			{Field: "EXTRA"}, {Field: "EXTRA", Alias: "po", Attribute: "PO \"Number\"", Map: map[string]string{"1": "one"}}, {Field: "EXTRA", Alias: "by", Attribute: "by"},
+		}, ""},
+		{"SameField", d, []outturn.ViewColumn{{Field: "EXTRA", Attribute: "a"}, {Field: "EXTRA", Attribute: "b"}},
+			`The column name "EXTRA" is used twice, for attribute "a" of EXTRA and for attribute "b" of EXTRA. Give one of them another alias.`},
+		{"SameHeader", d, []outturn.ViewColumn{{Field: "ID", Header: "Number"}, {Field: "NAME", Header: "Number"}}, `The columns ID and NAME have one header, "Number".`},
+		{"HeaderIsAName", d, []outturn.ViewColumn{{Field: "ID", Header: "NAME"}, {Field: "NAME"}}, `The columns ID and NAME have one header, "NAME".`},
+		{"HeaderNewline", d, []outturn.ViewColumn{{Field: "ID", Header: "a\nb"}}, "Column ID: the header must be one line of at most 255 characters"},
+		{"HeaderLong", d, []outturn.ViewColumn{{Field: "ID", Header: strings.Repeat("ä", 256)}}, "at most 255 characters"},
+		{"HeaderLongEnough", d, []outturn.ViewColumn{{Field: "ID", Header: strings.Repeat("ä", 255)}}, ""},
+		{"AttributeOfText", d, []outturn.ViewColumn{{Field: "NAME", Alias: "po", Attribute: "PO"}},
+			"Column po: field NAME is text, and only JSON has attributes. Allowed: EXTRA, MORE."},
+		{"AttributeWithoutJSON", plain, []outturn.ViewColumn{{Field: "NAME", Attribute: "PO"}}, "No field of plain is."},
+		{"ScaleOfText", d, []outturn.ViewColumn{{Field: "NAME", Scale: ptr(2)}}, "Column NAME: field NAME is text, and only decimals and times have a scale. Allowed: TOTAL, AT."},
+		{"ScaleOfInt", d, []outturn.ViewColumn{{Field: "ID", Scale: ptr(0)}}, "only decimals and times have a scale"},
+		{"ScaleTooLarge", d, []outturn.ViewColumn{{Field: "TOTAL", Scale: ptr(39)}}, "Column TOTAL: scale 39: that of a decimal is 0 to 38."},
+		{"ScaleNegative", d, []outturn.ViewColumn{{Field: "AT", Scale: ptr(-1)}}, "Column AT: scale -1: that of a time is 0 to 6."},
+		{"ScaleAndMap", d, []outturn.ViewColumn{{Field: "TOTAL", Scale: ptr(2), Map: map[string]string{"0": "none"}}}, "map makes text of it"},
+		{"ScaleAndAttribute", d, []outturn.ViewColumn{{Field: "EXTRA", Scale: ptr(2), Attribute: "a"}}, "an attribute is text and has no scale"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := (&outturn.View{Name: "v", Columns: tt.columns}).Validate(tt.d)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestUnknown(t *testing.T) {
 	allowed := []string{"payments", "invoices", "provisioned_orders"}
 	for _, tt := range []struct{ name, want string }{

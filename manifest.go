@@ -18,6 +18,8 @@ type Manifest struct {
 	Filter  string   `json:"filter,omitempty"`
 	Order   []Order  `json:"order,omitempty"`
 	Tenant  string   `json:"tenant,omitempty"` // the account the report is made for
+	// ReportType is what the account wanted to see of its sales, where it was told.
+	ReportType string `json:"report_type,omitempty"`
 
 	// Window is absent where the data set has no period or all of it was asked.
 	Window *ManifestWindow `json:"window,omitempty"`

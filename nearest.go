@@ -1,6 +1,7 @@
 package outturn
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,14 +13,24 @@ func Unknown(kind, name string, allowed []string) *Error {
 	if near := nearest(name, allowed); len(near) > 0 {
 		return Errorf(CodeNotFound, "There is no %s %q. Did you mean %s?", kind, name, orList(near))
 	}
-	const most = 12
 	if len(allowed) == 0 {
 		return Errorf(CodeNotFound, "There is no %s %q, and none is defined here.", kind, name)
 	}
-	if len(allowed) > most {
-		return Errorf(CodeNotFound, "There is no %s %q. There are %d, among them %s.", kind, name, len(allowed), orList(allowed[:most]))
+	if len(allowed) > mostListed {
+		return Errorf(CodeNotFound, "There is no %s %q. There are %d, among them %s.", kind, name, len(allowed), orList(allowed[:mostListed]))
 	}
 	return Errorf(CodeNotFound, "There is no %s %q. Allowed: %s.", kind, name, strings.Join(allowed, ", "))
+}
+
+// mostListed is how many names a sentence lists.
+const mostListed = 12
+
+// shortList lists names, and of many says how many more there are.
+func shortList(names []string) string {
+	if len(names) > mostListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], ", "), len(names)-mostListed)
+	}
+	return strings.Join(names, ", ")
 }
 
 // nearest returns up to three names of allowed that are a slip away from name,

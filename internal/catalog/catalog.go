@@ -126,7 +126,7 @@ func (c *Catalog) addView(fsys fs.FS, file string) error {
 	if err != nil {
 		return err
 	}
-	v, err := parseView(text)
+	v, err := ParseView(text)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (c *Catalog) addView(fsys fs.FS, file string) error {
 		return err
 	}
 	if v.Name == outturn.FullView {
-		return fmt.Errorf("the view %s is every data set's own; choose another name", outturn.FullView)
+		return errFullView
 	}
 	if err := v.Validate(d); err != nil {
 		return err

@@ -79,28 +79,6 @@ func parseTree(text []byte) (*outturn.TenantTree, error) {
 	return &outturn.TenantTree{Version: h.Version, Source: h.Source, Description: h.Description, SQL: sql}, nil
 }
 
-// parseView reads a view's file.
-func parseView(text []byte) (*outturn.View, error) {
-	var v struct {
-		Name        string `yaml:"name"`
-		Dataset     string `yaml:"dataset"`
-		Description string `yaml:"description"`
-		Columns     []struct {
-			Field string            `yaml:"field"`
-			Alias string            `yaml:"alias"`
-			Map   map[string]string `yaml:"map"`
-		} `yaml:"columns"`
-	}
-	if err := yaml.UnmarshalWithOptions(text, &v, yaml.Strict()); err != nil {
-		return nil, headerError(err, 0)
-	}
-	view := &outturn.View{Name: v.Name, Dataset: v.Dataset, Description: v.Description}
-	for _, c := range v.Columns {
-		view.Columns = append(view.Columns, outturn.ViewColumn{Field: c.Field, Alias: c.Alias, Map: c.Map})
-	}
-	return view, nil
-}
-
 // parseFile splits a file into its header, which it decodes into h, and its
 // SELECT.
 func parseFile(text []byte, h any) (sql string, err error) {
@@ -115,21 +93,22 @@ func parseFile(text []byte, h any) (sql string, err error) {
 	}
 	headerText := text[open+len("/*") : open+length]
 	if err := yaml.UnmarshalWithOptions(headerText, h, yaml.Strict()); err != nil {
-		return "", headerError(err, bytes.Count(text[:open], []byte("\n")))
+		return "", fmt.Errorf("header%w", yamlError(err, bytes.Count(text[:open], []byte("\n"))))
 	}
 	return strings.TrimSpace(string(text[open+length+len("*/"):])), nil
 }
 
-// headerError tells a YAML error in one line, its line counted from the top of
-// the file.
-func headerError(err error, skipped int) error {
+// yamlError tells a YAML error in one line, its line counted from the top of the
+// file of which skipped lines lie above the YAML. It begins where the place was
+// left off: ", line 3: …".
+func yamlError(err error, skipped int) error {
 	var syntax yaml.Error
 	if !errors.As(err, &syntax) {
-		return fmt.Errorf("header: %w", err)
+		return fmt.Errorf(": %w", err)
 	}
 	message, _, _ := strings.Cut(syntax.GetMessage(), "\n")
 	if token := syntax.GetToken(); token != nil && token.Position != nil {
-		return fmt.Errorf("header, line %d: %s", token.Position.Line+skipped, message)
+		return fmt.Errorf(", line %d: %s", token.Position.Line+skipped, message)
 	}
-	return fmt.Errorf("header: %s", message)
+	return fmt.Errorf(": %s", message)
 }

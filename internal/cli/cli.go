@@ -34,6 +34,7 @@ type commands struct {
 	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
 	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
 	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
+	View       viewCmd       `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
 	Demo       demoCmd       `cmd:"" help:"Make sample data, export a file, and show what to try next."`
 	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
 	Config     configCmd     `cmd:"" help:"Show or check the settings."`

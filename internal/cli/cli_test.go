@@ -128,6 +128,12 @@ func TestCompletion(t *testing.T) {
 		{[]string{"export", "payments", "--format", ""}, []string{"csv", "tsv", "json", "ndjson", "xml"}},
 		{[]string{"export", "payments", "-f", "n"}, []string{"ndjson"}},
 		{[]string{"export", "payments", "--view", ""}, []string{"full", "cmp"}},
+		{[]string{"export", "payments", "--report-type", "P"}, []string{"PROVIDER"}},
+		{[]string{"view", ""}, []string{"list", "show", "create"}},
+		{[]string{"view", "show", "pay"}, []string{"payments"}},
+		{[]string{"view", "show", "payments", ""}, []string{"full", "cmp"}},
+		{[]string{"view", "create", "payments", "mine", "--from-view", "c"}, []string{"cmp"}},
+		{[]string{"dataset", "show", "inv"}, []string{"invoices"}},
 		{[]string{"export", "payments", "--out", ""}, nil},
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish"}},
 	} {

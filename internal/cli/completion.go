@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"outturn"
 	"outturn/internal/compress"
 	"outturn/internal/format"
 )
@@ -76,7 +77,7 @@ func candidates(app *kong.Application, words []string, settings *Settings) []str
 	if flag := waitingFlag(node, words); flag != nil {
 		all = flagValues(flag.Name, words, settings)
 	} else {
-		all = nextWords(node, settings)
+		all = nextWords(node, words, settings)
 	}
 	return slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, last) })
 }
@@ -98,7 +99,10 @@ func waitingFlag(node *kong.Node, words []string) *kong.Flag {
 	return nil
 }
 
-func nextWords(node *kong.Node, settings *Settings) []string {
+// takeDataset are the commands that a data set's name follows.
+var takeDataset = []string{"outturn export", "outturn dataset show", "outturn view list", "outturn view show", "outturn view create"}
+
+func nextWords(node *kong.Node, words []string, settings *Settings) []string {
 	var all []string
 	for _, child := range node.Children {
 		if !child.Hidden {
@@ -108,7 +112,11 @@ func nextWords(node *kong.Node, settings *Settings) []string {
 	if node.Name == "completion" {
 		all = append(all, slices.Sorted(maps.Keys(completionScripts))...)
 	}
-	if node.Name == "export" || node.Name == "show" {
+	views := viewNames(words[:len(words)-1], settings)
+	switch path := node.FullPath(); {
+	case path == "outturn view show" && len(views) > 0:
+		all = append(all, views...)
+	case slices.Contains(takeDataset, path):
 		if cat, err := settings.openCatalog(); err == nil {
 			for _, d := range cat.Datasets() {
 				all = append(all, d.Name)
@@ -135,7 +143,9 @@ func flagValues(flag string, words []string, settings *Settings) []string {
 		return compress.Names()
 	case "compress-level":
 		return []string{string(compress.Fast), string(compress.Small)}
-	case "view":
+	case "report-type":
+		return outturn.ReportTypes
+	case "view", "from-view":
 		return viewNames(words, settings)
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"outturn"
 	"outturn/internal/batch"
 	"outturn/internal/blob"
@@ -27,11 +29,12 @@ type exportCmd struct {
 
 	From    string   `name:"from" placeholder:"WHEN" help:"Start of the window: a day (2026-09-01), a time in --zone (2026-09-01T08:00) or an instant."`
 	To      string   `name:"to" placeholder:"WHEN" help:"End of the window, exclusive: September ends on 2026-10-01."`
-	View    string   `name:"view" placeholder:"NAME" help:"A view of the data set; see: outturn dataset show NAME."`
+	View    string   `name:"view" placeholder:"NAME|FILE" help:"A view of the data set (see: outturn view list), or a file of one: what ends in .yaml or has a / in it."`
 	Columns []string `name:"columns" sep:"," placeholder:"A,B" help:"Fields to write, instead of a view."`
 	Filter  string   `name:"filter" placeholder:"EXPR" help:"Which rows: CURRENCY eq EUR and not (TOTAL lt 10 or NAME like 'A%')."`
 	Order   string   `name:"order" placeholder:"A,B desc" help:"Fields to sort by. Without it rows come as the source has them."`
 	Tenant  string   `name:"tenant" placeholder:"ID" help:"The account the report is made for; rows of it and all below it. Default: the provider, that is everything."`
+	Report  string   `name:"report-type" placeholder:"TYPE" help:"What the account wants to see of its sales: RESELLER its own customers, PROVIDER (default) also its sub-resellers and theirs. Data sets that know no difference are the same."`
 
 	Out         string `name:"out" short:"o" default:"-" placeholder:"FILE" help:"Where to; - is standard output (${default})."`
 	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, tsv, json, ndjson, xml or xlsx. Default: what --out ends in, else csv."`
@@ -45,7 +48,11 @@ type exportCmd struct {
 	JSON    bool          `name:"json" help:"Print the manifest as JSON when done."`
 }
 
-func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings, parsed *kong.Context) error {
+	return c.export(ctx, streams, settings, given(parsed, "zone"))
+}
+
+func (c *exportCmd) export(ctx context.Context, streams IO, settings *Settings, zoneGiven bool) error {
 	if c.Timeout < 0 {
 		return outturn.Errorf(outturn.CodeInvalid, "--timeout %s is in the past.", c.Timeout)
 	}
@@ -54,7 +61,7 @@ func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, outturn.Errorf(outturn.CodeQueryTimeout, "The export took longer than %s (--timeout). No file was written.", c.Timeout))
 		defer cancel()
 	}
-	e, err := c.prepare(streams, settings)
+	e, err := c.prepare(streams, settings, zoneGiven)
 	if err != nil {
 		return err
 	}
@@ -64,6 +71,7 @@ func (c *exportCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 // An export is an exportCmd whose words have been understood.
 type export struct {
 	plan        pipeline.Plan
+	inZone      func(zone string) error // plans anew; nil where the zone is known
 	source      source.Source
 	sourceFiles []string // what must not be written over
 	out         string
@@ -75,9 +83,21 @@ type export struct {
 	streams     IO
 }
 
-// prepare checks everything that can be checked without the source.
-func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
-	req, err := c.request(settings)
+// prepare checks everything that can be checked without the source. Where no zone
+// is given it is the account's, which only the source knows: then all that depends
+// on it waits.
+func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*export, error) {
+	req, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	accountZone := c.Tenant != "" && !zoneGiven
+	if accountZone {
+		err = c.checkWindow()
+	} else {
+		req.Zone = settings.Zone
+		req.Window, err = c.window(settings.Zone)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +108,34 @@ func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
 	if err := c.chooseFormat(e); err != nil {
 		return nil, err
 	}
-	if e.output.Options.Zone, err = outturn.LoadZone(settings.Zone); err != nil {
+	if e.output.Options.Zone, err = outturn.LoadZone(req.Zone); err != nil {
 		return nil, err
 	}
 	cat, err := settings.openCatalog()
 	if err != nil {
 		return nil, err
 	}
+	if isViewFile(c.View) {
+		req.View = ""
+		if req.OwnView, err = openView(cat, req.Dataset, c.View); err != nil {
+			return nil, err
+		}
+	}
 	if e.plan, err = pipeline.Prepare(cat, req); err != nil {
 		return nil, err
+	}
+	if accountZone {
+		e.inZone = func(zone string) (err error) {
+			req.Zone = zone
+			if req.Window, err = c.window(zone); err != nil {
+				return err
+			}
+			if e.output.Options.Zone, err = outturn.LoadZone(zone); err != nil {
+				return err
+			}
+			e.plan, err = pipeline.Prepare(cat, req)
+			return err
+		}
 	}
 	if e.source, err = settings.openSource(); err != nil {
 		return nil, err
@@ -105,19 +144,22 @@ func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
 	return e, err
 }
 
-func (c *exportCmd) request(settings *Settings) (req outturn.RunRequest, err error) {
+// request understands all words but those of the window.
+func (c *exportCmd) request() (req outturn.RunRequest, err error) {
 	if (c.Dataset == "") == (c.Query == "") {
 		return req, outturn.Errorf(outturn.CodeInvalid, "Name a data set (outturn dataset list shows them), or give a --query.")
 	}
-	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Order != "" || c.Tenant != "") {
+	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Order != "" || c.Tenant != "" || c.Report != "") {
 		return req, outturn.Errorf(outturn.CodeInvalid, "A --query stands alone: put the window, filter and order into the SELECT.")
 	}
 	req = outturn.RunRequest{
-		Dataset: c.Dataset, View: c.View, Columns: c.Columns, Zone: settings.Zone,
+		Dataset: c.Dataset, View: c.View, Columns: c.Columns,
 		Tenant: c.Tenant, Everything: c.Tenant == "", SQL: c.Query,
 	}
-	if req.Window, err = c.window(settings.Zone); err != nil {
-		return req, err
+	if c.Report != "" {
+		if req.ReportType, err = outturn.ParseReportType(c.Report); err != nil {
+			return req, err
+		}
 	}
 	if c.Filter != "" {
 		if req.Where, err = outturn.ParseExpr(c.Filter); err != nil {
@@ -130,6 +172,16 @@ func (c *exportCmd) request(settings *Settings) (req outturn.RunRequest, err err
 		}
 	}
 	return req, nil
+}
+
+// checkWindow reads the words of a window whose zone is not known yet. Whether it
+// is empty may depend on that.
+func (c *exportCmd) checkWindow() error {
+	w, err := c.window("")
+	if w != nil && !w.To.IsZero() {
+		return nil
+	}
+	return err
 }
 
 func (c *exportCmd) window(zoneName string) (*outturn.Window, error) {
@@ -226,6 +278,15 @@ func (e *export) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	if e.inZone != nil {
+		zone, err := accountZone(ctx, snapshot, e.plan.Query)
+		if err != nil {
+			return err
+		}
+		if err := e.inZone(zone); err != nil {
+			return err
+		}
+	}
 	if err := e.plan.Bind(ctx, snapshot); err != nil {
 		return err
 	}
@@ -254,6 +315,23 @@ func (e *export) run(ctx context.Context) (err error) {
 		return err
 	}
 	return e.report(m, time.Since(started))
+}
+
+// accountZone returns the zone of the account that a report is made for; "" where
+// the source tells none. It is where the account's days begin, and so where the
+// platform cuts its dates.
+func accountZone(ctx context.Context, snapshot source.Snapshot, q source.Query) (string, error) {
+	if q.Tree == nil {
+		return "", nil
+	}
+	account, err := source.LookUpAccount(ctx, snapshot, q.Tree, q.Tenant)
+	if err != nil {
+		return "", err
+	}
+	if _, err := outturn.LoadZone(account.Zone); err != nil {
+		return "", outturn.Errorf(outturn.CodeDatasetInvalid, "The account %s has the time zone %q in the tenant tree, and there is none of that name. Mend it there, or name a zone with --zone.", account.ID, account.Zone)
+	}
+	return account.Zone, nil
 }
 
 // commit makes the file visible, then its manifest: no manifest means that the

@@ -64,8 +64,8 @@ func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error
 	out := filepath.Join(folder, "payments-"+lastMonth.Format("2006-01")+".csv")
 	own := *settings
 	own.Source, own.Datasets = "duckdb:"+settings.seedFile(), ""
-	export := exportCmd{Dataset: "payments", From: from, To: to, Out: out, Manifest: true}
-	if err := export.Run(ctx, streams, &own); err != nil {
+	cmd := exportCmd{Dataset: "payments", From: from, To: to, Out: out, Manifest: true}
+	if err := cmd.export(ctx, streams, &own, true); err != nil {
 		return err
 	}
 	absolute, err := filepath.Abs(out)

@@ -26,7 +26,7 @@ type Settings struct {
 	DataDir    string `name:"data-dir" env:"OUTTURN_DATA_DIR" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
 	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, or folder:PATH of CSV and Parquet files. Default: the data folder's sample data."`
 	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
-	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written (${default})."`
+	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written. Default: with --tenant the account's own, else ${default}."`
 	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"2GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`
 	Threads    int    `name:"threads" env:"OUTTURN_THREADS" default:"0" placeholder:"N" help:"Threads of the query engine; 0 is one a core."`
 	TempQuota  string `name:"temp-quota" env:"OUTTURN_TEMP_QUOTA" default:"10GiB" placeholder:"SIZE" help:"Disk that the query engine may use for what does not fit its memory (${default})."`
@@ -208,6 +208,16 @@ func origin(ctx *kong.Context, flag *kong.Flag) string {
 		}
 	}
 	return "default"
+}
+
+// given reports whether a setting has a value that is not its default.
+func given(ctx *kong.Context, name string) bool {
+	for _, flag := range settings(ctx.Model) {
+		if flag.Name == name {
+			return origin(ctx, flag) != "default" && fmt.Sprint(ctx.FlagValue(flag)) != ""
+		}
+	}
+	return false
 }
 
 type configCheckCmd struct {

@@ -64,7 +64,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		Key:       key,
 		Manifest: outturn.Manifest{
 			Dataset: d.Name, Version: d.Version, View: view.Name, Order: req.Order,
-			Selection: selection, Zone: zone.String(), Currencies: currenciesOf(totals),
+			ReportType: req.ReportType, Selection: selection, Zone: zone.String(), Currencies: currenciesOf(totals),
 		},
 	}
 	if req.Where != nil {
@@ -90,15 +90,19 @@ func prepareRaw(req outturn.RunRequest) (Plan, error) {
 	}, nil
 }
 
-// chooseView returns the named view, or one of the columns asked for.
+// chooseView returns the named view, the client's own, or one of the columns asked
+// for.
 func chooseView(cat *catalog.Catalog, d *outturn.Dataset, req outturn.RunRequest) (*outturn.View, error) {
-	if len(req.Columns) == 0 {
+	v := req.OwnView
+	if len(req.Columns) == 0 && v == nil {
 		return cat.View(d, req.View)
 	}
-	if req.View != "" {
+	if req.View != "" || len(req.Columns) > 0 && v != nil {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "Ask for a view or for columns, not for both.")
 	}
-	v := outturn.Columns(d, req.Columns)
+	if v == nil {
+		v = outturn.Columns(d, req.Columns)
+	}
 	return v, v.Validate(d)
 }
 

@@ -64,6 +64,33 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// Totals are as exact in the scale that a view gives an amount.
+func TestTotalsOfAnotherScale(t *testing.T) {
+	src := duckdb.New(duckdb.Config{Path: salesFile(t), TempDir: t.TempDir()})
+	ten, three := 10, 3
+	view := &outturn.View{Columns: []outturn.ViewColumn{{Field: "amount"}, {Field: "amount", Alias: "longer", Scale: &ten}}}
+	totals, hidden := pipeline.PlanTotals(salesDataset, view)
+	got := run(t, src, source.Query{Dataset: salesDataset, View: view, Hidden: hidden, Everything: true}, totals, io.Discard).Totals
+	if len(got["amount"]) != 4 {
+		t.Errorf("got %v", got)
+	}
+	for code, sum := range got["amount"] {
+		if got["longer"][code] != sum+"00" {
+			t.Errorf("%s: got %s and, with two more digits, %s", code, sum, got["longer"][code])
+		}
+	}
+	view = &outturn.View{Columns: []outturn.ViewColumn{{Field: "amount"}, {Field: "amount", Alias: "shorter", Scale: &three}}}
+	q := source.Query{Dataset: salesDataset, View: view, Hidden: hidden, Everything: true, // the ids leave out the wide amounts
+		Where: &outturn.Expr{Op: outturn.OpIn, Field: "id", Values: []string{"1", "2", "3", "6", "8", "9", "10", "12"}}}
+	totals, _ = pipeline.PlanTotals(salesDataset, view)
+	got = run(t, src, q, totals, io.Discard).Totals
+	for code, sum := range got["amount"] {
+		if got["shorter"][code]+"00000" != sum {
+			t.Errorf("%s: got %s and, with five digits less, %s", code, sum, got["shorter"][code])
+		}
+	}
+}
+
 // A column that only feeds the totals is in no file.
 func TestHiddenColumnsStayHidden(t *testing.T) {
 	src := duckdb.New(duckdb.Config{Path: salesFile(t), TempDir: t.TempDir()})

@@ -32,9 +32,30 @@ type Engine interface {
 	// Untyped reports whether columns may be text only because the files they
 	// come from have no types.
 	Untyped() bool
-	// FromText returns the SQL that reads the text expr as a value of f and fails
+	// FromText returns the SQL that reads the text cell as a value of f and fails
 	// where that would lose or change anything. Only an untyped engine needs it.
-	FromText(expr string, f outturn.Field) string
+	FromText(cell Cell, f outturn.Field) string
+	// Rescale returns the SQL that gives the decimal cell scale digits after the
+	// point, fewer than it has, and fails where one of those cut off is not zero.
+	Rescale(cell Cell, scale int) string
+	// Attribute returns the SQL of the text of one attribute of the JSON cell,
+	// which is an object or an array of pairs, name and value. It is null where
+	// the cell is null or has no such attribute, or null as its value; of equal
+	// names it is the first. Other JSON than a string is spelt as it stands. It
+	// fails where the cell has another shape. words take the place of the texts
+	// that they are for, as Mapped does it. bind makes a text an argument and
+	// returns its placeholder.
+	Attribute(cell Cell, name string, words map[string]string, bind func(text string) string) string
+}
+
+// A Cell is a value of a row as SQL, with what an error about it must tell.
+type Cell struct {
+	SQL string
+	// Name is what an error calls the column, such as "Field TOTAL".
+	Name string
+	// Row is the SQL of a text that names the row by its key, such as
+	// "INVOICE_ID 000021"; empty where the data set has no key.
+	Row string
 }
 
 // Compile turns q into one statement. A data set's SELECT stands in it as it is,
@@ -238,42 +259,75 @@ func (c *compiler) stampZone() (*time.Location, error) {
 func (c *compiler) selectList() (string, []batch.Column) {
 	var list []string
 	var columns []batch.Column
-	add := func(name, sql string, t outturn.Type, scale int) {
-		list = append(list, sql+" AS "+QuoteIdent(name))
-		columns = append(columns, batch.Column{Name: name, Type: t, Scale: scale})
+	add := func(column batch.Column, sql string) {
+		list = append(list, sql+" AS "+QuoteIdent(column.Name))
+		columns = append(columns, column)
 	}
 	for _, v := range c.View.Columns {
 		f, _ := c.Dataset.Field(v.Field)
-		if len(v.Map) > 0 {
-			add(v.Name(), c.mapped(f, v.Map), outturn.Text, 0)
-			continue
+		column := batch.Column{Name: v.Name(), Header: v.Header, Type: outturn.Text}
+		name := "Field " + f.Name
+		if v.Name() != f.Name {
+			name = "Column " + v.Name() + " (field " + f.Name + ")"
 		}
-		add(v.Name(), c.delivered(f), f.Type, f.Scale)
+		switch {
+		case v.Attribute != "":
+			// What is in the field needs no reading as JSON before: the engine looks
+			// into it and complains where it cannot.
+			have := c.column(f)
+			cell := Cell{SQL: deliver(have, "d."+QuoteIdent(have.Name)), Name: name, Row: c.row()}
+			add(column, c.engine.Attribute(cell, v.Attribute, v.Map, c.bind))
+		case len(v.Map) > 0:
+			add(column, Mapped("CAST("+c.named(f, name)+" AS VARCHAR)", v.Map, c.bind))
+		default:
+			column.Type, column.Scale, column.ID = f.Type, f.Scale, f.ID
+			if v.Scale != nil {
+				column.Scale = *v.Scale
+			}
+			// More digits than the field's are the reader's to add.
+			f.Scale = min(f.Scale, column.Scale)
+			add(column, deliver(c.column(f), c.named(f, name)))
+		}
 	}
 	for _, name := range c.Hidden {
 		f, _ := c.Dataset.Field(name)
-		add(HiddenPrefix+name, c.delivered(f), f.Type, f.Scale)
-		columns[len(columns)-1].Header = f.Name
+		add(batch.Column{Name: HiddenPrefix + name, Header: f.Name, Type: f.Type, Scale: f.Scale}, deliver(c.column(f), c.value(f)))
 	}
 	return strings.Join(list, ", "), columns
 }
 
+// column returns what the SELECT has for f.
+func (c *compiler) column(f outturn.Field) Described { return c.have[strings.ToLower(f.Name)] }
+
 // value returns the SQL of a field's value, in its declared type.
-func (c *compiler) value(f outturn.Field) string {
-	have := c.have[strings.ToLower(f.Name)]
-	expr := "d." + QuoteIdent(have.Name)
+func (c *compiler) value(f outturn.Field) string { return c.named(f, "Field "+f.Name) }
+
+// named is value, called name in what is said of one that does not fit.
+func (c *compiler) named(f outturn.Field, name string) string {
+	have := c.column(f)
+	cell := Cell{SQL: "d." + QuoteIdent(have.Name), Name: name, Row: c.row()}
 	switch {
 	case c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text:
-		return c.engine.FromText(expr, f)
+		return c.engine.FromText(cell, f)
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
-		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", expr, f.Scale)
+		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", cell.SQL, f.Scale)
+	case f.Type == outturn.Decimal && have.Scale > f.Scale:
+		return c.engine.Rescale(cell, f.Scale)
 	}
-	return expr
+	return cell.SQL
 }
 
-// delivered is value as the reader wants it.
-func (c *compiler) delivered(f outturn.Field) string {
-	return deliver(c.have[strings.ToLower(f.Name)], c.value(f))
+// row returns the SQL of a text that names a row by its key.
+func (c *compiler) row() string {
+	var parts []string
+	for _, key := range c.Dataset.Key {
+		have, ok := c.have[strings.ToLower(key)]
+		if !ok {
+			return "" // fit has told
+		}
+		parts = append(parts, "'"+key+" ' || COALESCE(CAST(d."+QuoteIdent(have.Name)+" AS VARCHAR), 'NULL')")
+	}
+	return strings.Join(parts, " || ', ' || ")
 }
 
 func deliver(have Described, expr string) string {
@@ -283,12 +337,13 @@ func deliver(have Described, expr string) string {
 	return fmt.Sprintf(have.Deliver, expr)
 }
 
-func (c *compiler) mapped(f outturn.Field, words map[string]string) string {
-	text := "CAST(" + c.value(f) + " AS VARCHAR)"
+// Mapped returns the SQL that puts words in the place of the codes that a text
+// may be. A text that is none of them stays.
+func Mapped(text string, words map[string]string, bind func(string) string) string {
 	var b strings.Builder
 	b.WriteString("CASE " + text)
 	for _, code := range slices.Sorted(maps.Keys(words)) {
-		b.WriteString(" WHEN CAST(" + c.bind(code) + " AS VARCHAR) THEN CAST(" + c.bind(words[code]) + " AS VARCHAR)")
+		b.WriteString(" WHEN CAST(" + bind(code) + " AS VARCHAR) THEN CAST(" + bind(words[code]) + " AS VARCHAR)")
 	}
 	return b.String() + " ELSE " + text + " END"
 }
@@ -346,7 +401,7 @@ func (c *compiler) window(stamps *time.Location) (string, error) {
 	}
 	expr := "(" + p.Expr + "\n)"
 	if c.engine.Untyped() && have.Type == outturn.Text {
-		expr = c.engine.FromText(expr, f)
+		expr = c.engine.FromText(Cell{SQL: expr, Name: periodName(p), Row: c.row()}, f)
 		have.Local = true
 	}
 	var from, to string
@@ -360,6 +415,15 @@ func (c *compiler) window(stamps *time.Location) (string, error) {
 	}
 	sqlType := sqlType(f, have, "")
 	return fmt.Sprintf("%s >= CAST(%s AS %s) AND %s < CAST(%s AS %s)", expr, c.bind(from), sqlType, expr, c.bind(to), sqlType), nil
+}
+
+// periodName is what an error calls a period: the field where it is one, and not
+// the whole expression.
+func periodName(p *outturn.Period) string {
+	if outturn.ValidName.MatchString(p.Expr) {
+		return "Field " + p.Expr
+	}
+	return "The period"
 }
 
 // stamp spells an instant for comparison with a column: in UTC, or as wall clock

@@ -51,8 +51,14 @@ func translate(ctx context.Context, step, text, path string) error {
 			message = "Line " + fault[1] + " of " + filepath.Base(file[1]) + ": " + strings.TrimPrefix(message, "CSV Error on Line: "+fault[1]+"; ")
 		}
 	}
+	if own, ok := strings.CutPrefix(message, ownError); ok {
+		return tell(outturn.CodeQueryFailed, own)
+	}
 	return tell(outturn.CodeQueryFailed, "The source refused the statement: "+sentence(message))
 }
+
+// ownError opens what the engine says in our words: see complaint.
+const ownError = "outturn: "
 
 var (
 	lockHolder = regexp.MustCompile(`Conflicting lock is held in (.+? \(PID \d+\))`)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"outturn"
 	"outturn/internal/source"
@@ -230,15 +231,84 @@ func TestFromText(t *testing.T) {
 		t.Run(string(test.field.Type)+" "+test.text, func(t *testing.T) {
 			src := newFolder(t, map[string]string{"rows.csv": "row_no,the_field\n1," + test.text + "\n"})
 			test.field.Name = "the_field"
-			d := &outturn.Dataset{Name: "rows", SQL: "SELECT * FROM rows", Fields: []outturn.Field{test.field},
+			d := &outturn.Dataset{Name: "rows", SQL: "SELECT * FROM rows", Fields: []outturn.Field{test.field}, Key: []string{"row_no"},
 				Period: &outturn.Period{Expr: "CAST(NULL AS TIMESTAMP)", Kind: outturn.PeriodInstant, Zone: "Europe/Berlin"}}
 			got, err := readQuery(t, src, source.Query{Dataset: d, View: outturn.Full(d), Everything: true})
 			switch {
-			case test.want == "" && (outturn.ErrorCode(err) != outturn.CodeQueryFailed || strings.Contains(err.Error(), "\n")):
-				t.Errorf("got %q, %v, want %s in one line", got, err, outturn.CodeQueryFailed)
+			case test.want == "" && (outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.HasPrefix(err.Error(), "Field the_field holds '") || !strings.HasSuffix(err.Error(), ", in the row row_no 1.")):
+				t.Errorf("got %q, %v, want %s that names field and row", got, err, outturn.CodeQueryFailed)
 			case test.want != "" && (err != nil || got != test.want+"\n"):
 				t.Errorf("got %q, %v, want %q", got, err, test.want)
 			}
 		})
+	}
+}
+
+// What does not fit is told with the column, the value and the row it stands in,
+// wherever the column is used.
+func TestMisfitsNameTheRow(t *testing.T) {
+	src := newFolder(t, map[string]string{"rows.csv": "id,part,total,n,rate,paid,day,at,extra,word\n" +
+		"000021,,12.345,99999999999999999999,x,maybe,2026-02-30,2026-02-30T00:00:00Z,{," + strings.Repeat("w", 300) + "\n"})
+	fields := []outturn.Field{
+		{Name: "id", Type: outturn.Text}, {Name: "part", Type: outturn.Int},
+		{Name: "total", Type: outturn.Decimal, Scale: 2}, {Name: "n", Type: outturn.Int}, {Name: "rate", Type: outturn.Float}, {Name: "paid", Type: outturn.Bool},
+		{Name: "day", Type: outturn.Date}, {Name: "at", Type: outturn.Time}, {Name: "extra", Type: outturn.JSON}, {Name: "word", Type: outturn.Int},
+	}
+	window, err := outturn.NewWindow("2026-02-01", "2026-03-01", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		column outturn.ViewColumn
+		want   string
+	}{
+		{outturn.ViewColumn{Field: "total"}, "Field total holds '12.345', which is no decimal of scale 2"},
+		{outturn.ViewColumn{Field: "total", Alias: "sum"}, "Column sum (field total) holds '12.345', which is no decimal of scale 2"},
+		{outturn.ViewColumn{Field: "total", Scale: scale(0)}, "Field total holds '12.345', which is no decimal of scale 0"},
+		{outturn.ViewColumn{Field: "total", Map: map[string]string{"1": "one"}}, "Field total holds '12.345', which is no decimal of scale 2"},
+		{outturn.ViewColumn{Field: "n"}, "Field n holds '99999999999999999999', which is no int"},
+		{outturn.ViewColumn{Field: "rate"}, "Field rate holds 'x', which is no float"},
+		{outturn.ViewColumn{Field: "paid"}, "Field paid holds 'maybe', which is no bool"},
+		{outturn.ViewColumn{Field: "day"}, "Field day holds '2026-02-30', which is no date"},
+		{outturn.ViewColumn{Field: "at"}, "Field at holds '2026-02-30T00:00:00Z', which is no time"},
+		{outturn.ViewColumn{Field: "extra"}, "Field extra holds '{', which is no json"},
+		{outturn.ViewColumn{Field: "extra", Alias: "po", Attribute: "PO"}, "Column po (field extra) holds '{', which is no json"},
+		{outturn.ViewColumn{Field: "word"}, "Field word holds '" + strings.Repeat("w", 200) + "', which is no int"},
+	} {
+		d := &outturn.Dataset{Name: "rows", SQL: "SELECT * FROM rows", Fields: fields, Key: []string{"id", "part"}}
+		q := source.Query{Dataset: d, View: &outturn.View{Columns: []outturn.ViewColumn{test.column}}, Everything: true}
+		wantMessage(t, src, q, test.want+", in the row id 000021, part NULL.")
+		d.Key = nil
+		wantMessage(t, src, q, test.want+".")
+	}
+	for expr, want := range map[string]string{"day": "Field day holds '2026-02-30', which is no date, in the row id 000021.", "left(day, 10)": "The period holds '2026-02-30', which is no date, in the row id 000021."} {
+		d := &outturn.Dataset{Name: "rows", SQL: "SELECT * FROM rows", Fields: fields[:1], Key: []string{"id"}, Period: &outturn.Period{Expr: expr, Kind: outturn.PeriodDate}}
+		wantMessage(t, src, source.Query{Dataset: d, View: outturn.Full(d), Everything: true, Window: &window}, want)
+	}
+	d := &outturn.Dataset{Name: "rows", SQL: "SELECT * FROM rows", Fields: fields, Key: []string{"id"}}
+	q := source.Query{Dataset: d, View: outturn.Columns(d, []string{"id"}), Everything: true, Order: []outturn.Order{{Field: "rate"}}}
+	wantMessage(t, src, q, "Field rate holds 'x', which is no float, in the row id 000021.")
+	q.Order, q.Where = nil, &outturn.Expr{Op: outturn.OpNull, Field: "paid"}
+	wantMessage(t, src, q, "Field paid holds 'maybe', which is no bool, in the row id 000021.")
+}
+
+func scale(n int) *int { return &n }
+
+func wantMessage(t *testing.T, src source.Source, q source.Query, want string) {
+	t.Helper()
+	got, err := readQuery(t, src, q)
+	if outturn.ErrorCode(err) != outturn.CodeQueryFailed || err.Error() != want {
+		t.Errorf("got %q, %v\nwant %s", got, err, want)
+	}
+}
+
+// Attributes are found in a folder's texts too.
+func TestFolderAttributes(t *testing.T) {
+	src := newFolder(t, map[string]string{"docs.csv": "n,doc\n1,\"[[\"\"po\"\",\"\"a,b\"\"],[\"\"n\"\",0.10]]\"\n2,\n3,\"{\"\"po\"\":7}\"\n"})
+	d := &outturn.Dataset{Name: "docs", SQL: "SELECT * FROM docs", Fields: []outturn.Field{{Name: "n", Type: outturn.Int}, {Name: "doc", Type: outturn.JSON}}}
+	got, err := readQuery(t, src, source.Query{Dataset: d, Everything: true, Order: []outturn.Order{{Field: "n"}}, View: &outturn.View{Columns: []outturn.ViewColumn{
+		{Field: "n"}, {Field: "doc", Alias: "po", Attribute: "po"}, {Field: "doc", Alias: "amount", Attribute: "n"}}}})
+	if want := "1 | a,b | 0.10\n2 | ∅ | ∅\n3 | 7 | ∅\n"; got != want || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }

@@ -84,8 +84,19 @@ func (s *snapshot) Query(ctx context.Context, q source.Query) (source.Reader, er
 func (s *snapshot) Untyped() bool { return s.source.config.Folder }
 
 // FromText takes times without an offset as UTC.
-func (s *snapshot) FromText(expr string, f outturn.Field) string {
-	return fromText(expr, f, time.UTC)
+func (s *snapshot) FromText(cell source.Cell, f outturn.Field) string {
+	return fromText(cell, f, time.UTC)
+}
+
+func (s *snapshot) Rescale(cell source.Cell, scale int) string { return rescale(cell, scale) }
+
+func (s *snapshot) Attribute(cell source.Cell, name string, words map[string]string, bind func(string) string) string {
+	text := attribute(cell, name, bind)
+	if len(words) == 0 {
+		return text
+	}
+	// By way of a list, or the engine would work the attribute out for each word.
+	return "list_transform([" + text + "], lambda a: " + source.Mapped("a", words, bind) + ")[1]"
 }
 
 // Describe tells which columns a SELECT has. Parameters in it are taken as text.
@@ -104,14 +115,14 @@ func (c compiling) Describe(ctx context.Context, sql string) ([]source.Described
 	return c.describe(ctx, sql, c.query.Args)
 }
 
-func (c compiling) FromText(expr string, f outturn.Field) string {
+func (c compiling) FromText(cell source.Cell, f outturn.Field) string {
 	zone := time.UTC
 	if d := c.query.Dataset; d != nil && d.Period != nil {
 		if loc, err := outturn.LoadZone(d.Period.Zone); err == nil {
 			zone = loc
 		}
 	}
-	return fromText(expr, f, zone)
+	return fromText(cell, f, zone)
 }
 
 // describe describes a statement as it will be with args.

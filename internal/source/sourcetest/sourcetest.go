@@ -37,6 +37,9 @@ func Run(t *testing.T, open Open) {
 		{"Types", testTypes},
 		{"Describe", testDescribe},
 		{"Rescale", testRescale},
+		{"ViewScale", testViewScale},
+		{"Attribute", testAttribute},
+		{"AttributeShape", testAttributeShape},
 		{"Zone", testZone},
 		{"Order", testOrder},
 		{"Nulls", testNulls},
@@ -183,6 +186,171 @@ func testRescale(t *testing.T, open Open) {
 	_, err := snap.Query(t.Context(), everything(dataset("SELECT * FROM prices", fields...)))
 	if err == nil || !strings.Contains(err.Error(), "b") {
 		t.Errorf("a scale that is too small: got %v, want an error that names the field", err)
+	}
+}
+
+func scale(n int) *int { return &n }
+
+// A view gives a decimal more digits, or fewer where those that go are zeros. An
+// amount that needs them fails and is named, with the row it stands in.
+func testViewScale(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE amounts (id VARCHAR, part INTEGER, a NUMERIC(20,8), b NUMERIC(38,2), c BIGINT, moment TIMESTAMP WITH TIME ZONE);
+		INSERT INTO amounts VALUES
+		  ('000021', NULL, 12.34500000, 999999999999999999999999999999999999.00, 7, '2026-09-01 08:00:00.129+00'),
+		  ('000022', 1, -0.10000000, -0.00, -9223372036854775808, '2026-09-01 08:00:00+00'), ('000023', 2, NULL, NULL, NULL, NULL),
+		  ('000024', 3, 0, 999999999999999999999999999999999999.99, 0, NULL)`)
+	d := dataset("SELECT * FROM amounts", outturn.Field{Name: "id", Type: outturn.Text}, outturn.Field{Name: "part", Type: outturn.Int},
+		outturn.Field{Name: "a", Type: outturn.Decimal, Scale: 8}, outturn.Field{Name: "b", Type: outturn.Decimal, Scale: 2},
+		outturn.Field{Name: "c", Type: outturn.Decimal, Scale: 4}, outturn.Field{Name: "moment", Type: outturn.Time, Scale: 6})
+	d.Key = []string{"id", "part"}
+	ask := func(row string, columns ...outturn.ViewColumn) source.Query {
+		q := everything(d)
+		q.View = &outturn.View{Dataset: d.Name, Columns: columns}
+		q.Where = &outturn.Expr{Op: outturn.OpEQ, Field: "id", Values: []string{row}}
+		return q
+	}
+	snap := begin(t, src)
+	for _, test := range []struct {
+		row    string
+		column outturn.ViewColumn
+		want   string
+	}{
+		{"000021", outturn.ViewColumn{Field: "a", Scale: scale(3)}, "12.345"},
+		{"000021", outturn.ViewColumn{Field: "a", Scale: scale(10)}, "12.3450000000"},
+		{"000021", outturn.ViewColumn{Field: "a", Scale: scale(38)}, "12.345" + strings.Repeat("0", 35)},
+		{"000021", outturn.ViewColumn{Field: "b", Scale: scale(0)}, "999999999999999999999999999999999999"},
+		{"000021", outturn.ViewColumn{Field: "b", Scale: scale(4)}, "999999999999999999999999999999999999.0000"},
+		{"000021", outturn.ViewColumn{Field: "c", Scale: scale(0)}, "7"},
+		{"000022", outturn.ViewColumn{Field: "c", Scale: scale(38)}, "-9223372036854775808." + strings.Repeat("0", 38)},
+		{"000022", outturn.ViewColumn{Field: "a", Scale: scale(1)}, "-0.1"},
+		{"000022", outturn.ViewColumn{Field: "b", Scale: scale(0)}, "0"},
+		{"000023", outturn.ViewColumn{Field: "a", Scale: scale(0)}, null},
+		{"000024", outturn.ViewColumn{Field: "a", Scale: scale(0)}, "0"},
+	} {
+		columns, rows := query(t, snap, ask(test.row, test.column))
+		if rows[0][0] != test.want || columns[0].Scale != *test.column.Scale {
+			t.Errorf("row %s, %s of scale %d: got %s of scale %d, want %s", test.row, test.column.Field, *test.column.Scale, rows[0][0], columns[0].Scale, test.want)
+		}
+	}
+	for _, test := range []struct {
+		row    string
+		column outturn.ViewColumn
+		want   string
+	}{
+		{"000021", outturn.ViewColumn{Field: "a", Scale: scale(2)}, "Field a holds '12.34500000', which is no decimal of scale 2, in the row id 000021, part NULL."},
+		{"000022", outturn.ViewColumn{Field: "a", Alias: "total", Scale: scale(0)}, "Column total (field a) holds '-0.10000000', which is no decimal of scale 0, in the row id 000022, part 1."},
+		{"000024", outturn.ViewColumn{Field: "b", Scale: scale(1)}, "Field b holds '999999999999999999999999999999999999.99', which is no decimal of scale 1, in the row id 000024, part 3."},
+	} {
+		wantFailure(t, snap, ask(test.row, test.column), test.want)
+	}
+	columns, _ := query(t, snap, ask("000021", outturn.ViewColumn{Field: "moment", Scale: scale(2), Header: "When"}))
+	if want := (batch.Column{Name: "moment", Header: "When", Type: outturn.Time, Scale: 2}); columns[0] != want {
+		t.Errorf("got %+v, want %+v", columns[0], want)
+	}
+}
+
+// wantFailure runs a query and wants it to break off with exactly this message.
+func wantFailure(t *testing.T, snap source.Snapshot, q source.Query, want string) {
+	t.Helper()
+	r, err := snap.Query(t.Context(), q)
+	if err == nil {
+		var b batch.Batch
+		for err == nil {
+			err = r.Next(&b)
+		}
+		closeReader(t, r)
+	}
+	if outturn.ErrorCode(err) != outturn.CodeQueryFailed || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+// attributeOf makes a query for an attribute of every row's doc.
+func attributeOf(name string, words map[string]string) source.Query {
+	d := dataset("SELECT * FROM docs", outturn.Field{Name: "n", Type: outturn.Int, ID: true}, outturn.Field{Name: "doc", Type: outturn.JSON})
+	d.Key = []string{"n"}
+	q := everything(d)
+	q.View = &outturn.View{Dataset: d.Name, Columns: []outturn.ViewColumn{
+		{Field: "n"}, {Field: "doc", Alias: "x", Attribute: name, Map: words, Header: "The x"}, {Field: "doc", Alias: "other", Attribute: "other"}}}
+	q.Order = []outturn.Order{{Field: "n"}}
+	return q
+}
+
+// An attribute is what stands under its name, as text, in either spelling.
+func testAttribute(t *testing.T, open Open) {
+	tests := []struct{ name, doc, want string }{
+		{"PONumber", `[["PONumber","qwe1233"]]`, "qwe1233"},
+		{"PONumber", `[["other", 1], ["PONumber", "a \"b\" \u00e9 ☃"], ["PONumber", "second"]]`, "a \"b\" é ☃"},
+		{"PONumber", `{"other": 1, "PONumber": "x"}`, "x"},
+		{"PONumber", `[["ponumber","x"]]`, null},
+		{"PONumber", `[]`, null},
+		{"PONumber", `{}`, null},
+		{"PONumber", `null`, null},
+		{"PONumber", "NULL", null},
+		{"PONumber", `[["PONumber",null]]`, null},
+		{"PONumber", `{"PONumber":null}`, null},
+		{"PONumber", `[["PONumber",""]]`, ""},
+		{"PONumber", `[["x",["PONumber","inner"]]]`, null},
+		{"PONumber", `{"x":{"PONumber":"inner"}}`, null},
+		{"PONumber", `[["PONumber",true]]`, "true"},
+		{"PONumber", `[["PONumber",12345678901234567890123]]`, "12345678901234567890123"},
+		{"PONumber", `[["PONumber",1234567890.123456789012340]]`, "1234567890.123456789012340"},
+		{"PONumber", `{"a":"PONumber", "PONumber" : 1.50}`, "1.50"},
+		{"PONumber", `[["PONumber",{"a":[1,"2"]}]]`, `{"a":[1,"2"]}`},
+		{"a/b~c \"d\" <&>", `[["a/b~c \"d\" <&>",0.10]]`, "0.10"},
+		{"a/b~c \"d\" <&>", `{"a/b~c \"d\" <&>":"y"}`, "y"},
+		{"0", `{"0":"zero"}`, "zero"},
+		{"'; DROP TABLE docs; --", `{"'; DROP TABLE docs; --":"data"}`, "data"},
+		{"$.a", `{"a":"path","$.a":"name"}`, "name"},
+	}
+	var values []string
+	for i, test := range tests {
+		doc := "NULL"
+		if test.doc != doc {
+			doc = "'" + strings.ReplaceAll(test.doc, "'", "''") + "'"
+		}
+		values = append(values, fmt.Sprintf("(%d, %s)", i, doc))
+	}
+	for _, kind := range []string{"JSON", "VARCHAR"} {
+		snap := begin(t, open(t, "CREATE TABLE docs (n INTEGER, doc "+kind+"); INSERT INTO docs VALUES "+strings.Join(values, ", ")))
+		for i, test := range tests {
+			q := attributeOf(test.name, nil)
+			q.Where = &outturn.Expr{Op: outturn.OpEQ, Field: "n", Values: []string{strconv.Itoa(i)}}
+			columns, rows := query(t, snap, q)
+			if rows[0][1] != test.want {
+				t.Errorf("%s %q of %s: got %s, want %s", kind, test.name, test.doc, rows[0][1], test.want)
+			}
+			if want := (batch.Column{Name: "x", Header: "The x", Type: outturn.Text}); columns[1] != want || !columns[0].ID {
+				t.Errorf("got columns %+v, want %+v after an id", columns, want)
+			}
+		}
+	}
+	// With a map, in many rows.
+	_, rows := query(t, begin(t, open(t, `CREATE TABLE docs (n INTEGER, doc JSON);
+		INSERT INTO docs SELECT i, CAST('[["x",' || CAST(i % 3 AS VARCHAR) || '],["other","o' || CAST(i AS VARCHAR) || '"]]' AS JSON) FROM generate_series(1, 3000) AS g(i)`)),
+		attributeOf("x", map[string]string{"0": "none", "1": "one", "other": "no"}))
+	for i, row := range rows {
+		if want := []string{strconv.Itoa(i + 1), []string{"none", "one", "2"}[(i+1)%3], "o" + strconv.Itoa(i+1)}; !slices.Equal(row, want) {
+			t.Fatalf("row %d: got %v, want %v", i+1, row, want)
+		}
+	}
+	if len(rows) != 3000 {
+		t.Errorf("got %d rows, want 3000", len(rows))
+	}
+}
+
+// JSON of another shape is not taken for JSON without the attribute.
+func testAttributeShape(t *testing.T, open Open) {
+	docs := []string{`"text"`, `12`, `true`, `[1,2]`, `["PONumber","x"]`, `[["PONumber"]]`, `[["PONumber","x","y"]]`, `[["PONumber","x"],{"a":1}]`, `[["PONumber","x"],null]`, `{"PONumber"`}
+	snap := begin(t, open(t, "CREATE TABLE docs (n INTEGER, doc VARCHAR); INSERT INTO docs VALUES (1, '"+strings.Join(docs, "'), (1, '")+"')"))
+	for _, doc := range docs {
+		why := "neither an object nor an array of pairs"
+		if strings.HasPrefix(doc, "{") {
+			why = "no json"
+		}
+		q := attributeOf("PONumber", nil)
+		q.Dataset.SQL = "SELECT * FROM docs WHERE doc = '" + doc + "'"
+		wantFailure(t, snap, q, "Column x (field doc) holds '"+doc+"', which is "+why+", in the row n 1.")
 	}
 }
 
