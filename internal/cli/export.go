@@ -290,6 +290,7 @@ func (e *export) run(ctx context.Context) (err error) {
 	if err := e.plan.Bind(ctx, snapshot); err != nil {
 		return err
 	}
+	e.plan.Manifest.Outturn = version
 	sink, err := e.createSink()
 	if err != nil {
 		return err
@@ -422,7 +423,6 @@ func (standardOutput) Abort()        {}
 
 func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outturn.Manifest {
 	m := e.plan.Manifest
-	m.Outturn = version
 	titled := false
 	var titles []string
 	for _, c := range columns {

@@ -26,6 +26,7 @@ func infoLines(m outturn.Manifest, s format.Summary, totals Totals, columns []ba
 	add("View", m.View)
 	add("Query", m.Query)
 	add("Account", m.Tenant)
+	add("Report type", m.ReportType)
 	if m.Window != nil {
 		add("From", m.Window.From.Format(time.RFC3339))
 		add("To (exclusive)", m.Window.To.Format(time.RFC3339))
