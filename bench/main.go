@@ -6,6 +6,8 @@
 //	make bench                        all cases, 1,000,000 and 4,000,000 rows
 //	make bench ARGS="-rows 100000 -pairs 3 csv"
 //
+// The cases are named in cases, below, each with what it is to reach.
+//
 // Figures are medians. A noisy machine shows in the spread beside them.
 package main
 
@@ -22,6 +24,7 @@ import (
 // A bench is where things lie and how much is asked.
 type bench struct {
 	rows   int
+	scale  int // of the seeded shop
 	pairs  int
 	dir    string // tables and output; kept between calls
 	binary string // outturn
@@ -34,6 +37,7 @@ var cases = []struct {
 	run  func(*bench) error
 }{
 	{"csv", (*bench).csv},
+	{"orders", (*bench).orders},
 	{"memory", (*bench).memory},
 	{"encode", (*bench).encode},
 }
@@ -41,7 +45,7 @@ var cases = []struct {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
-	if len(os.Args) > 1 && (os.Args[1] == tableCommand || os.Args[1] == peerCommand) {
+	if len(os.Args) > 1 && slices.Contains(commands, os.Args[1]) {
 		if err := runCommand(os.Args[1:]); err != nil {
 			log.Fatal(err)
 		}
@@ -49,6 +53,7 @@ func main() {
 	}
 	b := &bench{}
 	flag.IntVar(&b.rows, "rows", 1_000_000, "rows of the table")
+	flag.IntVar(&b.scale, "scale", 10, "scale of the seeded shop: 100,000 charges times this")
 	flag.IntVar(&b.pairs, "pairs", 5, "how often each of two programs runs")
 	flag.StringVar(&b.dir, "dir", "bench/out", "folder of tables and output")
 	flag.Parse()
@@ -84,36 +89,47 @@ func (b *bench) prepare() error {
 	return build.Run()
 }
 
-// csv compares a DuckDB table to a CSV file with DuckDB's own COPY: on one core
-// each, where CPU seconds mean the same on both sides; with one engine thread, to
-// which Outturn adds its encoders on the other core (where two cores share
-// caches, that makes each CPU second do less); and with two.
+// engineThreads are how the engine is used on both sides: on one core each, where
+// CPU seconds mean the same; with one engine thread, to which Outturn adds its
+// encoders on the other core (where two cores share caches, that makes each CPU
+// second do less); and with two.
+var engineThreads = []struct {
+	name         string
+	threads, max int
+}{{"one core", 1, 1}, {"1 thread", 1, 0}, {"2 threads", 2, 0}}
+
+// csv compares a DuckDB table to a CSV file with DuckDB's own COPY.
 func (b *bench) csv() error {
 	table, err := b.table(b.rows)
 	if err != nil {
 		return err
 	}
 	ours, theirs := filepath.Join(b.dir, "ours.csv"), filepath.Join(b.dir, "theirs.csv")
-	for _, on := range []struct {
-		name         string
-		threads, max int
-	}{{"one core", 1, 1}, {"1 thread", 1, 0}, {"2 threads", 2, 0}} {
+	for _, on := range engineThreads {
 		us := b.export(table, ours, on.threads, "1GiB").onCores(on.max)
-		peer := b.copy(table, theirs, on.threads, "1GiB")
-		if err := runAll(us, peer); err != nil {
+		peer := b.copy(table, "orders", theirs, on.threads, "1GiB")
+		if err := b.raceCSV(on.name, us, peer, sameCSV); err != nil {
 			return err
 		}
-		rows, err := sameCSV(ours, theirs)
-		if err != nil {
-			return fmt.Errorf("the two files differ: %w", err)
-		}
-		fmt.Printf("%d rows x 32 columns, %s: both files hold the same values\n", rows, on.name)
-		pair, err := measure(b.pairs, us.run, peer.run)
-		if err != nil {
-			return err
-		}
-		pair.print("outturn export, "+on.name, "DuckDB COPY, "+on.name)
 	}
+	return nil
+}
+
+// raceCSV measures outturn against COPY, once both have written the same values.
+func (b *bench) raceCSV(name string, us, peer program, same func(a, b string) (rows int, err error)) error {
+	if err := runAll(us, peer); err != nil {
+		return err
+	}
+	rows, err := same(us.output, peer.output)
+	if err != nil {
+		return fmt.Errorf("the two files differ: %w", err)
+	}
+	fmt.Printf("%d rows, %s: both files hold the same values\n", rows, name)
+	pair, err := measure(b.pairs, us.run, peer.run)
+	if err != nil {
+		return err
+	}
+	pair.print("outturn export, "+name, "DuckDB COPY, "+name)
 	return nil
 }
 

@@ -51,15 +51,20 @@ func (p program) run() (usage, error) {
 	return usage{wall: wall, cpu: cpu.Seconds(), peakMiB: float64(used.Maxrss) / 1024}, nil
 }
 
-// export runs outturn over a table of the benchmark.
-func (b *bench) export(table, out string, threads int, memory string) program {
-	return program{output: out, args: []string{b.binary, "export", "orders", "--source", "duckdb:" + table, "--datasets", "bench/datasets",
-		"--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out}}
+// outturn runs the product to a file.
+func (b *bench) outturn(out string, threads int, memory string, args ...string) program {
+	args = append([]string{b.binary}, args...)
+	return program{output: out, args: append(args, "--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out)}
 }
 
-// copy runs DuckDB's own COPY over it.
-func (b *bench) copy(table, out string, threads int, memory string) program {
-	return program{output: out, args: []string{b.self, peerCommand, table, out, strconv.Itoa(threads), memory}}
+// export runs outturn over a table of the benchmark.
+func (b *bench) export(table, out string, threads int, memory string, args ...string) program {
+	return b.outturn(out, threads, memory, append([]string{"export", "orders", "--source", "duckdb:" + table, "--datasets", "bench/datasets"}, args...)...)
+}
+
+// copy runs DuckDB's own COPY of a table or a SELECT in parentheses.
+func (b *bench) copy(file, what, out string, threads int, memory string) program {
+	return program{output: out, args: []string{b.self, copyCommand, file, what, out, strconv.Itoa(threads), memory}}
 }
 
 func runAll(programs ...program) error {
