@@ -17,12 +17,12 @@ type excelizeWriter struct {
 	file   *excelize.File
 	stream *excelize.StreamWriter
 	cells  []any
-	styles []int // a column
+	styled []excelize.Cell // what cells of columns with a style point to
 	row    int
 }
 
 func openExcelize(path string, columns []batch.Column) (writer, error) {
-	w := &excelizeWriter{path: path, file: excelize.NewFile(), cells: make([]any, len(columns)), row: 1}
+	w := &excelizeWriter{path: path, file: excelize.NewFile(), cells: make([]any, len(columns)), styled: make([]excelize.Cell, len(columns)), row: 1}
 	const sheet = "Sheet1"
 	last, err := excelize.ColumnNumberToName(len(columns))
 	if err != nil {
@@ -43,13 +43,11 @@ func openExcelize(path string, columns []batch.Column) (writer, error) {
 		return nil, err
 	}
 	for i, c := range columns {
-		style := 0
 		if format := numberFormat(c); format != "" {
-			if style, err = w.file.NewStyle(&excelize.Style{CustomNumFmt: &format}); err != nil {
+			if w.styled[i].StyleID, err = w.file.NewStyle(&excelize.Style{CustomNumFmt: &format}); err != nil {
 				return nil, err
 			}
 		}
-		w.styles = append(w.styles, style)
 		w.cells[i] = excelize.Cell{StyleID: bold, Value: c.Name}
 	}
 	return w, w.put()
@@ -68,8 +66,9 @@ func (w *excelizeWriter) write(b *batch.Batch) error {
 			if err != nil {
 				return err
 			}
-			if style := w.styles[c]; style != 0 && v != nil {
-				v = excelize.Cell{StyleID: style, Value: v}
+			if styled := &w.styled[c]; styled.StyleID != 0 && v != nil {
+				styled.Value = v
+				v = styled
 			}
 			w.cells[c] = v
 		}
