@@ -32,7 +32,7 @@ lint: $(BIN)/golangci-lint ## Run golangci-lint (builds it first, 2 minutes)
 	$(BIN)/golangci-lint run ./...
 	cd tools && ../$(BIN)/golangci-lint run ./...
 
-bench: ## Measure the whole way from rows to a file; options in ARGS
+bench: ## Measure the whole way from rows to a file; ARGS=-h lists cases and options
 	$(GO) run ./bench $(ARGS)
 
 fuzz: ## Run every fuzz target for FUZZTIME each

@@ -51,15 +51,20 @@ func (p program) run() (usage, error) {
 	return usage{wall: wall, cpu: cpu.Seconds(), peakMiB: float64(used.Maxrss) / 1024}, nil
 }
 
-// export runs outturn over a table of the benchmark.
-func (b *bench) export(table, out string, threads int, memory string) program {
-	return program{output: out, args: []string{b.binary, "export", "orders", "--source", "duckdb:" + table, "--datasets", "bench/datasets",
-		"--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out}}
+// outturn runs the product to a file.
+func (b *bench) outturn(out string, threads int, memory string, args ...string) program {
+	args = append([]string{b.binary}, args...)
+	return program{output: out, args: append(args, "--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out)}
 }
 
-// copy runs DuckDB's own COPY over it.
-func (b *bench) copy(table, out string, threads int, memory string) program {
-	return program{output: out, args: []string{b.self, peerCommand, table, out, strconv.Itoa(threads), memory}}
+// export runs outturn over a table of the benchmark.
+func (b *bench) export(table, out string, threads int, memory string, args ...string) program {
+	return b.outturn(out, threads, memory, append([]string{"export", "orders", "--source", "duckdb:" + table, "--datasets", "bench/datasets"}, args...)...)
+}
+
+// copy runs DuckDB's own COPY of a table or a SELECT in parentheses.
+func (b *bench) copy(file, what, out string, threads int, memory string) program {
+	return program{output: out, args: []string{b.self, copyCommand, file, what, out, strconv.Itoa(threads), memory}}
 }
 
 func runAll(programs ...program) error {
@@ -96,7 +101,7 @@ func (p pair) print(nameA, nameB string) {
 		name string
 		runs []usage
 	}{{nameA, p.a}, {nameB, p.b}} {
-		fmt.Printf("  %-28s wall %5.2f s   CPU %5.2f s   peak %4.0f MiB\n", row.name,
+		fmt.Printf("  %-31s wall %5.2f s   CPU %5.2f s   peak %4.0f MiB\n", row.name,
 			median(row.runs, wall), median(row.runs, cpu), median(row.runs, func(u usage) float64 { return u.peakMiB }))
 	}
 	fmt.Printf("  ratio: wall %s, CPU %s\n", p.ratio(wall), p.ratio(cpu))
@@ -107,12 +112,18 @@ func cpu(u usage) float64  { return u.cpu }
 
 // ratio is the median of a/b pair by pair, with the least and the largest.
 func (p pair) ratio(of func(usage) float64) string {
+	ratios := p.ratios(of)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+}
+
+// ratios lists a/b pair by pair, the least first.
+func (p pair) ratios(of func(usage) float64) []float64 {
 	var ratios []float64
 	for i := range p.a {
 		ratios = append(ratios, of(p.a[i])/of(p.b[i]))
 	}
 	slices.Sort(ratios)
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+	return ratios
 }
 
 func median(runs []usage, of func(usage) float64) float64 {

@@ -16,34 +16,47 @@ import (
 var ordersSQL string
 
 // Commands that this program gives itself. Each runs in a process of its own, and
-// making a table must too: a child's peak memory is never told as less than what
-// its parent had when it was started.
+// whatever opens an engine must: a child's peak memory is never told as less than
+// what its parent had when it was started.
 const (
-	tableCommand = "make-table"
-	peerCommand  = "duckdb-copy"
+	tableCommand     = "make-table"
+	copyCommand      = "duckdb-copy"
+	statementCommand = "print-statement"
 )
+
+var commands = []string{tableCommand, copyCommand, statementCommand}
 
 // runCommand is what the program does when it was started by itself.
 func runCommand(args []string) error {
 	switch {
 	case args[0] == tableCommand && len(args) == 3:
 		return makeTable(args[1], args[2])
-	case args[0] == peerCommand && len(args) == 5:
-		return copyTable(args[1], args[2], args[3], args[4])
+	case args[0] == copyCommand && len(args) == 6:
+		return copyOut(args[1], args[2], args[3], args[4], args[5])
+	case args[0] == statementCommand && len(args) == 3:
+		return printStatement(args[1], args[2])
 	}
 	return fmt.Errorf("no command %q", args)
 }
 
-// table returns the DuckDB file that holds the given number of orders. It is made
-// once and kept.
+// table returns the DuckDB file that holds the given number of orders.
 func (b *bench) table(rows int) (string, error) {
-	path := filepath.Join(b.dir, fmt.Sprintf("orders-%d.duckdb", rows))
+	return b.once(fmt.Sprintf("orders-%d.duckdb", rows), func(unfinished string) program {
+		return program{args: []string{b.self, tableCommand, unfinished, strconv.Itoa(rows)}}
+	})
+}
+
+// once returns the named file. It is made once and kept.
+func (b *bench) once(name string, maker func(unfinished string) program) (string, error) {
+	path := filepath.Join(b.dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
 	fmt.Printf("making %s\n", path)
 	unfinished := path + ".part"
-	if _, err := (program{output: unfinished, args: []string{b.self, tableCommand, unfinished, strconv.Itoa(rows)}}).run(); err != nil {
+	p := maker(unfinished)
+	p.output = unfinished
+	if _, err := p.run(); err != nil {
 		return "", err
 	}
 	return path, os.Rename(unfinished, path)
@@ -53,10 +66,10 @@ func makeTable(path, rows string) error {
 	return execute(path, nil, "SET TimeZone = 'UTC'", strings.ReplaceAll(ordersSQL, "$rows", rows))
 }
 
-// copyTable makes this program the peer: DuckDB's own COPY.
-func copyTable(table, out, threads, memory string) error {
+// copyOut makes this program the peer: DuckDB's own COPY.
+func copyOut(file, what, out, threads, memory string) error {
 	settings := map[string]string{"access_mode": "READ_ONLY", "threads": threads, "memory_limit": memory}
-	return execute(table, settings, "COPY orders TO '"+strings.ReplaceAll(out, "'", "''")+"' (FORMAT csv, HEADER)")
+	return execute(file, settings, "SET TimeZone = 'UTC'", "COPY "+what+" TO "+quote(out)+" (FORMAT csv, HEADER)")
 }
 
 // execute opens a DuckDB file and runs statements.

@@ -121,10 +121,17 @@ func (c *column) prepare(zone *time.Location) error {
 // begin starts a batch.
 func (f *filler) begin(b *batch.Batch) {
 	f.batch, f.filled = b, 0
+	if cap(b.Arena()) < batch.TargetBytes {
+		// At once, for growing step by step would leave behind as much again; a
+		// little more than the text, because that is copied in words.
+		b.SetArena(make([]byte, 0, batch.TargetBytes+arenaSlack))
+	}
 	for i := range f.columns {
 		clear(f.columns[i].spans)
 	}
 }
+
+const arenaSlack = 64
 
 // load points the columns at a chunk.
 func (f *filler) load(chunk duck.DataChunk) {
