@@ -72,8 +72,9 @@ type Notes struct {
 	// Guarded counts text cells that got a leading apostrophe because a
 	// spreadsheet would have run them as a formula.
 	Guarded int64 `json:"guarded,omitempty"`
-	// Cut counts the cells of each column that were longer than the format can
-	// hold and lost their end.
+	// Cut counts the cells of each column that had more than the format can hold and
+	// lost their end: in XLSX text after 32,767 characters, instants after the
+	// millisecond.
 	Cut map[string]int64 `json:"cut,omitempty"`
 	// AsText counts the numbers, days and instants of each column that were written
 	// as text, because the format has no exact value for them.

@@ -12,20 +12,69 @@ import (
 // other, which costs a percent of the size and lets each go to another core.
 const blockSize = 512 << 10
 
-// sheetLevels are the levels of the deflater for the sheets of a workbook, markup
-// that repeats for the most part.
-var sheetLevels = map[Level]int{Fast: 3, Small: 5}
-
-// NewDeflate returns a writer that deflates (RFC 1951) what is to be an entry of an
-// archive, on so many cores at once; none are all. An empty level is Fast. One
-// goroutine uses it. Close ends the stream and leaves w open; it must be called
-// also after an error.
-func NewDeflate(w io.Writer, level Level, workers int) (io.WriteCloser, error) {
+// NewSheet returns a writer that deflates (RFC 1951) the XML of a workbook's sheet, on
+// so many cores at once; none are all. An empty level is Fast. One goroutine uses
+// it. Close ends the stream and leaves w open; it must be called also after an
+// error.
+func NewSheet(w io.Writer, level Level, workers int) (io.WriteCloser, error) {
 	level, err := ParseLevel(string(level))
 	if err != nil {
 		return nil, err
 	}
-	return &sticky{w: startBlocks(w, sheetLevels[level], cores(workers))}, nil
+	kind := sheets
+	if level == Small {
+		const level = 5 // from 6 on the deflater takes twice as long for 5 %
+		kind = anything[level]
+	}
+	return &sticky{w: startBlocks(w, kind, cores(workers))}, nil
+}
+
+// A deflater deflates blocks of up to blockSize, each by itself and ended at a byte.
+type deflater interface {
+	deflate(dst, in []byte) []byte
+}
+
+// A kind makes deflaters, and keeps those of the past for the next stream: they are
+// of a megabyte, and an archive has several streams.
+type kind struct {
+	made sync.Pool
+}
+
+func (k *kind) get() deflater { return k.made.Get().(deflater) }
+
+var sheets = &kind{sync.Pool{New: func() any { return new(sheetDeflater) }}}
+
+// anything are the kinds for whatever there is, by level.
+var anything = func() (kinds [10]*kind) {
+	for level := range kinds {
+		kinds[level] = &kind{sync.Pool{New: func() any { return newLibraryDeflater(level) }}}
+	}
+	return kinds
+}()
+
+// A libraryDeflater does it by the library.
+type libraryDeflater struct {
+	w   *flate.Writer
+	out sliceWriter
+}
+
+func newLibraryDeflater(level int) *libraryDeflater {
+	w, err := flate.NewWriter(nil, level)
+	if err != nil {
+		panic(err) // there is no such level
+	}
+	return &libraryDeflater{w: w}
+}
+
+func (l *libraryDeflater) deflate(dst, in []byte) []byte {
+	l.out = dst
+	l.w.Reset(&l.out)
+	// A slice takes everything.
+	_, _ = l.w.Write(in)
+	_ = l.w.Flush()
+	out := l.out
+	l.out = nil
+	return out
 }
 
 // blocks writes one deflate stream. Each block is deflated by itself and ends with
@@ -37,8 +86,8 @@ func NewDeflate(w io.Writer, level Level, workers int) (io.WriteCloser, error) {
 //	 ▲       └─ queue, in file order ──► merge ──► io.Writer
 //	 └─────────────── free ◄────────────────┘
 type blocks struct {
-	w     io.Writer
-	level int
+	w    io.Writer
+	kind *kind
 
 	free  chan *block
 	work  chan *block
@@ -53,8 +102,7 @@ type blocks struct {
 // A block is a piece of the input on its way.
 type block struct {
 	in   []byte
-	out  sliceWriter
-	err  error
+	out  []byte
 	done chan struct{}
 }
 
@@ -65,11 +113,11 @@ func (s *sliceWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func startBlocks(w io.Writer, level, workers int) *blocks {
+func startBlocks(w io.Writer, kind *kind, workers int) *blocks {
 	n := workers + 2 // one is filled and one written while the others are deflated
 	z := &blocks{
 		w:     w,
-		level: level,
+		kind:  kind,
 		free:  make(chan *block, n),
 		work:  make(chan *block, n),
 		queue: make(chan *block, n),
@@ -132,59 +180,35 @@ func (z *blocks) failed() error {
 	return nil
 }
 
-// deflaters keeps those of each level, of a megabyte each, for the next stream: an
-// archive has several.
-var deflaters [10]sync.Pool
-
 func (z *blocks) deflate() {
-	pool := &deflaters[z.level]
-	f, ok := pool.Get().(*flate.Writer)
-	var err error
-	if !ok {
-		f, err = flate.NewWriter(nil, z.level)
-	}
+	d := z.kind.get()
+	defer z.kind.made.Put(d)
 	for b := range z.work {
-		b.err = err
 		b.out = b.out[:0]
-		if b.err == nil && z.failed() == nil {
-			b.err = deflateBlock(f, b)
+		if z.failed() == nil {
+			b.out = d.deflate(b.out, b.in)
 		}
 		b.in = b.in[:0]
 		b.done <- struct{}{}
 	}
-	if err == nil {
-		f.Reset(nil)
-		pool.Put(f)
-	}
-}
-
-func deflateBlock(f *flate.Writer, b *block) error {
-	f.Reset(&b.out)
-	if _, err := f.Write(b.in); err != nil {
-		return err
-	}
-	return f.Flush()
 }
 
 // merge writes the blocks in order, and the end of the stream.
 func (z *blocks) merge() {
 	for b := range z.queue {
 		<-b.done
-		z.write(b.out, b.err)
+		z.write(b.out)
 		z.free <- b
 	}
-	z.write([]byte{0x03, 0x00}, nil) // a last block without anything in it
+	z.write([]byte{0x03, 0x00}) // a last block without anything in it
 }
 
-// write writes p unless something failed, now or before.
-func (z *blocks) write(p []byte, err error) {
-	if z.failed() != nil {
+// write writes p unless something failed before.
+func (z *blocks) write(p []byte) {
+	if z.failed() != nil || len(p) == 0 {
 		return
 	}
-	if err == nil && len(p) > 0 {
-		err = writeAll(z.w, p)
-	}
-	if err != nil {
+	if err := writeAll(z.w, p); err != nil {
 		z.failure.Store(&err)
 	}
 }

@@ -17,14 +17,15 @@ type gzipWriter struct {
 	w      io.Writer
 	stream *blocks // nil until the header is written
 
-	level, workers int
+	kind    *kind
+	workers int
 
 	sum  uint32
 	size uint32 // of the input, modulo 2^32 as the format wants it
 }
 
 func newGzip(w io.Writer, level Level, workers int) (io.WriteCloser, error) {
-	return &gzipWriter{w: w, level: gzipLevels[level], workers: workers}, nil
+	return &gzipWriter{w: w, kind: anything[gzipLevels[level]], workers: workers}, nil
 }
 
 func (z *gzipWriter) Write(p []byte) (int, error) {
@@ -45,7 +46,7 @@ func (z *gzipWriter) begin() error {
 	if err := writeAll(z.w, []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}); err != nil {
 		return err
 	}
-	z.stream = startBlocks(z.w, z.level, z.workers)
+	z.stream = startBlocks(z.w, z.kind, z.workers)
 	return nil
 }
 

@@ -81,6 +81,10 @@ func (s *sheet) numberFormat(c int) string {
 	return ""
 }
 
+// milliseconds is the scale of the finest times that a spreadsheet shows. Were finer
+// ones kept, the last half of a millisecond of a day would show the next day.
+const milliseconds = 3
+
 func (s *sheet) limits() (rows, bytes int64) { return s.maxRows, s.maxBytes }
 
 // next begins a sheet of the workbook.
@@ -230,7 +234,7 @@ func (e *rowEncoder) put(buf []byte, n, c int, v *vector, word uint64) ([]byte, 
 		n = e.open(buf, n, value)
 		n = len(xlsx.AppendSerial(buf[:n], day, 0))
 	case kindTime:
-		day, micros, ok := v.clock.local(int64(word), v.scale)
+		day, micros, ok := v.clock.local(int64(word), min(v.scale, milliseconds))
 		if !ok {
 			size, ok := v.clock.put(scratch[:], 0, int64(word), v.scale)
 			if !ok {
@@ -240,8 +244,18 @@ func (e *rowEncoder) put(buf []byte, n, c int, v *vector, word uint64) ([]byte, 
 		}
 		n = e.open(buf, n, value)
 		n = len(xlsx.AppendSerial(buf[:n], day, micros))
+		if v.scale > milliseconds && lost(int64(word), v.scale) {
+			count(&e.cut, c, len(e.columns))
+		}
 	}
 	return buf, end(buf, n), true
+}
+
+// lost reports whether an instant has more than milliseconds in a scale.
+func lost(micros int64, scale int) bool {
+	const milli = 1000
+	finer := (micros%milli + milli) % milli
+	return finer >= int64(powers[outturn.MaxTimeScale-scale])
 }
 
 // putNumber puts a number of many digits: as text if a spreadsheet would lose some.
@@ -297,7 +311,7 @@ func (e *rowEncoder) putText(buf []byte, n, c int, arena []byte, off, size int) 
 	if size < 8 {
 		w := loadShort(arena, off, size)
 		if size == 0 || failing(plainSheet(w|harm<<(8*size&63))) != 0 || trimmed(arena[off:off+size]) {
-			return e.putInline(buf, n, c, arena[off:off+size])
+			return e.putUnusual(buf, n, c, arena[off:off+size])
 		}
 		n = e.open(buf, n, &e.cells[c].text)
 		store(buf, n, w)
@@ -322,7 +336,7 @@ func (e *rowEncoder) putText(buf []byte, n, c int, arena []byte, off, size int) 
 		}
 	}
 	if failing(plain) != 0 || size > xlsx.MaxText || trimmed(arena[off:off+size]) {
-		return e.putInline(buf, start, c, arena[off:off+size])
+		return e.putUnusual(buf, start, c, arena[off:off+size])
 	}
 	return buf, end(buf, n+size)
 }
@@ -344,17 +358,38 @@ func isSpace(r rune) bool {
 	return r <= ' ' || r >= 0x80 && (unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zs))
 }
 
-// putInline puts a text that does not stand for itself: in which something may have
-// to be escaped, that begins or ends with a space, is empty, or is too long.
-func (e *rowEncoder) putInline(buf []byte, n, c int, text []byte) ([]byte, int) {
-	n = e.putRow(buf, e.cells[c].inline.put(buf, n))
-	dst := append(buf[:n], `"><is><t xml:space="preserve">`...)
-	dst, cut := xlsx.AppendText(dst, text)
-	if cut {
+// putUnusual puts a text that has something to be escaped, begins or ends with a
+// space, is empty, or is too long: inline, where it may have spaces and escapes of
+// any kind, if it has.
+func (e *rowEncoder) putUnusual(buf []byte, n, c int, text []byte) ([]byte, int) {
+	var dst []byte
+	var cut bool
+	inline := len(text) == 0 || trimmed(text) || !onlyMarkup(text)
+	if inline {
+		n = e.putRow(buf, e.cells[c].inline.put(buf, n))
+		dst = append(buf[:n], `"><is><t xml:space="preserve">`...)
+	} else {
+		dst = buf[:e.open(buf, n, &e.cells[c].text)]
+	}
+	if dst, cut = xlsx.AppendText(dst, text); cut {
 		count(&e.cut, c, len(e.columns))
 	}
-	dst = append(dst, `</t></is></c>`...)
+	if inline {
+		dst = append(dst, `</t></is></c>`...)
+	} else {
+		dst = append(dst, `</v></c>`...)
+	}
 	return dst[:cap(dst)], len(dst)
+}
+
+// onlyMarkup reports whether nothing in text needs more than the escapes of XML.
+func onlyMarkup(text []byte) bool {
+	for i, c := range text {
+		if c < ' ' || c == 0xef || c == '_' && i+1 < len(text) && text[i+1] == 'x' {
+			return false
+		}
+	}
+	return true
 }
 
 func count(list *[]int64, column, columns int) {

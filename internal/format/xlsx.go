@@ -29,7 +29,7 @@ type xlsxWriter struct {
 
 func newXLSX(w io.Writer, e encoder, o Options) Writer {
 	s := e.(*sheet)
-	book := xlsx.New(w, func(w io.Writer) (io.WriteCloser, error) { return compress.NewDeflate(w, o.Level, o.Workers) })
+	book := xlsx.New(w, func(w io.Writer) (io.WriteCloser, error) { return compress.NewSheet(w, o.Level, o.Workers) })
 	s.addTo(book)
 	return &xlsxWriter{book: book, sheet: s, o: o}
 }
@@ -186,12 +186,11 @@ func decimalFormat(scale int) string {
 	return "#,##0." + strings.Repeat("0", min(scale, 2)) + strings.Repeat("#", min(max(scale-2, 0), 28))
 }
 
-// timeFormat shows an instant's fraction down to the millisecond: Excel knows none
-// that is finer.
+// timeFormat shows an instant's fraction.
 func timeFormat(scale int) string {
 	format := `yyyy\-mm\-dd\ hh:mm:ss`
 	if scale > 0 {
-		format += "." + strings.Repeat("0", min(scale, 3))
+		format += "." + strings.Repeat("0", min(scale, milliseconds))
 	}
 	return format
 }

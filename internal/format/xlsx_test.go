@@ -161,8 +161,9 @@ func TestXLSXCells(t *testing.T) {
 		{"TimeNoon", batch.Column{Type: outturn.Time}, cell{whole: at("2026-09-30T10:00:00Z")}, number, "46295.5", `yyyy\-mm\-dd\ hh:mm:ss`, false, false},
 		{"TimeCut", batch.Column{Type: outturn.Time}, cell{whole: at("2026-09-30T10:00:00.999999Z")}, number, "46295.5", `yyyy\-mm\-dd\ hh:mm:ss`, false, false},
 		{"TimeMillis", batch.Column{Type: outturn.Time, Scale: 3}, cell{whole: at("2026-09-30T10:00:00.432Z")}, number, "46295.500005", `yyyy\-mm\-dd\ hh:mm:ss.000`, false, false},
-		{"TimeMicros", batch.Column{Type: outturn.Time, Scale: 6}, cell{whole: at("2026-09-30T10:00:00.000001Z")}, number, "46295.500000000012", `yyyy\-mm\-dd\ hh:mm:ss.000`, false, false},
-		{"TimeEnd", batch.Column{Type: outturn.Time, Scale: 6}, cell{whole: at("2026-09-30T21:59:59.999999Z")}, number, "46295.999999999988", `yyyy\-mm\-dd\ hh:mm:ss.000`, false, false},
+		{"TimeMicros", batch.Column{Type: outturn.Time, Scale: 6}, cell{whole: at("2026-09-30T10:00:00.000001Z")}, number, "46295.5", `yyyy\-mm\-dd\ hh:mm:ss.000`, false, true},
+		{"TimeMicrosWhole", batch.Column{Type: outturn.Time, Scale: 6}, cell{whole: at("2026-09-30T10:00:00.432Z")}, number, "46295.500005", `yyyy\-mm\-dd\ hh:mm:ss.000`, false, false},
+		{"TimeEnd", batch.Column{Type: outturn.Time, Scale: 6}, cell{whole: at("2026-09-30T21:59:59.999999Z")}, number, "46295.999999988426", `yyyy\-mm\-dd\ hh:mm:ss.000`, false, true},
 		{"TimeWinter", batch.Column{Type: outturn.Time}, cell{whole: at("2026-01-01T00:00:00Z")}, number, "46023.041666666667", `yyyy\-mm\-dd\ hh:mm:ss`, false, false},
 		{"TimeBefore", batch.Column{Type: outturn.Time}, cell{whole: at("1899-12-31T00:00:00Z")}, text, "1899-12-31T01:00:00+01:00", "@", true, false},
 		{"TimeEpoch", batch.Column{Type: outturn.Time}, cell{}, number, "25569.041666666667", `yyyy\-mm\-dd\ hh:mm:ss`, false, false},
@@ -284,7 +285,7 @@ func sheetFault(got *bookCell, c batch.Column, x cell, zone *time.Location) stri
 		exact := new(big.Rat).SetFloat64(double)
 		exact.Sub(exact, big.NewRat(25569, 1)).Mul(exact, big.NewRat(86400e6, 1))
 		rounded, _ := strconv.ParseInt(exact.FloatString(0), 10, 64)
-		cut := int64(math.Pow10(6 - c.Scale))
+		cut := int64(math.Pow10(6 - min(c.Scale, 3)))
 		floor := x.whole - ((x.whole%cut)+cut)%cut
 		_, offset := time.UnixMicro(floor).In(zone).Zone()
 		// Up to the year 2079 a serial has five digits, and then six or seven.

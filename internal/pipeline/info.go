@@ -68,7 +68,7 @@ func noteLines(n outturn.Notes) []string {
 		lines = append(lines, fmt.Sprintf("%d characters that a file cannot hold were replaced by U+FFFD.", n.Replaced))
 	}
 	for _, column := range slices.Sorted(maps.Keys(n.Cut)) {
-		lines = append(lines, fmt.Sprintf("%d cells of %s were longer than 32,767 characters and lost their end.", n.Cut[column], column))
+		lines = append(lines, fmt.Sprintf("%d cells of %s have more than a workbook can hold and lost their end: text after 32,767 characters, instants after the millisecond.", n.Cut[column], column))
 	}
 	for _, column := range slices.Sorted(maps.Keys(n.AsText)) {
 		lines = append(lines, fmt.Sprintf("%d values of %s are text, because no number of a spreadsheet is exactly as long. A sum over the column leaves them out.", n.AsText[column], column))
