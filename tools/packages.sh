@@ -8,6 +8,7 @@ set -euo pipefail
 needs=(
 	g++:g++
 	make:make
+	soffice:libreoffice-calc # opens workbooks as a person does; make test-full
 	python3:python3 # reads exported CSV, JSON and XML with a library that is not ours
 )
 
@@ -15,7 +16,7 @@ missing=()
 for need in "${needs[@]}"; do
 	command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
 done
-# openpyxl makes workbooks that are read here. Debian's is for Debian's Python.
+# openpyxl reads our workbooks, and makes some that are read here. Debian's is for Debian's Python.
 for python in python3 /usr/bin/python3 none; do
 	"$python" -c 'import openpyxl' 2>/dev/null && break
 done
