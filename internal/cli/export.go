@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -277,7 +278,8 @@ func (e *export) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	closeSource := sync.OnceValue(snapshot.Close)
+	defer func() { err = errors.Join(err, closeSource()) }()
 	if e.inZone != nil {
 		zone, err := accountZone(ctx, snapshot, e.plan.Query)
 		if err != nil {
@@ -308,6 +310,7 @@ func (e *export) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	go closeSource() // an engine takes as long for it as a disk for what follows
 	m := e.finishManifest(result, columns)
 	if err := printJSON(manifest, m); err != nil {
 		return err
