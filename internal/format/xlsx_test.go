@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,11 +24,12 @@ import (
 	"outturn/internal/batch"
 	"outturn/internal/compress"
 	"outturn/internal/format"
+	"outturn/internal/format/formattest"
 )
 
 // A bookReader is a Python process that reads workbooks; see testdata/read_xlsx.py.
 type bookReader struct {
-	python
+	*formattest.Python
 	path string
 }
 
@@ -51,22 +51,9 @@ type bookCell struct {
 
 func (c *bookCell) isText() bool { return c.Type == "str" || c.Type == "inlineStr" }
 
-// pythonWith returns a Python that has a module: the first in the path, or the
-// system's own, for which packages of the system are installed.
-func pythonWith(t testing.TB, module string) string {
-	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(name, "-c", "import "+module).Run() == nil {
-			return name
-		}
-	}
-	t.Skipf("no python3 has the module %s (Debian: python3-%s)", module, module)
-	return ""
-}
-
 func startBookReader(t testing.TB) *bookReader {
 	t.Helper()
-	return &bookReader{*startScript(t, pythonWith(t, "openpyxl"), "testdata/read_xlsx.py"), filepath.Join(t.TempDir(), "book.xlsx")}
+	return &bookReader{formattest.StartPythonWith(t, "openpyxl", "testdata/read_xlsx.py"), filepath.Join(t.TempDir(), "book.xlsx")}
 }
 
 func (r *bookReader) read(t interface{ Fatalf(string, ...any) }, file []byte) []bookSheet {
@@ -77,7 +64,7 @@ func (r *bookReader) read(t interface{ Fatalf(string, ...any) }, file []byte) []
 		Sheets []bookSheet
 		Error  string
 	}
-	r.ask(t, map[string]string{"path": r.path}, &answer)
+	r.Ask(t, map[string]string{"path": r.path}, &answer)
 	if answer.Error != "" {
 		t.Fatalf("Python cannot read it: %s", answer.Error)
 	}

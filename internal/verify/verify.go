@@ -207,7 +207,9 @@ func (c *check) readContent(in *bufio.Reader) error {
 	head, _ := in.Peek(512)
 	if len(head) == 0 && c.raw.err == nil {
 		c.chooseFormat(nil)
-		return damaged("The file is empty.")
+		if !c.mayBeEmpty() {
+			return damaged("The file is empty.")
+		}
 	}
 	text, compression, err := c.decompress(in, head)
 	if err != nil {
@@ -231,6 +233,12 @@ func (c *check) readContent(in *bufio.Reader) error {
 		return err
 	}
 	return text.end()
+}
+
+// mayBeEmpty tells whether a file without bytes can be whole: NDJSON is its rows and
+// nothing else. Without a manifest nobody knows whether there were any.
+func (c *check) mayBeEmpty() bool {
+	return c.entry != nil && c.report.Format == "ndjson" && (c.entry.Compression == "" || c.entry.Compression == "none")
 }
 
 // decompress opens what the file is compressed by, whatever the manifest says of

@@ -453,3 +453,17 @@ func archive(parts map[string]string, method uint16) []byte {
 	z.Close()
 	return b.Bytes()
 }
+
+// NDJSON without rows has no bytes. What has rows, or is cut to nothing, has some.
+func TestNDJSONWithoutRows(t *testing.T) {
+	s := sample{"p.ndjson", "ndjson", "", nil}
+	none := s.manifest(nil)
+	none.Files[0].Rows, none.Totals = 0, map[string]map[string]string{"TOTAL": {}}
+	r := checkFile(t, s.name, nil, Options{Manifest: none})
+	wantSound(t, r)
+	if r.Rows == nil || *r.Rows != 0 || r.Format != "ndjson" {
+		t.Errorf("got %v rows of %s", r.Rows, r.Format)
+	}
+	wantFault(t, checkFile(t, s.name, nil, Options{Manifest: s.manifest([]byte(sampleNDJSON))}), "The manifest says 4 rows, the file has 0.")
+	wantFault(t, checkFile(t, "p.json", nil, Options{}), "The file is empty.")
+}

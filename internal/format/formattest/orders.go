@@ -1,5 +1,6 @@
-// Package formattest holds rows for benchmarks of formats: provisioned orders as
-// a distributor's platform has them, in 32 columns and about 500 bytes a row.
+// Package formattest holds what tests and benchmarks of formats share: Python as
+// the reader of files, and rows, which are provisioned orders as a distributor's
+// platform has them, in 32 columns and about 500 bytes a row.
 package formattest
 
 import (

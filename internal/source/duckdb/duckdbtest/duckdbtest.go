@@ -47,6 +47,9 @@ func Open(tb testing.TB, path string) (db *DB, close func()) {
 	return db, close
 }
 
+// For returns the same database for a subtest, which then is the one that fails.
+func (db *DB) For(tb testing.TB) *DB { return &DB{tb, db.conn} }
+
 // Exec runs statements.
 func (db *DB) Exec(statements ...string) {
 	db.tb.Helper()
