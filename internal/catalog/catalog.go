@@ -15,9 +15,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"outturn"
 )
@@ -28,13 +28,13 @@ var builtin embed.FS
 // treeFile is where a source's tenant tree is declared.
 const treeFile = "_tenants.sql"
 
-// A Catalog is the data sets of one source. It does not change once opened and
-// may be used by any number of goroutines.
+// A Catalog is the data sets of one source. Its files are found when it is opened,
+// and each is read when it is first asked for: a report needs one of many. It may be
+// used by any number of goroutines.
 type Catalog struct {
-	datasets map[string]*outturn.Dataset
-	views    map[string]map[string]*outturn.View // by data set and name
-	tree     *outturn.TenantTree
-	faults   map[string]error // by file
+	datasets map[string]func() (*outturn.Dataset, error)
+	views    map[string]map[string]func() (*outturn.View, error) // by data set and name
+	tree     func() (*outturn.TenantTree, error)                 // nil when there is none
 }
 
 // Builtin opens the data sets of the reference schema for an engine.
@@ -56,125 +56,139 @@ func OpenFolder(folder, engine string) (*Catalog, error) {
 	if err != nil {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The folder of data sets %s cannot be read: %w.", folder, err)
 	}
-	if len(c.datasets) == 0 && len(c.faults) == 0 {
+	if len(c.datasets) == 0 && len(c.Faults()) == 0 {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The folder %s holds no data sets (files NAME.sql).", folder)
 	}
 	return c, nil
 }
 
-// open reads every file of fsys. A broken file breaks what it describes and
-// nothing else: it is reported when that is asked for, and by Faults.
+// open finds the files of fsys. A broken file breaks what it describes and nothing
+// else: it is reported when that is asked for, and by Faults.
 func open(fsys fs.FS, engine string) (*Catalog, error) {
 	c := &Catalog{
-		datasets: map[string]*outturn.Dataset{},
-		views:    map[string]map[string]*outturn.View{},
-		faults:   map[string]error{},
+		datasets: map[string]func() (*outturn.Dataset, error){},
+		views:    map[string]map[string]func() (*outturn.View, error){},
 	}
 	files, err := fs.Glob(fsys, "*.sql")
 	if err != nil {
 		return nil, err
 	}
 	for _, file := range files {
-		if err := c.addSQL(fsys, file, engine); err != nil {
-			c.faults[file] = outturn.Errorf(outturn.CodeDatasetInvalid, "%s is broken:\n  %s", file, indent(err))
+		name := strings.TrimSuffix(file, ".sql")
+		switch {
+		case file == treeFile:
+			c.tree = once(file, func() (*outturn.TenantTree, error) { return readTree(fsys) })
+		case !strings.Contains(name, "."): // else an engine's own SELECT, which readDataset reads
+			c.datasets[name] = once(file, func() (*outturn.Dataset, error) { return readDataset(fsys, name, engine) })
 		}
 	}
-	views, err := fs.Glob(fsys, "*.*.yaml")
+	files, err = fs.Glob(fsys, "*.*.yaml")
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range views {
-		if err := c.addView(fsys, file); err != nil {
-			c.faults[file] = outturn.Errorf(outturn.CodeDatasetInvalid, "%s is broken:\n  %s", file, indent(err))
+	for _, file := range files {
+		dataset, name, _ := strings.Cut(strings.TrimSuffix(file, ".yaml"), ".")
+		if c.views[dataset] == nil {
+			c.views[dataset] = map[string]func() (*outturn.View, error){}
 		}
+		c.views[dataset][name] = once(file, func() (*outturn.View, error) { return c.readView(fsys, file) })
 	}
 	return c, nil
 }
 
+// once reads a file when it is first asked for, and says of what is wrong in which
+// file it is.
+func once[T any](file string, read func() (*T, error)) func() (*T, error) {
+	return sync.OnceValues(func() (*T, error) {
+		v, err := read()
+		if err != nil {
+			return nil, outturn.Errorf(outturn.CodeDatasetInvalid, "%s is broken:\n  %s", file, indent(err))
+		}
+		return v, nil
+	})
+}
+
 func indent(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n  ") }
 
-func (c *Catalog) addSQL(fsys fs.FS, file, engine string) error {
-	name := strings.TrimSuffix(file, ".sql")
-	if strings.Contains(name, ".") {
-		return nil // another engine's SELECT, or ours, which addSQL reads below
-	}
-	text, err := fs.ReadFile(fsys, file)
+func readTree(fsys fs.FS) (*outturn.TenantTree, error) {
+	text, err := fs.ReadFile(fsys, treeFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if file == treeFile {
-		c.tree, err = parseTree(text)
-		return err
+	return parseTree(text)
+}
+
+func readDataset(fsys fs.FS, name, engine string) (*outturn.Dataset, error) {
+	text, err := fs.ReadFile(fsys, name+".sql")
+	if err != nil {
+		return nil, err
 	}
 	d, err := parseDataset(name, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	special, err := fs.ReadFile(fsys, name+"."+engine+".sql")
 	switch {
 	case err == nil:
 		d.SQL = string(special)
 	case !errors.Is(err, fs.ErrNotExist):
-		return err
+		return nil, err
 	}
-	c.datasets[name] = d
-	return nil
+	return d, nil
 }
 
-func (c *Catalog) addView(fsys fs.FS, file string) error {
+func (c *Catalog) readView(fsys fs.FS, file string) (*outturn.View, error) {
 	text, err := fs.ReadFile(fsys, file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v, err := ParseView(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if want := v.Dataset + "." + v.Name + ".yaml"; path.Base(file) != want {
-		return fmt.Errorf("the view %s of data set %s must be in a file %s", v.Name, v.Dataset, want)
+	if want := v.Dataset + "." + v.Name + ".yaml"; file != want {
+		return nil, fmt.Errorf("the view %s of data set %s must be in a file %s", v.Name, v.Dataset, want)
 	}
 	d, err := c.Dataset(v.Dataset)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if v.Name == outturn.FullView {
-		return errFullView
+		return nil, errFullView
 	}
-	if err := v.Validate(d); err != nil {
-		return err
-	}
-	if c.views[d.Name] == nil {
-		c.views[d.Name] = map[string]*outturn.View{}
-	}
-	c.views[d.Name][v.Name] = v
-	return nil
+	return v, v.Validate(d)
 }
 
 // Datasets lists the sound data sets by name.
 func (c *Catalog) Datasets() []*outturn.Dataset {
 	var list []*outturn.Dataset
 	for _, name := range slices.Sorted(maps.Keys(c.datasets)) {
-		list = append(list, c.datasets[name])
+		if d, err := c.datasets[name](); err == nil {
+			list = append(list, d)
+		}
 	}
 	return list
 }
 
 // Dataset returns the data set of that name.
 func (c *Catalog) Dataset(name string) (*outturn.Dataset, error) {
-	if d, ok := c.datasets[name]; ok {
-		return d, nil
+	if read, ok := c.datasets[name]; ok {
+		return read()
 	}
-	if fault, ok := c.faults[name+".sql"]; ok {
-		return nil, fault
+	var names []string
+	for _, d := range c.Datasets() {
+		names = append(names, d.Name)
 	}
-	return nil, outturn.Unknown("data set", name, slices.Sorted(maps.Keys(c.datasets)))
+	return nil, outturn.Unknown("data set", name, names)
 }
 
-// Views lists d's views by name, the full one first.
+// Views lists d's sound views by name, the full one first.
 func (c *Catalog) Views(d *outturn.Dataset) []*outturn.View {
 	list := []*outturn.View{outturn.Full(d)}
 	for _, name := range slices.Sorted(maps.Keys(c.views[d.Name])) {
-		list = append(list, c.views[d.Name][name])
+		if v, err := c.views[d.Name][name](); err == nil {
+			list = append(list, v)
+		}
 	}
 	return list
 }
@@ -184,20 +198,43 @@ func (c *Catalog) View(d *outturn.Dataset, name string) (*outturn.View, error) {
 	if name == "" || name == outturn.FullView {
 		return outturn.Full(d), nil
 	}
-	if v, ok := c.views[d.Name][name]; ok {
-		return v, nil
+	if read, ok := c.views[d.Name][name]; ok {
+		return read()
 	}
-	if fault, ok := c.faults[d.Name+"."+name+".yaml"]; ok {
-		return nil, fault
+	var names []string
+	for _, v := range c.Views(d) {
+		names = append(names, v.Name)
 	}
-	names := append([]string{outturn.FullView}, slices.Sorted(maps.Keys(c.views[d.Name]))...)
 	return nil, outturn.Unknown("view of "+d.Name, name, names)
 }
 
 // Tree returns the tenant tree; nil when the source is flat.
 func (c *Catalog) Tree() (*outturn.TenantTree, error) {
-	return c.tree, c.faults[treeFile]
+	if c.tree == nil {
+		return nil, nil
+	}
+	return c.tree()
 }
 
-// Faults returns what is wrong with the catalogue's files, by file.
-func (c *Catalog) Faults() map[string]error { return c.faults }
+// Faults reads all that has not been read and returns what is wrong, by file.
+func (c *Catalog) Faults() map[string]error {
+	faults := map[string]error{}
+	note := func(file string, err error) {
+		if err != nil {
+			faults[file] = err
+		}
+	}
+	for name, read := range c.datasets {
+		_, err := read()
+		note(name+".sql", err)
+	}
+	for dataset, views := range c.views {
+		for name, read := range views {
+			_, err := read()
+			note(dataset+"."+name+".yaml", err)
+		}
+	}
+	_, err := c.Tree()
+	note(treeFile, err)
+	return faults
+}

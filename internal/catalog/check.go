@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"maps"
 
 	"outturn/internal/source"
 )
@@ -11,16 +10,16 @@ import (
 // what Faults tells, and where the data sets and the tenant tree do not fit the
 // source.
 func (c *Catalog) Check(ctx context.Context, s source.Snapshot) map[string]error {
-	problems := maps.Clone(c.faults)
+	problems := c.Faults()
 	for _, d := range c.Datasets() {
 		if err := source.CheckFit(ctx, d, s); err != nil {
 			problems[d.Name+".sql"] = err
 		}
 	}
-	if c.tree != nil {
-		err := source.CheckTree(ctx, c.tree, s)
+	if tree, err := c.Tree(); tree != nil && err == nil {
+		err = source.CheckTree(ctx, tree, s)
 		if err == nil {
-			err = source.CheckAccounts(ctx, s, c.tree)
+			err = source.CheckAccounts(ctx, s, tree)
 		}
 		if err != nil {
 			problems[treeFile] = err
