@@ -57,7 +57,7 @@ func uneven(count int) []*batch.Batch {
 	return list
 }
 
-var sheetCells = regexp.MustCompile(`<row r="(\d+)">|<c s="3" r="A(\d+)"><v>(\d+)</v></c>`)
+var sheetCells = regexp.MustCompile(`<row r="(\d+)">|<c s="4" r="A(\d+)"><v>(\d+)</v></c>`)
 
 // A file in parts is the same whatever the workers, has every row once and in
 // order, at the place in its part that it names, and no part has too much.

@@ -78,7 +78,7 @@ func checkNumbered(t *testing.T, name string, file []byte) {
 	for line := range bytes.Lines(file) {
 		prefix := map[string]string{"csv": "%d,", "tsv": "%d\t", "json": `{"n":%d,`, "ndjson": `{"n":%d,`, "xml": "<record><n>%d</n>"}[name]
 		if name == "xlsx" {
-			prefix = fmt.Sprintf(`<row r="%d"><c s="3" r="A%[1]d"><v>%%d</v>`, row+2)
+			prefix = fmt.Sprintf(`<row r="%d"><c s="4" r="A%[1]d"><v>%%d</v>`, row+2)
 		}
 		if bytes.HasPrefix(line, fmt.Appendf(nil, prefix, row)) {
 			row++

@@ -28,10 +28,11 @@ type sheet struct {
 	kinds   []kind
 	zone    *time.Location
 	key     []int
-	widths  []float64
+	layout  xlsx.Layout
 
 	book              *xlsx.Workbook
 	header, text      int // styles
+	numberHeader      int
 	cells             []cell
 	sheets            int   // begun so far
 	maxRows, maxBytes int64 // of a sheet, without its header
@@ -51,6 +52,7 @@ const cellRoom = 2*32 + room
 func (s *sheet) addTo(book *xlsx.Workbook) {
 	s.book = book
 	s.header = book.Style(xlsx.Style{Format: "@", Header: true})
+	s.numberHeader = book.Style(xlsx.Style{Format: "@", Header: true, Right: true})
 	s.text = book.Style(xlsx.Style{Format: "@"})
 	s.cells = make([]cell, len(s.columns))
 	for c, column := range s.columns {
@@ -85,6 +87,17 @@ func (s *sheet) numberFormat(c int) string {
 // ones kept, the last half of a millisecond of a day would show the next day.
 const milliseconds = 3
 
+// isNumber reports whether a column's cells are numbers that people count with.
+func (s *sheet) isNumber(c int) bool {
+	switch s.kinds[c] {
+	case kindInt:
+		return !s.columns[c].ID
+	case kindDecimal, kindFloat:
+		return true
+	}
+	return false
+}
+
 func (s *sheet) limits() (rows, bytes int64) { return s.maxRows, s.maxBytes }
 
 // next begins a sheet of the workbook.
@@ -97,10 +110,15 @@ func (s *sheet) next() (io.Writer, error) {
 }
 
 func (s *sheet) Head(dst []byte) []byte {
-	dst = xlsx.AppendHead(dst, xlsx.Layout{Widths: s.widths, Frozen: true, Selected: s.sheets == 1})
+	s.layout.Frozen, s.layout.Selected = true, s.sheets == 1
+	dst = xlsx.AppendHead(dst, s.layout)
 	dst = append(dst, `<row r="1">`...)
 	for c, column := range s.columns {
-		dst, _ = xlsx.AppendTextCell(dst, c, 1, s.header, column.Title())
+		style := s.header
+		if s.isNumber(c) {
+			style = s.numberHeader
+		}
+		dst, _ = xlsx.AppendTextCell(dst, c, 1, style, column.Title())
 	}
 	return append(dst, `</row>`...)
 }
@@ -109,7 +127,7 @@ func (s *sheet) Tail(dst []byte, rows int64) []byte {
 	if len(s.columns) > 0 {
 		s.book.Filtered(len(s.columns), rows+1)
 	}
-	return xlsx.AppendTail(dst, len(s.columns), rows+1)
+	return xlsx.AppendTail(dst, s.layout, len(s.columns), rows+1)
 }
 
 func (s *sheet) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {

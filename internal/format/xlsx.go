@@ -55,7 +55,8 @@ func (x *xlsxWriter) begin(b *batch.Batch) error {
 	if x.rows != nil || x.err != nil {
 		return x.err
 	}
-	x.sheet.widths = widths(x.o.Columns, x.sheet, b)
+	x.sheet.layout.Widths = widths(x.o.Columns, x.sheet, b)
+	x.sheet.layout.Pages = pages(x.sheet.layout.Widths)
 	w, err := x.sheet.next()
 	x.fail(err)
 	if err == nil {
@@ -89,7 +90,8 @@ func (x *xlsxWriter) writeInfo(lines []InfoLine) error {
 	}
 	label := x.book.Style(xlsx.Style{Format: "@", Header: true})
 	text := x.book.Style(xlsx.Style{Format: "@"})
-	dst := xlsx.AppendHead(nil, xlsx.Layout{Widths: []float64{30, 64, 12}})
+	layout := xlsx.Layout{Widths: []float64{30, 60, 8}, Pages: 1}
+	dst := xlsx.AppendHead(nil, layout)
 	for i, line := range lines {
 		row := int64(i + 1)
 		dst = append(append(append(dst, `<row r="`...), decimalText(row)...), `">`...)
@@ -97,14 +99,17 @@ func (x *xlsxWriter) writeInfo(lines []InfoLine) error {
 		if digits, ok := numberText(line.Value); line.Number && ok {
 			dst = xlsx.AppendNumberCell(dst, 1, row, x.book.Style(xlsx.Style{Format: decimalFormat(fractionDigits(line.Value))}), digits)
 		} else if line.Value != "" {
-			dst, _ = xlsx.AppendTextCell(dst, 1, row, text, line.Value)
+			var cut bool
+			if dst, cut = xlsx.AppendTextCell(dst, 1, row, text, line.Value); cut {
+				line.Unit = "(cut)"
+			}
 		}
 		if line.Unit != "" {
 			dst, _ = xlsx.AppendTextCell(dst, 2, row, text, line.Unit)
 		}
 		dst = append(dst, `</row>`...)
 	}
-	_, err = w.Write(xlsx.AppendTail(dst, 0, 0))
+	_, err = w.Write(xlsx.AppendTail(dst, layout, 0, 0))
 	return err
 }
 
@@ -112,8 +117,12 @@ func (x *xlsxWriter) writeInfo(lines []InfoLine) error {
 // they want to read.
 const (
 	narrowestColumn = 8
+	narrowestNumber = 14 // further down may be larger ones, which would show as ###
 	widestColumn    = 60
 )
+
+// pageWidth is how many characters are to stand on a printed page.
+const pageWidth = 200
 
 // rowsForWidths is how many rows are looked at for the columns' widths.
 const rowsForWidths = 200
@@ -123,6 +132,9 @@ func widths(columns []batch.Column, s *sheet, b *batch.Batch) []float64 {
 	list := make([]float64, len(columns))
 	for c, column := range columns {
 		width := textWidth([]byte(column.Title())) + 3 // the button of the filter
+		if s.isNumber(c) {
+			width = max(width, narrowestNumber)
+		}
 		for r := range min(rowsForWidths, rowsOf(b)) {
 			if !b.Null(c, r) {
 				width = max(width, s.cellWidth(b, c, r)+1)
@@ -131,6 +143,15 @@ func widths(columns []batch.Column, s *sheet, b *batch.Batch) []float64 {
 		list[c] = float64(min(max(width, narrowestColumn), widestColumn))
 	}
 	return list
+}
+
+// pages returns on how many pages side by side columns are printed.
+func pages(widths []float64) int {
+	sum := 0.0
+	for _, w := range widths {
+		sum += w
+	}
+	return 1 + int(sum/pageWidth)
 }
 
 func rowsOf(b *batch.Batch) int {
@@ -145,8 +166,11 @@ func (s *sheet) cellWidth(b *batch.Batch, c, r int) int {
 	case kindText, kindJSON:
 		return textWidth(b.Text(c, r))
 	case kindDecimal:
-		digits := bytes.TrimRight(b.AppendDecimalText(nil, c, r), "0")
-		return len(digits) + len(digits)/3 + 1 // marks between thousands
+		digits := b.AppendDecimalText(nil, c, r)
+		if b.Columns()[c].Scale > 2 {
+			digits = append(bytes.TrimRight(digits, "0"), "00"...)
+		}
+		return len(digits) + len(digits)/3 // marks between thousands
 	case kindInt:
 		return len(decimalText(b.Int(c, r)))
 	case kindTime:

@@ -43,7 +43,7 @@ func infoLines(m outturn.Manifest, s format.Summary, totals Totals, columns []ba
 			lines = append(lines, format.InfoLine{Label: "Total of " + c.Title(), Value: totals[c.Name][currency], Unit: currency, Number: true})
 		}
 	}
-	for _, note := range noteLines(s.Notes) {
+	for _, note := range noteLines(s.Notes, columns) {
 		add("Note", note)
 	}
 	add("Outturn", m.Outturn)
@@ -62,16 +62,28 @@ func orderText(order []outturn.Order) string {
 }
 
 // noteLines says in sentences what notes count.
-func noteLines(n outturn.Notes) []string {
+func noteLines(n outturn.Notes, columns []batch.Column) []string {
 	var lines []string
-	if n.Replaced > 0 {
-		lines = append(lines, fmt.Sprintf("%d characters that a file cannot hold were replaced by U+FFFD.", n.Replaced))
+	add := func(n int64, one, many, what string) {
+		if n == 1 {
+			lines = append(lines, fmt.Sprintf("1 %s %s", one, what))
+		} else if n > 1 {
+			lines = append(lines, fmt.Sprintf("%d %s %s", n, many, what))
+		}
 	}
-	for _, column := range slices.Sorted(maps.Keys(n.Cut)) {
-		lines = append(lines, fmt.Sprintf("%d cells of %s have more than a workbook can hold and lost their end: text after 32,767 characters, instants after the millisecond.", n.Cut[column], column))
-	}
-	for _, column := range slices.Sorted(maps.Keys(n.AsText)) {
-		lines = append(lines, fmt.Sprintf("%d values of %s are text, because no number of a spreadsheet is exactly as long. A sum over the column leaves them out.", n.AsText[column], column))
+	add(n.Replaced, "character", "characters", "of the source could not be read as UTF-8: U+FFFD stands instead.")
+	for _, c := range columns {
+		add(n.Cut[c.Name], "cell", "cells", "of "+c.Title()+" had more than a workbook can hold and lost the end: text after 32,767 characters, instants after the millisecond.")
+		add(n.AsText[c.Name], "value", "values", "of "+c.Title()+" written as text: "+whyText[c.Type])
 	}
 	return lines
+}
+
+// whyText says what of a type no cell of a spreadsheet can hold.
+var whyText = map[outturn.Type]string{
+	outturn.Int:     "a spreadsheet keeps 15 significant digits. A sum over the column leaves them out.",
+	outturn.Decimal: "a spreadsheet keeps 15 significant digits. A sum over the column leaves them out.",
+	outturn.Float:   "a spreadsheet has no number for NaN and infinity.",
+	outturn.Date:    "spreadsheets disagree on days before 1900-03-01.",
+	outturn.Time:    "spreadsheets disagree on days before 1900-03-01, and have no numbers for some instants.",
 }

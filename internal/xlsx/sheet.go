@@ -8,6 +8,7 @@ import (
 // A Layout is how a sheet of rows under a header is shown.
 type Layout struct {
 	Widths   []float64 // of the columns, in characters
+	Pages    int       // side by side, on which it is printed; 0: as many as it takes
 	Frozen   bool      // the first row stays where it is
 	Selected bool      // the sheet that is seen first
 }
@@ -15,10 +16,19 @@ type Layout struct {
 // AppendHead appends what comes before a sheet's rows.
 func AppendHead(dst []byte, l Layout) []byte {
 	dst = append(dst, declaration+`<worksheet xmlns="`+spreadsheet+`">`...)
+	dst = appendSheetProperties(dst, l.Pages)
 	dst = appendSheetViews(dst, l)
 	dst = append(dst, `<sheetFormatPr defaultRowHeight="15"/>`...)
 	dst = appendCols(dst, l.Widths)
 	return append(dst, `<sheetData>`...)
+}
+
+// appendSheetProperties appends that the sheet is scaled to pages.
+func appendSheetProperties(dst []byte, pages int) []byte {
+	if pages == 0 {
+		return dst
+	}
+	return append(dst, `<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>`...)
 }
 
 // appendSheetViews appends how the sheet is looked at.
@@ -46,13 +56,21 @@ func appendCols(dst []byte, widths []float64) []byte {
 }
 
 // AppendTail appends what comes after a sheet's rows. columns and rows, the header
-// among them, are what can be filtered; no columns: nothing.
-func AppendTail(dst []byte, columns int, rows int64) []byte {
+// among them, are what can be filtered; no columns: nothing. The layout is that of
+// AppendHead.
+func AppendTail(dst []byte, l Layout, columns int, rows int64) []byte {
 	dst = append(dst, `</sheetData>`...)
 	dst = appendAutoFilter(dst, columns, rows)
 	dst = append(dst, `<pageMargins left="0.4" right="0.4" top="0.5" bottom="0.5" header="0.3" footer="0.3"/>`...)
-	dst = append(dst, `<pageSetup orientation="landscape"/>`...)
+	dst = appendPageSetup(dst, l.Pages)
 	return append(dst, `</worksheet>`...)
+}
+
+func appendPageSetup(dst []byte, pages int) []byte {
+	if pages == 0 {
+		return append(dst, `<pageSetup orientation="landscape"/>`...)
+	}
+	return fmt.Appendf(dst, `<pageSetup fitToWidth="%d" fitToHeight="0" orientation="landscape"/>`, pages)
 }
 
 func appendAutoFilter(dst []byte, columns int, rows int64) []byte {

@@ -11,6 +11,7 @@ type Style struct {
 	// stays text when somebody edits the cell. Empty is General.
 	Format string
 	Header bool // bold, on a shade
+	Right  bool // to the right, as numbers are by themselves
 }
 
 // builtinFormats are the formats that have a number of their own.
@@ -96,8 +97,13 @@ func (s *styles) cellFormats() string {
 }
 
 func cellFormat(s Style, format int) string {
+	look, font := ``, 0
 	if s.Header {
-		return fmt.Sprintf(`<xf numFmtId="%d" fontId="1" fillId="2" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1" applyFill="1"/>`, format)
+		look, font = ` applyFont="1" applyFill="1"`, 1
 	}
-	return fmt.Sprintf(`<xf numFmtId="%d" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>`, format)
+	end := `/>`
+	if s.Right {
+		end = ` applyAlignment="1"><alignment horizontal="right"/></xf>`
+	}
+	return fmt.Sprintf(`<xf numFmtId="%d" fontId="%d" fillId="%d" borderId="0" xfId="0" applyNumberFormat="1"%s%s`, format, font, 2*font, look, end)
 }

@@ -23,9 +23,9 @@ const (
 	MaxColumns = 16_384
 	MaxText    = 32_767 // UTF-16 code units in a cell
 	MaxDigits  = 15     // significant digits of a number
-	// MaxBytes is how much XML a sheet should have at most. From 4 GiB on the
-	// archive marks an entry in a way that Excel takes for damage.
-	MaxBytes = 3900 << 20
+	// MaxBytes is how much XML a sheet should have at most, 3.9 GiB. From 4 GiB on
+	// the archive marks an entry in a way that Excel takes for damage.
+	MaxBytes = 39 << 30 / 10
 )
 
 // A Workbook is a workbook that is being written. One goroutine uses it.
@@ -109,7 +109,7 @@ func (b *Workbook) part(path, text string) {
 	}
 }
 
-// modified is the time of every entry: a workbook that is made again is the same.
+// modified is the time of every entry: the same cells make the same workbook.
 var modified = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (b *Workbook) create(path string) (io.Writer, error) {

@@ -29,8 +29,12 @@ func TestParts(t *testing.T) {
 		{"Head", string(AppendHead(nil, Layout{Widths: []float64{9}})), head + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">` +
 			`<sheetViews><sheetView workbookViewId="0"></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>` +
 			`<cols><col min="1" max="1" width="9" customWidth="1"/></cols><sheetData>`},
-		{"Tail", string(AppendTail(nil, 1, 2)), `</sheetData><autoFilter ref="A1:A2"/>` +
+		{"Tail", string(AppendTail(nil, Layout{}, 1, 2)), `</sheetData><autoFilter ref="A1:A2"/>` +
 			`<pageMargins left="0.4" right="0.4" top="0.5" bottom="0.5" header="0.3" footer="0.3"/><pageSetup orientation="landscape"/></worksheet>`},
+		{"SheetProperties", string(appendSheetProperties(nil, 2)), `<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>`},
+		{"SheetPropertiesNone", string(appendSheetProperties(nil, 0)), ``},
+		{"PageSetup", string(appendPageSetup(nil, 2)), `<pageSetup fitToWidth="2" fitToHeight="0" orientation="landscape"/>`},
+		{"PageSetupPlain", string(appendPageSetup(nil, 0)), `<pageSetup orientation="landscape"/>`},
 		{"NumberCell", string(AppendNumberCell(nil, 26, 7, 3, "-1.5")), `<c r="AA7" s="3"><v>-1.5</v></c>`},
 		{"SheetList", sheetList([]sheet{{name: `a & "b"`}, {name: "Info"}}), `<sheets><sheet name="a &amp; &quot;b&quot;" sheetId="1" r:id="rId1"/><sheet name="Info" sheetId="2" r:id="rId2"/></sheets>`},
 		{"DefinedNames", definedNames([]sheet{{name: "O'Brien", filtered: "$A$1:$B$3"}, {name: "Info"}}),
@@ -41,6 +45,7 @@ func TestParts(t *testing.T) {
 			`<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>` +
 			`<Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/></Relationships>`},
 		{"CellFormat", cellFormat(Style{}, 164), `<xf numFmtId="164" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>`},
+		{"CellFormatRight", cellFormat(Style{Header: true, Right: true}, 49), `<xf numFmtId="49" fontId="1" fillId="2" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1" applyFill="1" applyAlignment="1"><alignment horizontal="right"/></xf>`},
 		{"CellFormatHeader", cellFormat(Style{Header: true}, 49), `<xf numFmtId="49" fontId="1" fillId="2" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1" applyFill="1"/>`},
 	}
 	for _, tt := range tests {
@@ -221,7 +226,7 @@ func TestWorkbookFailsOnce(t *testing.T) {
 	write := func(w io.Writer) error {
 		b := New(w, deflater)
 		if s, err := b.Sheet("a/b"); err == nil {
-			_, _ = s.Write(AppendTail(AppendHead(nil, Layout{}), 0, 0)) // Close tells
+			_, _ = s.Write(AppendTail(AppendHead(nil, Layout{}), Layout{}, 0, 0)) // Close tells
 		}
 		return b.Close()
 	}
