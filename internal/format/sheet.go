@@ -302,61 +302,18 @@ func (e *rowEncoder) putPlain(buf []byte, n, c int, text []byte) ([]byte, int, b
 	return buf, end(buf, n), true
 }
 
-const (
-	ampersands  = '&' * lanes
-	lessThans   = '<' * lanes
-	greater     = '>' * lanes
-	underscores = '_' * lanes
-)
-
-// plainSheet passes, in each lane of w, a byte that may stand in a cell's text as
-// it is. It does not pass all that may: what it stops is looked at one by one.
-func plainSheet(w uint64) uint64 {
-	const (
-		belowSpace = (0x80 - 0x20) * lanes
-		highest    = (0x80 - 0x6f) * lanes // 0xef begins U+FFFE and U+FFFF
-	)
-	low := w & lows
-	ascii := (low^ampersands+lows)&(low^lessThans+lows)&(low^greater+lows)&(low^underscores+lows)&(low+belowSpace) | w
-	return ascii &^ (w & (low + highest))
-}
-
 // putText puts the text at arena[off:off+size] and the end of its cell.
 func (e *rowEncoder) putText(buf []byte, n, c int, arena []byte, off, size int) ([]byte, int) {
 	if len(buf)-n < size+cellRoom {
 		buf = grow(buf, n, size+cellRoom)
 	}
-	if size < 8 {
-		w := loadShort(arena, off, size)
-		if size == 0 || failing(plainSheet(w|harm<<(8*size&63))) != 0 || trimmed(arena[off:off+size]) {
-			return e.putUnusual(buf, n, c, arena[off:off+size])
-		}
-		n = e.open(buf, n, &e.cells[c].text)
-		store(buf, n, w)
-		return buf, end(buf, n+size)
-	}
-	_ = arena[off : off+size]
-	first, last := load(arena, off), load(arena, off+size-8)
-	plain := plainSheet(first) & plainSheet(last)
-	start := n
+	start, text := n, arena[off:off+size]
 	n = e.open(buf, n, &e.cells[c].text)
-	store(buf, n, first)
-	store(buf, n+size-8, last)
-	if size > 16 {
-		a, b := load(arena, off+8), load(arena, off+size-16)
-		plain &= plainSheet(a) & plainSheet(b)
-		store(buf, n+8, a)
-		store(buf, n+size-16, b)
-		for i := 16; i < size-16; i += 8 {
-			w := load(arena, off+i)
-			plain &= plainSheet(w)
-			store(buf, n+i, w)
-		}
+	n, plain := putPlainXML(buf, n, arena, off, size)
+	if !plain || size == 0 || size > xlsx.MaxText || trimmed(text) || bytes.IndexByte(text, '_') >= 0 {
+		return e.putUnusual(buf, start, c, text)
 	}
-	if failing(plain) != 0 || size > xlsx.MaxText || trimmed(arena[off:off+size]) {
-		return e.putUnusual(buf, start, c, arena[off:off+size])
-	}
-	return buf, end(buf, n+size)
+	return buf, end(buf, n)
 }
 
 // trimmed reports whether text, which is not empty, may begin or end with a space of
