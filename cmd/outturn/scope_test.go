@@ -162,6 +162,73 @@ func TestScopeOfANewCustomer(t *testing.T) {
 	}
 }
 
+// A value that does not fit is named to the account whose it is and to operators.
+// Another account's report does not stumble over it, nor tells what it holds, even
+// where it cannot be made.
+func TestScopeOfComplaints(t *testing.T) {
+	folder := t.TempDir()
+	const fields = `
+key: [ID]
+tenant: OWNER
+period: {expr: WHEN_, kind: date}
+fields:
+  - {name: ID, type: text}
+  - {name: OWNER, type: text}
+  - {name: WHEN_, type: date}
+`
+	for name, text := range map[string]string{
+		"data/accounts.csv": "id,parent\nroot,\na,root\nb,root\n",
+		"data/sales.csv":    "ID,OWNER,AMOUNT,WHEN_\n1,a,10,2026-09-01\n2,a,9,2026-09-02\nKEY-OF-B,b,SECRET-AMOUNT,SECRET-DATE\n4,a,8,2026-10-01\n",
+		"sets/_tenants.sql": "/*\nversion: 1\nsource: s\ndescription: d\n*/\nSELECT id, parent, 'reseller' AS kind, id AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts\n",
+		"sets/sales.sql":    "/*\nversion: 1\nsource: s\ndescription: d" + fields + "  - {name: AMOUNT, type: decimal, scale: 2}\n*/\nSELECT * FROM sales\n",
+		"sets/casts.sql":    "/*\nversion: 1\nsource: s\ndescription: d" + fields + "  - {name: AMOUNT, type: float}\n*/\nSELECT ID, OWNER, WHEN_, CAST(AMOUNT AS DOUBLE) AS AMOUNT FROM sales\n",
+	} {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export := func(args ...string) (said string, ok bool) {
+		args = append([]string{"export"}, args...)
+		cmd := exec.Command(binary(t), append(args, "--datasets", "sets", "--source", "folder:data", "--columns", "ID", "--format", "csv")...)
+		cmd.Dir = folder
+		out, err := cmd.CombinedOutput()
+		return string(out), err == nil
+	}
+	for _, test := range []struct {
+		name, rows, complaint string
+		args                  []string
+	}{
+		{"filter", "1\r\n2\r\n", "Field AMOUNT holds 'SECRET-AMOUNT'", []string{"sales", "--filter", "AMOUNT gt 8.5"}},
+		{"window", "1\r\n2\r\n", "Field WHEN_ holds 'SECRET-DATE'", []string{"sales", "--from", "2026-09-01", "--to", "2026-10-01"}},
+		{"order", "4\r\n2\r\n1\r\n", "Field AMOUNT holds 'SECRET-AMOUNT'", []string{"sales", "--order", "AMOUNT"}},
+		{"cast of the author's", "", "SECRET-AMOUNT", []string{"casts", "--filter", "AMOUNT gt 8.5"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			said, ok := export(append(test.args, "--tenant", "a")...)
+			if strings.Contains(said, "SECRET") || strings.Contains(said, "OF-B") || ok != (test.rows != "") || !strings.Contains(said, test.rows) {
+				t.Errorf("a is told:\n%s", said)
+			}
+			if !ok && !strings.Contains(said, "without a tenant") {
+				t.Errorf("a is not told where to look:\n%s", said)
+			}
+			said, ok = export(test.args...)
+			if ok || !strings.Contains(said, test.complaint) {
+				t.Errorf("an operator is told:\n%s", said)
+			}
+			if test.rows == "" {
+				return
+			}
+			if said, ok = export(append(test.args, "--tenant", "b")...); ok || !strings.Contains(said, test.complaint) || !strings.Contains(said, "in the row ID KEY-OF-B.") {
+				t.Errorf("b is told:\n%s", said)
+			}
+		})
+	}
+}
+
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)

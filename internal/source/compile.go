@@ -38,6 +38,9 @@ type Engine interface {
 	// Rescale returns the SQL that gives the decimal cell scale digits after the
 	// point, fewer than it has, and fails where one of those cut off is not zero.
 	Rescale(cell Cell, scale int) string
+	// Widen returns the SQL that makes the whole number in cell a decimal with
+	// scale digits after the point, and fails where there is no room for them.
+	Widen(cell Cell, scale int) string
 	// Attribute returns the SQL of the text of one attribute of the JSON cell,
 	// which is an object or an array of pairs, name and value. It is null where
 	// the cell is null or has no such attribute, or null as its value; of equal
@@ -66,6 +69,9 @@ type Cell struct {
 //	SELECT d."A", … FROM (SELECT …) AS d
 //	WHERE (tenant) IN (SELECT id FROM outturn_scope) AND (period) >= $2 AND …
 //	ORDER BY …
+//
+// Where a condition may fail at a value, the scope decides first which rows it is
+// asked of: see where.
 func Compile(ctx context.Context, q Query, e Engine) (Statement, error) {
 	if q.SQL != "" {
 		return compileRaw(ctx, q, e)
@@ -220,12 +226,39 @@ func (c *compiler) compile() (Statement, error) {
 	return s, nil
 }
 
-func where(conditions ...string) string {
-	conditions = slices.DeleteFunc(conditions, func(s string) bool { return s == "" })
-	if len(conditions) == 0 {
+// A condition is what rows must meet; empty SQL is met by all.
+type condition struct {
+	sql string
+	// fails is set where a value may end the statement with a complaint.
+	fails bool
+}
+
+// where puts conditions behind the scope. An engine takes what stands between
+// ANDs in the order it likes, so one account's report would fail at another's row
+// and tell what it holds. What may fail is therefore asked of the rows in scope
+// alone, by CASE, whose order is kept. All else stays between ANDs, where an
+// engine can use it to read less.
+func where(scope string, conditions ...condition) string {
+	var all, fail []string
+	for _, c := range conditions {
+		switch {
+		case c.sql == "":
+		case c.fails && scope != "":
+			fail = append(fail, c.sql)
+		default:
+			all = append(all, c.sql)
+		}
+	}
+	if len(fail) > 0 {
+		scope = "CASE WHEN " + scope + "\n  THEN " + strings.Join(fail, "\n  AND ") + "\n  ELSE FALSE END"
+	}
+	if scope != "" {
+		all = append([]string{scope}, all...)
+	}
+	if len(all) == 0 {
 		return ""
 	}
-	return "\nWHERE " + strings.Join(conditions, "\n  AND ")
+	return "\nWHERE " + strings.Join(all, "\n  AND ")
 }
 
 // bind makes text an argument and returns its placeholder.
@@ -309,12 +342,28 @@ func (c *compiler) named(f outturn.Field, name string) string {
 	switch {
 	case c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text:
 		return c.engine.FromText(cell, f)
+	case tooWide(f, have):
+		return c.engine.Widen(cell, f.Scale)
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
 		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", cell.SQL, f.Scale)
 	case f.Type == outturn.Decimal && have.Scale > f.Scale:
 		return c.engine.Rescale(cell, f.Scale)
 	}
 	return cell.SQL
+}
+
+// fails reports whether the SQL of f's value may break the statement off.
+func (c *compiler) fails(f outturn.Field) bool {
+	have := c.column(f)
+	return c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text || tooWide(f, have) ||
+		f.Type == outturn.Decimal && have.Scale > f.Scale
+}
+
+// tooWide reports whether f gives the integers of a column so many digits after
+// the point that a decimal has no room for the longest.
+func tooWide(f outturn.Field, have Described) bool {
+	const longest = len("9223372036854775807")
+	return f.Type == outturn.Decimal && have.Type == outturn.Int && f.Scale > outturn.MaxScale-longest
 }
 
 // row returns the SQL of a text that names a row by its key.
@@ -386,13 +435,13 @@ outturn_scope(id) AS (
 }
 
 // window returns the condition that a row's period lies in the window.
-func (c *compiler) window(stamps *time.Location) (string, error) {
+func (c *compiler) window(stamps *time.Location) (condition, error) {
 	if c.Window == nil {
-		return "", nil
+		return condition{}, nil
 	}
 	p := c.Dataset.Period
 	if p == nil {
-		return "", outturn.Errorf(outturn.CodeInternal, "A query of %s has a window, but the data set has no period.", c.Dataset.Name)
+		return condition{}, outturn.Errorf(outturn.CodeInternal, "A query of %s has a window, but the data set has no period.", c.Dataset.Name)
 	}
 	have := c.have[periodColumn]
 	f := outturn.Field{Name: periodColumn, Type: outturn.Time, Scale: outturn.MaxTimeScale}
@@ -400,7 +449,10 @@ func (c *compiler) window(stamps *time.Location) (string, error) {
 		f.Type, f.Scale = outturn.Date, 0
 	}
 	expr := "(" + p.Expr + "\n)"
+	// Over text, what an author makes of it may fail as well as what we do.
+	fails := c.engine.Untyped() && !isField(p)
 	if c.engine.Untyped() && have.Type == outturn.Text {
+		fails = true
 		expr = c.engine.FromText(Cell{SQL: expr, Name: periodName(p), Row: c.row()}, f)
 		have.Local = true
 	}
@@ -408,23 +460,26 @@ func (c *compiler) window(stamps *time.Location) (string, error) {
 	if p.Kind == outturn.PeriodDate {
 		var err error
 		if from, to, err = c.Window.Dates(); err != nil {
-			return "", err
+			return condition{}, err
 		}
 	} else {
 		from, to = stamp(c.Window.From, have, stamps), stamp(c.Window.To, have, stamps)
 	}
 	sqlType := sqlType(f, have, "")
-	return fmt.Sprintf("%s >= CAST(%s AS %s) AND %s < CAST(%s AS %s)", expr, c.bind(from), sqlType, expr, c.bind(to), sqlType), nil
+	sql := fmt.Sprintf("%s >= CAST(%s AS %s) AND %s < CAST(%s AS %s)", expr, c.bind(from), sqlType, expr, c.bind(to), sqlType)
+	return condition{sql, fails}, nil
 }
 
 // periodName is what an error calls a period: the field where it is one, and not
 // the whole expression.
 func periodName(p *outturn.Period) string {
-	if outturn.ValidName.MatchString(p.Expr) {
+	if isField(p) {
 		return "Field " + p.Expr
 	}
 	return "The period"
 }
+
+func isField(p *outturn.Period) bool { return outturn.ValidName.MatchString(p.Expr) }
 
 // stamp spells an instant for comparison with a column: in UTC, or as wall clock
 // in the zone of stamps that have none.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,19 +14,28 @@ var comparisons = map[outturn.Op]string{
 	outturn.OpNE: "IS DISTINCT FROM",
 }
 
-// filter returns the condition of the query's filter; "" without one.
-func (c *compiler) filter(stamps *time.Location) (string, error) {
+// filter returns the condition of the query's filter; an empty one without it.
+func (c *compiler) filter(stamps *time.Location) (condition, error) {
 	if c.Where == nil {
-		return "", nil
+		return condition{}, nil
 	}
 	zone, err := outturn.LoadZone(c.Vars.Zone)
 	if err != nil {
-		return "", err
+		return condition{}, err
 	}
 	if err := c.Where.Check(c.Dataset, zone); err != nil {
-		return "", err
+		return condition{}, err
 	}
-	return c.condition(c.Where, zone, stamps), nil
+	return condition{c.condition(c.Where, zone, stamps), c.anyFails(c.Where)}, nil
+}
+
+// anyFails reports whether a field that e asks for fails.
+func (c *compiler) anyFails(e *outturn.Expr) bool {
+	if len(e.Args) > 0 {
+		return slices.ContainsFunc(e.Args, c.anyFails)
+	}
+	f, _ := c.Dataset.Field(e.Field)
+	return c.fails(f)
 }
 
 // condition compiles a checked tree. Only under not does unknown differ from

@@ -21,9 +21,7 @@ func translate(ctx context.Context, step, text, path string) error {
 	if ctx.Err() != nil {
 		return stopped(ctx)
 	}
-	if _, inner, ok := strings.Cut(text, "unsuccessful or closed pending query result\nError: "); ok {
-		text = inner
-	}
+	text = unwrapped(text)
 	kind, message := split(text)
 	cause := engineError(strings.TrimSpace(text))
 	tell := func(code outturn.Code, sentence string) error {
@@ -66,6 +64,37 @@ var (
 	csvFile    = regexp.MustCompile(`(?m)^\s*file = (.+)$`)
 	artStart   = regexp.MustCompile(`\n\s*(LINE \d+:|Possible (fix|solution|Solution)|Stack Trace|This limit was set|This error signals|See also|Consider |Did you mean to|\s+file = )`)
 )
+
+// quotesRows reports whether an error of the engine may hold something of a row.
+// Our own sentences do, and are about rows in scope only. Of the engine's, some
+// kinds are about the text of the statement, the memory or the disk.
+func quotesRows(text string) bool {
+	switch kind, message := split(unwrapped(text)); kind {
+	case "Parser", "Binder", "Catalog", "Out of Memory", "IO", "Serialization":
+		return false
+	default:
+		return !strings.HasPrefix(message, ownError)
+	}
+}
+
+// withheld is an error of the engine for those who may not see what it says.
+func withheld(text string) error {
+	return &outturn.Error{
+		Code: outturn.CodeQueryFailed,
+		Message: "The source broke the statement off. What it says may be about another account's row and is not told here. " +
+			"An operator sees it by exporting the same data set without a tenant.",
+		Err: engineError(strings.TrimSpace(text)),
+	}
+}
+
+// unwrapped takes off what the engine puts before an error that ended a result
+// which is still being read.
+func unwrapped(text string) string {
+	if _, inner, ok := strings.Cut(text, "unsuccessful or closed pending query result\nError: "); ok {
+		return inner
+	}
+	return text
+}
 
 // stopped is the error of a statement whose context has ended.
 func stopped(ctx context.Context) error {

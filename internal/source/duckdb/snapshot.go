@@ -23,6 +23,7 @@ type snapshot struct {
 	conn    duck.Connection
 	instant time.Time
 	reader  *reader // the one that is open
+	scoped  bool    // the query is one account's: see fail
 	aborted bool    // a statement failed: the transaction must be begun anew
 	closed  bool
 }
@@ -69,6 +70,7 @@ func (s *snapshot) Close() error {
 
 // Query compiles q and starts it.
 func (s *snapshot) Query(ctx context.Context, q source.Query) (source.Reader, error) {
+	s.scoped = q.SQL == "" && !q.Everything
 	stmt, err := source.Compile(ctx, q, compiling{s, q})
 	if err != nil {
 		return nil, err
@@ -89,6 +91,8 @@ func (s *snapshot) FromText(cell source.Cell, f outturn.Field) string {
 }
 
 func (s *snapshot) Rescale(cell source.Cell, scale int) string { return rescale(cell, scale) }
+
+func (s *snapshot) Widen(cell source.Cell, scale int) string { return widen(cell, scale) }
 
 func (s *snapshot) Attribute(cell source.Cell, name string, words map[string]string, bind func(string) string) string {
 	text := attribute(cell, name, bind)
@@ -340,10 +344,15 @@ func (s *snapshot) execute(ctx context.Context, sql string) error {
 	return execute(ctx, s.conn, "", sql, s.source.config.Path)
 }
 
-// fail translates the engine's error about a statement.
+// fail translates the engine's error about a statement. The account that a query
+// is made for is not told what may be of another's row: an author's SELECT is
+// worked out before the scope is applied.
 func (s *snapshot) fail(ctx context.Context, text string) error {
 	s.aborted = true
 	err := translate(ctx, "", text, s.source.config.Path)
+	if s.scoped && ctx.Err() == nil && quotesRows(text) {
+		err = withheld(text)
+	}
 	if fatal(err) {
 		s.engine.broken.Store(true)
 	}

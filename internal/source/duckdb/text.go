@@ -77,6 +77,12 @@ func rescale(cell source.Cell, scale int) string {
 		cell.SQL, cell.SQL, cut, cut, complaint(cell, notOfScale(scale)), decimalType(scale))
 }
 
+// widen returns the SQL that makes a whole number a decimal with scale digits after
+// the point, if it has room for them.
+func widen(cell source.Cell, scale int) string {
+	return checked(cell, "", decimalType(scale), fmt.Sprintf("which is too large for a decimal of scale %d", scale))
+}
+
 func decimalType(scale int) string { return fmt.Sprintf("DECIMAL(%d,%d)", outturn.MaxScale, scale) }
 
 func notOfScale(scale int) string { return fmt.Sprintf("which is no decimal of scale %d", scale) }

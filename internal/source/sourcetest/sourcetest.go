@@ -37,6 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"Types", testTypes},
 		{"Describe", testDescribe},
 		{"Rescale", testRescale},
+		{"Widen", testWiden},
 		{"ViewScale", testViewScale},
 		{"Attribute", testAttribute},
 		{"AttributeShape", testAttributeShape},
@@ -186,6 +187,37 @@ func testRescale(t *testing.T, open Open) {
 	_, err := snap.Query(t.Context(), everything(dataset("SELECT * FROM prices", fields...)))
 	if err == nil || !strings.Contains(err.Error(), "b") {
 		t.Errorf("a scale that is too small: got %v, want an error that names the field", err)
+	}
+}
+
+// A whole number that has no room for the digits its field has after the point is
+// named with its row: to its own account and the operator, and to nobody else.
+func testWiden(t *testing.T, open Open) {
+	src := open(t, `CREATE TABLE prices (id VARCHAR, owner VARCHAR, a BIGINT, b INTEGER);
+		INSERT INTO prices SELECT CAST(i AS VARCHAR), 'small', 7, 7 FROM generate_series(1, 5000) AS g(i);
+		INSERT INTO prices VALUES ('none', 'small', NULL, NULL), ('large', 'large', 9223372036854775807, -100000000)`)
+	d := dataset("SELECT * FROM prices", outturn.Field{Name: "id", Type: outturn.Text},
+		outturn.Field{Name: "a", Type: outturn.Decimal, Scale: 19}, outturn.Field{Name: "b", Type: outturn.Decimal, Scale: 30})
+	d.Key, d.Tenant = []string{"id"}, "owner"
+	snap := begin(t, src)
+	all := everything(d)
+	wantFailure(t, snap, all, "Field b holds '-100000000', which is too large for a decimal of scale 30, in the row id large.")
+	all.View = outturn.Columns(d, []string{"id", "a"})
+	all.Where = &outturn.Expr{Op: outturn.OpIn, Field: "id", Values: []string{"large", "none"}}
+	all.Order = []outturn.Order{{Field: "id"}}
+	_, rows := query(t, snap, all)
+	if want := [][]string{{"large", "9223372036854775807.0000000000000000000"}, {"none", null}}; !slices.EqualFunc(rows, want, slices.Equal[[]string]) {
+		t.Errorf("got %v, want %v", rows, want)
+	}
+
+	one := source.Query{Dataset: d, View: outturn.Full(d), Tenant: "small", Where: &outturn.Expr{Op: outturn.OpLE, Field: "b", Values: []string{"7.5"}}}
+	for _, tree := range []*outturn.TenantTree{nil, {SQL: "SELECT DISTINCT owner AS id, NULL AS parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM prices"}} {
+		one.Tree, one.Tenant = tree, "small"
+		if _, rows := query(t, snap, one); len(rows) != 5000 || rows[0][2] != "7."+strings.Repeat("0", 30) {
+			t.Errorf("got %d rows, the first of them %q", len(rows), rows[:1])
+		}
+		one.Tenant = "large"
+		wantFailure(t, snap, one, "Field b holds '-100000000', which is too large for a decimal of scale 30, in the row id large.")
 	}
 }
 
