@@ -92,6 +92,10 @@ func FormatView(v *outturn.View) []byte {
 			fmt.Fprintf(&b, "%s: %s\n", line[0], scalar(line[1]))
 		}
 	}
+	if len(v.Columns) == 0 {
+		b.WriteString("columns: []\n")
+		return b.Bytes()
+	}
 	b.WriteString("columns:\n")
 	for _, c := range v.Columns {
 		fmt.Fprintf(&b, "  - {field: %s", scalar(c.Field))

@@ -131,10 +131,11 @@ func TestHostileViews(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, reading it ends and says little.
+// Whatever a file holds, reading it ends and says little, and what was read comes
+// back from the file that is written of it.
 func FuzzParseView(f *testing.F) {
 	for _, text := range hostile {
-		f.Add([]byte(text))
+		f.Add([]byte(text[:min(len(text), 500)])) // mutating large ones takes all the time
 	}
 	f.Add([]byte("name: a\ndataset: b\ncolumns:\n- field: A\n  map: {1: a, \"b\": 'c'}\n  scale: 2\n- {field: B, header: |\n  x}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -145,7 +146,7 @@ func FuzzParseView(f *testing.F) {
 			}
 			return
 		}
-		if again, err := catalog.ParseView(catalog.FormatView(v)); err != nil && len(text) < 100_000 {
+		if again, err := catalog.ParseView(catalog.FormatView(v)); err != nil && len(text) < 10_000 || err == nil && !reflect.DeepEqual(again, v) {
 			t.Errorf("%+v became %+v, %v", v, again, err)
 		}
 	})

@@ -237,6 +237,9 @@ func (r *viewReader) words(n ast.Node, what string) map[string]string {
 			words[code] = word
 		}
 	})
+	if len(words) == 0 {
+		return nil
+	}
 	return words
 }
 
