@@ -1,8 +1,10 @@
 package outturn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,15 +13,15 @@ import (
 // such as "data set" or "column".
 func Unknown(kind, name string, allowed []string) *Error {
 	if near := nearest(name, allowed); len(near) > 0 {
-		return Errorf(CodeNotFound, "There is no %s %q. Did you mean %s?", kind, name, orList(near))
+		return Errorf(CodeNotFound, "There is no %s %q. Did you mean %s?", kind, Cut(name), orList(near))
 	}
 	if len(allowed) == 0 {
-		return Errorf(CodeNotFound, "There is no %s %q, and none is defined here.", kind, name)
+		return Errorf(CodeNotFound, "There is no %s %q, and none is defined here.", kind, Cut(name))
 	}
 	if len(allowed) > mostListed {
-		return Errorf(CodeNotFound, "There is no %s %q. There are %d, among them %s.", kind, name, len(allowed), orList(allowed[:mostListed]))
+		return Errorf(CodeNotFound, "There is no %s %q. There are %d, among them %s.", kind, Cut(name), len(allowed), orList(allowed[:mostListed]))
 	}
-	return Errorf(CodeNotFound, "There is no %s %q. Allowed: %s.", kind, name, strings.Join(allowed, ", "))
+	return Errorf(CodeNotFound, "There is no %s %q. Allowed: %s.", kind, Cut(name), strings.Join(allowed, ", "))
 }
 
 // mostListed is how many names a sentence lists.
@@ -43,6 +45,9 @@ func nearest(name string, allowed []string) []string {
 	var near []candidate
 	folded := strings.ToLower(name)
 	for _, a := range allowed {
+		if len(name) > len(a)+3 {
+			continue // far away, and maybe very long
+		}
 		d := distance(folded, strings.ToLower(a))
 		if limit := min(3, (max(len(name), len(a))+1)/2); d <= limit {
 			near = append(near, candidate{a, d})
@@ -84,4 +89,34 @@ func orList(names []string) string {
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// mostShown is how many characters of a text a message repeats.
+const mostShown = 100
+
+// Cut shortens a text that somebody sent to what a message may repeat of it.
+func Cut(text string) string {
+	n := 0
+	for i := range text {
+		if n == mostShown {
+			return text[:i] + "…"
+		}
+		n++
+	}
+	return text
+}
+
+// Shown quotes a text that somebody sent for a message, a long one cut.
+func Shown(text string) string { return strconv.Quote(Cut(text)) }
+
+// mostFaults is how many faults are told at once.
+const mostFaults = 20
+
+// JoinFaults makes one error of faults, and of very many says how many more there
+// are.
+func JoinFaults(faults []error) error {
+	if more := len(faults) - mostFaults; more > 0 {
+		faults = append(faults[:mostFaults:mostFaults], fmt.Errorf("and %d faults more", more))
+	}
+	return errors.Join(faults...)
 }

@@ -63,36 +63,50 @@ func (c ViewColumn) Title() string {
 func (v *View) Validate(d *Dataset) error {
 	var faults []error
 	if v.Name != "" && !ValidName.MatchString(v.Name) {
-		faults = append(faults, fmt.Errorf("view name %q: use letters, digits and underscores, a letter first", v.Name))
+		faults = append(faults, fmt.Errorf("view name %s: use letters, digits and underscores, a letter first", Shown(v.Name)))
 	}
 	if len(v.Columns) == 0 {
 		faults = append(faults, errors.New("columns: name at least one"))
 	}
+	if !utf8.ValidString(v.Description) {
+		faults = append(faults, errors.New("description: the text is not UTF-8"))
+	}
+	names, titles := map[string]ViewColumn{}, map[string]ViewColumn{}
 	for i, c := range v.Columns {
+		if c.Field == "" {
+			faults = append(faults, Errorf(CodeInvalid, "Column %d names no field. %s", i+1, d.offer(Types...)))
+			continue
+		}
 		if f, ok := d.Field(c.Field); ok {
 			faults = append(faults, c.validate(d, f)...)
 		} else {
 			faults = append(faults, Unknown("column", c.Field, d.FieldNames()))
 		}
 		if c.Alias != "" && (!ValidName.MatchString(c.Alias) || strings.HasPrefix(strings.ToLower(c.Alias), reservedPrefix)) {
-			faults = append(faults, fmt.Errorf("alias %q: use letters, digits and underscores, a letter first, and not %s at the start", c.Alias, reservedPrefix))
+			faults = append(faults, fmt.Errorf("alias %s: use letters, digits and underscores, a letter first, and not %s at the start", Shown(c.Alias), reservedPrefix))
 		}
-		if clash := c.clash(v.Columns[:i]); clash != nil {
+		if clash := c.clash(names, titles); clash != nil {
 			faults = append(faults, clash)
 		}
 	}
-	return errors.Join(faults...)
+	return JoinFaults(faults)
 }
 
 // validate reports what is wrong with c as a column made of f.
 func (c ViewColumn) validate(d *Dataset, f Field) (faults []error) {
 	fault := func(format string, args ...any) {
-		faults = append(faults, Errorf(CodeInvalid, "Column %s: %s", c.Name(), fmt.Sprintf(format, args...)))
+		faults = append(faults, Errorf(CodeInvalid, "Column %s: %s", Cut(c.Name()), fmt.Sprintf(format, args...)))
 	}
 	for _, text := range []struct{ what, text string }{{"header", c.Header}, {"attribute", c.Attribute}} {
 		if !isLine(text.text) {
-			fault("the %s must be one line of at most %d characters, without control characters.", text.what, mostTitle)
+			fault("the %s must be one line of at most %d characters, without control characters, and without those that break a line or turn the direction of writing.", text.what, mostTitle)
 		}
+	}
+	if c.Header != "" && strings.TrimSpace(c.Header) == "" {
+		fault("the header is only white space. Leave it out: the name stands there then.")
+	}
+	if len(c.Map) > 0 && c.Attribute == "" && !slices.Contains(mappable, f.Type) {
+		fault("field %s is %s. What can be mapped is text, int, decimal, bool and date, and an attribute of json. %s", f.Name, f.Type, d.offer(mappable...))
 	}
 	if c.Attribute != "" && f.Type != JSON {
 		fault("field %s is %s, and only JSON has attributes. %s", f.Name, f.Type, d.offer(JSON))
@@ -116,29 +130,56 @@ func (c ViewColumn) validate(d *Dataset, f Field) (faults []error) {
 // the title of a table's column.
 const mostTitle = 255
 
+// mappable are the types whose values have one spelling, so that a code can be
+// found among them. That of a time, a float or JSON is the engine's.
+var mappable = []Type{Text, Int, Decimal, Bool, Date}
+
 func isLine(text string) bool {
-	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= mostTitle && !strings.ContainsFunc(text, unicode.IsControl)
+	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= mostTitle && !strings.ContainsFunc(text, spoilsLine)
 }
 
-// clash reports that one of the columns before c has its name or its title.
-func (c ViewColumn) clash(before []ViewColumn) error {
-	for _, o := range before {
-		switch {
-		case strings.EqualFold(o.Name(), c.Name()):
-			return Errorf(CodeInvalid, "The column name %q is used twice, for %s and for %s. Give one of them another alias.", c.Name(), o.origin(), c.origin())
-		case o.Title() == c.Title():
-			return Errorf(CodeInvalid, "The columns %s and %s have one header, %q. Give one of them another.", o.Name(), c.Name(), c.Title())
-		}
+// spoilsLine says whether a character makes of a line several, or another than
+// one sees; or is none that a file of XML may have.
+func spoilsLine(r rune) bool {
+	switch {
+	case r == '\u2028', r == '\u2029', r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069', r == '\uFFFE', r == '\uFFFF':
+		return true
 	}
+	return unicode.IsControl(r)
+}
+
+// clash reports that one of the columns before c, which are noted in names and
+// titles, has its name or its title, and notes c.
+func (c ViewColumn) clash(names, titles map[string]ViewColumn) error {
+	name, title := folded(c.Name()), folded(strings.TrimSpace(c.Title()))
+	if o, ok := names[name]; ok {
+		return Errorf(CodeInvalid, "The column name %s is used twice, for %s and for %s. Give one of them another alias.", Shown(c.Name()), o.origin(), c.origin())
+	}
+	names[name] = c
+	if o, ok := titles[title]; ok {
+		return Errorf(CodeInvalid, "The columns %s and %s have one header, %s. Give one of them another.", Cut(o.Name()), Cut(c.Name()), Shown(c.Title()))
+	}
+	titles[title] = c
 	return nil
+}
+
+// folded is the same for all texts that strings.EqualFold says are one.
+func folded(text string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, text)
 }
 
 // origin tells what a column is made of.
 func (c ViewColumn) origin() string {
 	if c.Attribute != "" {
-		return fmt.Sprintf("attribute %q of %s", c.Attribute, c.Field)
+		return fmt.Sprintf("attribute %s of %s", Shown(c.Attribute), Cut(c.Field))
 	}
-	return "field " + c.Field
+	return "field " + Cut(c.Field)
 }
 
 // offer says which fields of d are of the given types.

@@ -138,25 +138,30 @@ func readDataset(fsys fs.FS, name, engine string) (*outturn.Dataset, error) {
 }
 
 func (c *Catalog) readView(fsys fs.FS, file string) (*outturn.View, error) {
-	text, err := fs.ReadFile(fsys, file)
+	text, err := readViewText(fsys, file)
 	if err != nil {
 		return nil, err
 	}
-	v, err := ParseView(text)
+	v, r, err := parseView(text)
 	if err != nil {
 		return nil, err
+	}
+	if v.Dataset == "" || v.Name == "" {
+		dataset, name, _ := strings.Cut(strings.TrimSuffix(file, ".yaml"), ".")
+		missing := fmt.Errorf("a view beside the data sets says of which it is and what it is called. Write dataset: %s and name: %s", dataset, name)
+		return nil, errors.Join(r.err(), missing)
 	}
 	if want := v.Dataset + "." + v.Name + ".yaml"; file != want {
-		return nil, fmt.Errorf("the view %s of data set %s must be in a file %s", v.Name, v.Dataset, want)
+		return nil, fmt.Errorf("the view %s of data set %s must be in a file %s", outturn.Cut(v.Name), outturn.Cut(v.Dataset), outturn.Cut(want))
 	}
 	d, err := c.Dataset(v.Dataset)
 	if err != nil {
 		return nil, err
 	}
-	if v.Name == outturn.FullView {
+	if isFull(v.Name) {
 		return nil, errFullView
 	}
-	return v, v.Validate(d)
+	return v, r.fit(v, d)
 }
 
 // Datasets lists the sound data sets by name.

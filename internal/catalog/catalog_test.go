@@ -127,10 +127,12 @@ func TestBrokenFiles(t *testing.T) {
 
 func TestViewFiles(t *testing.T) {
 	c := folder(t, map[string]string{
-		"thing.sql":       sound,
-		"thing.good.yaml": "name: good\ndataset: thing\ncolumns:\n  - {field: A, alias: a, map: {\"1\": one}}\n",
-		"thing.bad.yaml":  "name: bad\ndataset: thing\ncolumns:\n  - {field: B}\n",
-		"thing.misc.yaml": "name: other\ndataset: thing\ncolumns: [{field: A}]\n",
+		"thing.sql":           sound,
+		"thing.good.yaml":     "name: good\ndataset: thing\ncolumns:\n  - {field: A, alias: a, map: {\"1\": one}}\n",
+		"thing.bad.yaml":      "name: bad\ndataset: thing\ncolumns:\n  - {field: B}\n",
+		"thing.misc.yaml":     "name: other\ndataset: thing\ncolumns: [{field: A}]\n",
+		"thing.nameless.yaml": "name: other\ncolumns: [{field: A}]\n",
+		"thing.FULL.yaml":     "name: FULL\ndataset: thing\ncolumns: [{field: A}]\n",
 	})
 	d, err := c.Dataset("thing")
 	if err != nil {
@@ -144,6 +146,12 @@ func TestViewFiles(t *testing.T) {
 	}
 	if fault := c.Faults()["thing.misc.yaml"]; fault == nil || !strings.Contains(fault.Error(), "must be in a file thing.other.yaml") {
 		t.Errorf("misnamed: %v", fault)
+	}
+	if fault := c.Faults()["thing.nameless.yaml"]; fault == nil || !strings.Contains(fault.Error(), "Write dataset: thing and name: nameless") {
+		t.Errorf("nameless: %v", fault)
+	}
+	if fault := c.Faults()["thing.FULL.yaml"]; fault == nil || !strings.Contains(fault.Error(), "choose another name") {
+		t.Errorf("FULL: %v", fault)
 	}
 	if _, err := c.View(d, "god"); err == nil || !strings.Contains(err.Error(), "Did you mean good?") {
 		t.Errorf("unknown: %v", err)

@@ -107,6 +107,7 @@ func yamlError(err error, skipped int) error {
 		return fmt.Errorf(": %w", err)
 	}
 	message, _, _ := strings.Cut(syntax.GetMessage(), "\n")
+	message = outturn.Cut(message)
 	if token := syntax.GetToken(); token != nil && token.Position != nil {
 		return fmt.Errorf(", line %d: %s", token.Position.Line+skipped, message)
 	}

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 
 	"outturn"
 )
@@ -29,48 +26,42 @@ var errFullView = errors.New("the view " + outturn.FullView + " is every data se
 //
 // Whether it fits its data set is told by its Validate.
 func ParseView(text []byte) (*outturn.View, error) {
-	var file struct {
-		Name        string `yaml:"name"`
-		Dataset     string `yaml:"dataset"`
-		Description string `yaml:"description"`
-		Columns     []struct {
-			Field     string            `yaml:"field"`
-			Alias     string            `yaml:"alias"`
-			Header    string            `yaml:"header"`
-			Attribute string            `yaml:"attribute"`
-			Map       map[string]string `yaml:"map"`
-			Scale     any               `yaml:"scale"` // as an int, the decoder would make 1 of 1.5
-		} `yaml:"columns"`
+	v, r, err := parseView(text)
+	if err == nil {
+		err = r.err()
 	}
-	in := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
-	if err := in.Decode(&file); errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty")
-	} else if err != nil {
-		return nil, fmt.Errorf("YAML%w", yamlError(err, 0))
-	}
-	var more any
-	if err := in.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, errors.New("a file holds one view, and this one goes on after ---")
-	}
-	v := &outturn.View{Name: file.Name, Dataset: file.Dataset, Description: strings.TrimSpace(file.Description)}
-	for _, c := range file.Columns {
-		column := outturn.ViewColumn{Field: c.Field, Alias: c.Alias, Header: c.Header, Attribute: c.Attribute, Map: c.Map}
-		if c.Scale != nil {
-			scale, err := strconv.Atoi(fmt.Sprint(c.Scale))
-			if err != nil {
-				return nil, fmt.Errorf("column %s: scale %v is no whole number", column.Name(), c.Scale)
-			}
-			column.Scale = &scale
-		}
-		v.Columns = append(v.Columns, column)
+	if err != nil {
+		return nil, err
 	}
 	return v, nil
+}
+
+// parseView reads a view as far as it can be read; the reader has what is wrong
+// with the rest.
+func parseView(text []byte) (*outturn.View, *viewReader, error) {
+	tree, err := parseTokens(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tree == nil {
+		return nil, nil, errors.New("the file is empty")
+	}
+	r := &viewReader{}
+	return r.view(tree), r, nil
+}
+
+// fit returns what is wrong with v as its file has it, and as a view of d.
+func (r *viewReader) fit(v *outturn.View, d *outturn.Dataset) error {
+	if r.partial {
+		return r.err()
+	}
+	return errors.Join(r.err(), v.Validate(d))
 }
 
 // OwnView reads a view that is kept outside the catalogue and fits it to d, whose
 // name it may leave out.
 func OwnView(text []byte, d *outturn.Dataset) (*outturn.View, error) {
-	v, err := ParseView(text)
+	v, r, err := parseView(text)
 	if err != nil {
 		return nil, err
 	}
@@ -78,17 +69,20 @@ func OwnView(text []byte, d *outturn.Dataset) (*outturn.View, error) {
 		v.Dataset = d.Name
 	}
 	if v.Dataset != d.Name {
-		return nil, fmt.Errorf("the view is of the data set %s, not of %s", v.Dataset, d.Name)
+		return nil, fmt.Errorf("the view is of the data set %s, not of %s", outturn.Cut(v.Dataset), d.Name)
 	}
-	if err := v.Validate(d); err != nil {
+	if err := r.fit(v, d); err != nil {
 		return nil, err
 	}
 	// The full view may come back from a file as it was written there.
-	if v.Name == outturn.FullView && !reflect.DeepEqual(v.Columns, outturn.Full(d).Columns) {
+	if isFull(v.Name) && !reflect.DeepEqual(v.Columns, outturn.Full(d).Columns) {
 		return nil, errFullView
 	}
 	return v, nil
 }
+
+// isFull says whether a view would be taken for the full one.
+func isFull(name string) bool { return strings.EqualFold(name, outturn.FullView) }
 
 // FormatView writes a view as the file that ParseView reads.
 func FormatView(v *outturn.View) []byte {
@@ -97,6 +91,10 @@ func FormatView(v *outturn.View) []byte {
 		if line[1] != "" {
 			fmt.Fprintf(&b, "%s: %s\n", line[0], scalar(line[1]))
 		}
+	}
+	if len(v.Columns) == 0 {
+		b.WriteString("columns: []\n")
+		return b.Bytes()
 	}
 	b.WriteString("columns:\n")
 	for _, c := range v.Columns {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +48,7 @@ func openView(cat *catalog.Catalog, dataset, path string) (*outturn.View, error)
 }
 
 func readView(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
+	text, err := catalog.ReadViewFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "There is no file %s to read a view from.", path)
 	}
@@ -72,6 +73,7 @@ type listedView struct {
 	Name        string `json:"name"`
 	Columns     int    `json:"columns"`
 	Description string `json:"description,omitempty"`
+	Problem     string `json:"problem,omitempty"`
 }
 
 func (c *viewListCmd) Run(streams IO, settings *Settings) error {
@@ -90,17 +92,33 @@ func (c *viewListCmd) Run(streams IO, settings *Settings) error {
 	list := []listedView{}
 	for _, d := range datasets {
 		for _, v := range cat.Views(d) {
-			list = append(list, listedView{d.Name, v.Name, len(v.Columns), v.Description})
+			list = append(list, listedView{Dataset: d.Name, Name: v.Name, Columns: len(v.Columns), Description: v.Description})
 		}
 	}
+	list = append(list, c.broken(cat)...)
 	if c.JSON {
 		return printJSON(streams.Out, list)
 	}
 	return printTable(streams.Out, func(w io.Writer) {
 		for _, l := range list {
 			fmt.Fprintf(w, "%s\t%s\t%d columns\t%s\n", l.Dataset, l.Name, l.Columns, l.Description)
+			if l.Problem != "" {
+				fmt.Fprintf(w, "\t\t\t%s\n", strings.ReplaceAll(l.Problem, "\n", "\n\t\t\t"))
+			}
 		}
 	})
+}
+
+// broken lists the views that cannot be used, and why, by the names of their files.
+func (c *viewListCmd) broken(cat *catalog.Catalog) (list []listedView) {
+	problems := cat.Faults()
+	for _, file := range slices.Sorted(maps.Keys(problems)) {
+		dataset, name, _ := strings.Cut(strings.TrimSuffix(file, ".yaml"), ".")
+		if strings.HasSuffix(file, ".yaml") && (c.Dataset == "" || c.Dataset == dataset) {
+			list = append(list, listedView{Dataset: dataset, Name: name, Problem: problems[file].Error()})
+		}
+	}
+	return list
 }
 
 type viewShowCmd struct {
@@ -161,6 +179,9 @@ func (c *viewCreateCmd) Run(streams IO, settings *Settings) error {
 	out := c.Out
 	if c.Save {
 		out = filepath.Join(settings.Datasets, v.Dataset+"."+v.Name+".yaml")
+		if err := checkCase(out); err != nil {
+			return err
+		}
 	}
 	if out == "" || out == "-" {
 		_, err := streams.Out.Write(catalog.FormatView(v))
@@ -173,6 +194,22 @@ func (c *viewCreateCmd) Run(streams IO, settings *Settings) error {
 	return nil
 }
 
+// checkCase refuses a file beside one whose name differs by the case of its letters
+// only: on many disks they are one.
+func checkCase(path string) error {
+	folder, name := filepath.Dir(path), filepath.Base(path)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != name && strings.EqualFold(e.Name(), name) {
+			return outturn.Errorf(outturn.CodeInvalid, "%s is there already, and differs from %s only by the case of its letters. Choose another name.", filepath.Join(folder, e.Name()), name)
+		}
+	}
+	return nil
+}
+
 // view makes the view and checks it.
 func (c *viewCreateCmd) view(cat *catalog.Catalog) (*outturn.View, error) {
 	v, err := c.draft(cat)
@@ -180,7 +217,7 @@ func (c *viewCreateCmd) view(cat *catalog.Catalog) (*outturn.View, error) {
 		return nil, err
 	}
 	if c.Description != "" {
-		v.Description = c.Description
+		v.Description = strings.TrimSpace(c.Description)
 	}
 	if c.Name != "" {
 		v.Name = c.Name
@@ -188,7 +225,7 @@ func (c *viewCreateCmd) view(cat *catalog.Catalog) (*outturn.View, error) {
 	if v.Name == "" {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The view has no name. Write outturn view create DATASET NAME.")
 	}
-	if v.Name == outturn.FullView {
+	if strings.EqualFold(v.Name, outturn.FullView) {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The view %s is every data set's own. Choose another name.", outturn.FullView)
 	}
 	d, err := cat.Dataset(v.Dataset)
