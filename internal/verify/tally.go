@@ -21,10 +21,12 @@ type tally struct {
 	wanted  []bool         // the columns whose cells the reader passes on
 	cells   []cell         // of the row that is being read
 
-	rows    int64 // whole rows so far
-	amounts []*amount
-	faults  faultList
-	unread  string // why nothing was counted; empty: it was
+	rows         int64  // whole rows so far
+	missing      int64  // rows that are not there, by the numbers of the others
+	firstMissing string // the first of them
+	amounts      []*amount
+	faults       faultList
+	unread       string // why nothing was counted; empty: it was
 }
 
 // A cell is one that a sum needs.
@@ -163,6 +165,25 @@ func (t *tally) endRow() {
 	t.forget()
 }
 
+// miss takes note of rows of a sheet that are not there.
+func (t *tally) miss(rows int64, sheet string, first int64) {
+	if t.missing == 0 {
+		t.firstMissing = fmt.Sprintf("row %s of the sheet %s", group(first), sheet)
+	}
+	t.missing += rows
+}
+
+// tellMissing says which rows are not there; empty: none.
+func (t *tally) tellMissing() string {
+	switch t.missing {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("R%s is missing: it was deleted, or it was empty and a program that saved the workbook again left it out.", t.firstMissing[1:])
+	}
+	return fmt.Sprintf("%s rows are missing, the first of them %s: they were deleted, or they were empty and a program that saved the workbook again left them out.", group(t.missing), t.firstMissing)
+}
+
 // forget drops the cells of a row.
 func (t *tally) forget() {
 	for _, a := range t.amounts {
@@ -257,16 +278,16 @@ func (a *amount) compare() (faults []string) {
 		got := a.sums[code]
 		switch {
 		case !ok:
-			faults = append(faults, fmt.Sprintf("The manifest's sum of %s%s is %q, which is no decimal number.", a.name, in(code), a.want[code]))
+			faults = append(faults, fmt.Sprintf("The manifest's sum of %s%s is %s, which is no decimal number.", a.name, in(code), shown([]byte(a.want[code]))))
 		case got == nil:
-			faults = append(faults, fmt.Sprintf("The sum of %s%s is %s by the manifest, but no amount in the file has that currency.", a.name, in(code), a.want[code]))
+			faults = append(faults, fmt.Sprintf("The sum of %s%s is %s by the manifest, but no amount in the file has that currency.", a.name, in(code), shownNumber(a.want[code])))
 		case !got.equals(want):
-			faults = append(faults, fmt.Sprintf("The sum of %s%s is %s in the file, and %s by the manifest.", a.name, in(code), got.text(want.scale), a.want[code]))
+			faults = append(faults, fmt.Sprintf("The sum of %s%s is %s in the file, and %s by the manifest.", a.name, in(code), shownNumber(got.text(want.scale)), shownNumber(a.want[code])))
 		}
 	}
 	for _, code := range slices.Sorted(maps.Keys(a.sums)) {
 		if _, ok := a.want[code]; !ok {
-			faults = append(faults, fmt.Sprintf("The sum of %s%s is %s in the file, and the manifest has none in that currency.", a.name, in(code), a.sums[code].text(0)))
+			faults = append(faults, fmt.Sprintf("The sum of %s%s is %s in the file, and the manifest has none in that currency.", a.name, in(code), shownNumber(a.sums[code].text(0))))
 		}
 	}
 	return faults
@@ -278,7 +299,7 @@ func (a *amount) compareAll() (fault string) {
 	for _, code := range slices.Sorted(maps.Keys(a.want)) {
 		d, ok := spelling{point: '.'}.parse([]byte(a.want[code]))
 		if !ok {
-			return fmt.Sprintf("The manifest's sum of %s%s is %q, which is no decimal number.", a.name, in(code), a.want[code])
+			return fmt.Sprintf("The manifest's sum of %s%s is %s, which is no decimal number.", a.name, in(code), shown([]byte(a.want[code])))
 		}
 		want.add(d)
 	}
@@ -289,7 +310,7 @@ func (a *amount) compareAll() (fault string) {
 		a.sums[""] = got
 	}
 	if !got.equals(decimal{wide: &want.total, scale: want.scale}) {
-		return fmt.Sprintf("The sum of %s over all currencies is %s in the file, and %s by the manifest.", a.name, got.text(a.scale()), want.text(a.scale()))
+		return fmt.Sprintf("The sum of %s over all currencies is %s in the file, and %s by the manifest.", a.name, shownNumber(got.text(a.scale())), shownNumber(want.text(a.scale())))
 	}
 	return ""
 }
@@ -298,6 +319,9 @@ func (a *amount) compareAll() (fault string) {
 func in(code string) string {
 	if code == "" {
 		return " without a currency"
+	}
+	if len(code) > maxShown {
+		return " in " + shown([]byte(code))
 	}
 	return " in " + code
 }

@@ -399,9 +399,15 @@ func (c *check) compareBytes() (same bool) {
 func (c *check) compareContent() (same bool) {
 	r, t := c.report, c.tally
 	if c.entry == nil {
+		if missing := t.tellMissing(); missing != "" {
+			c.note("%s", missing)
+		}
 		return true
 	}
 	before := len(r.Faults)
+	if missing := t.tellMissing(); missing != "" {
+		c.fault("%s", missing)
+	}
 	if c.entry.Rows != t.rows {
 		c.fault("The manifest says %s rows, the file has %s.", group(c.entry.Rows), group(t.rows))
 	}
@@ -496,12 +502,24 @@ func (f *faultList) all() []string {
 	return append(slices.Clone(f.list), fmt.Sprintf("There are %s more faults of this kind.", group(int64(f.more))))
 }
 
+// maxShown is how many letters of a text stand in a sentence.
+const maxShown = 40
+
 // shown is text for a sentence: quoted, and not too long.
 func shown(text []byte) string {
-	const most = 40
 	text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
-	if r := []rune(string(text[:min(len(text), 4*most)])); len(r) > most {
-		return fmt.Sprintf("%q…", string(r[:most]))
+	if r := []rune(string(text[:min(len(text), 4*maxShown)])); len(r) > maxShown {
+		return fmt.Sprintf("%q…", string(r[:maxShown]))
 	}
 	return fmt.Sprintf("%q", text)
+}
+
+// shownNumber is a number for a sentence: one as no amount is gives way to how long
+// it is.
+func shownNumber(text string) string {
+	const most, kept = 80, 20
+	if len(text) <= most {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d digits)", text[:kept], len(strings.TrimPrefix(strings.Replace(text, ".", "", 1), "-")))
 }

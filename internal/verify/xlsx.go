@@ -425,6 +425,9 @@ type sheetReader struct {
 	names  []string
 	size   int
 	row    int64 // its number in the sheet
+	gap    int64 // rows left out before it that nothing has followed yet
+	hollow int64 // rows without a cell since then
+	from   int64 // the first row left out
 	column int   // of the cell being read; -1: none
 	last   int   // column of the row
 
@@ -522,11 +525,24 @@ func (r *sheetReader) startRow() error {
 	if r.row == 0 && next > 1 {
 		return damaged("The sheet %s has no header: its first row has the number %d.", r.sheet.name, next)
 	}
-	for r.row++; r.row < next; r.row++ { // rows without a cell may be left out
+	if next > r.row+1 {
+		if r.gap == 0 {
+			r.from = r.row + 1
+		}
+		r.gap += next - r.row - 1
+	}
+	r.row, r.last, r.told = next, -1, false
+	return nil
+}
+
+// endGap tells of the rows that were left out before a cell. Where no cell follows,
+// nothing is missing: another program has formatted what is below the rows.
+func (r *sheetReader) endGap() {
+	r.t.miss(r.gap, r.sheet.name, r.from)
+	for range r.hollow {
 		r.t.endRow()
 	}
-	r.last, r.told = -1, false
-	return nil
+	r.gap, r.hollow = 0, 0
 }
 
 func (r *sheetReader) header() bool { return r.row == 1 }
@@ -535,6 +551,10 @@ func (r *sheetReader) endRow() error {
 	if !r.header() {
 		if r.m.in.bad() {
 			r.fault("Row %s holds bytes that are not UTF-8.")
+		}
+		if r.gap > 0 {
+			r.hollow++
+			return nil
 		}
 		r.t.endRow()
 		return nil
@@ -548,6 +568,9 @@ func (r *sheetReader) endRow() error {
 }
 
 func (r *sheetReader) startCell() error {
+	if r.gap > 0 {
+		r.endGap()
+	}
 	column := r.last + 1
 	if ref := r.m.attr("r"); ref != nil {
 		c, row, ok := reference(ref)

@@ -1,10 +1,12 @@
 package verify
 
 import (
+	"archive/zip"
 	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,7 +67,18 @@ func TestXLSXDamage(t *testing.T) {
 		{sheet1, `<c r="A3">`, `<c r="A4">`, `has a cell called "A4"`},
 		{sheet1, `<row r="3">`, `<row r="2">`, `The row after row 2 of the sheet Data has the number "2".`},
 		{sheet1, `<row r="3"><c r="A3"><v>2</v></c><c r="B3" t="b"><v>1</v></c><c r="C3">`, `<row r="4"><c r="C4">`, "sheet Data has a cell called \"D3\""},
-		{sheet1, `</row></sheetData>`, `</row><row r="9"/></sheetData>`, "The manifest says 4 rows, the file has 10."},
+		{sheet1, `</row></sheetData>`, `</row><row r="9"/></sheetData>`, ""}, // how another program formats what is below
+		{sheet1, `</row></sheetData>`, `</row><row r="1048576"/></sheetData>`, ""},
+		{sheet1, `</row></sheetData>`, `</row><row r="4"/></sheetData>`, "The manifest says 4 rows, the file has 5."},
+		{sheet1, `</row></sheetData>`, `</row><row r="9"><c r="A9"><v>5</v></c></row></sheetData>`, "5 rows are missing, the first of them row 4 of the sheet Data"},
+		{sheet1, `</row></sheetData>`, `</row><row r="9"/><row r="11"/><row r="12"><c r="A12"><v>5</v></c></row></sheetData>`, "The manifest says 4 rows, the file has 7."},
+		{sheet2, `<row r="2"><c r="A2"><v>3</v></c><c r="D2" s="1" t="inlineStr"><is><t xml:space="preserve">EUR</t></is></c></row>`, ``, "Row 2 of the sheet Data 2 is missing"},
+		{sheet2, `<row r="2"><c r="A2"><v>3</v></c><c r="D2" s="1" t="inlineStr"><is><t xml:space="preserve">EUR</t></is></c></row>`, `<row r="2"></row>`, ""}, // a row of nulls
+		{sheet1, "<v>10.5</v>", "<v>12345678901234567</v>", "The sum of TOTAL in EUR is 1000012345678901234600.25 in the file"},                                // 15 digits are sure
+		{sheet1, `C2" s="3"><v>10.5</v>`, `C2" t="str"><v>12345678901234567</v>`, "The sum of TOTAL in EUR is 1000012345678901234567.25 in the file"},
+		{sheet1, "<v>10.5</v>", "<v>1e300</v>", "The sum of TOTAL in EUR is 10000000000000000000… (303 digits) in the file, and 1000000000000000000010.75 by the manifest."},
+		{sheet1, "<v>10.5</v>", "<v>1e401</v>", `Row 1: TOTAL holds "1e401", which is no decimal number.`},
+		{sheet1, ">EUR<", ">" + strings.Repeat("EUR", 100) + "<", `The sum of TOTAL in "EUREUREUREUREUREUREUREUREUREUREUREUREURE"… is 10.5 in the file`},
 		{sheet1, `TOTAL`, `SUM`, `Column 3 is called "SUM" in the file`},
 		{sheet2, `TOTAL`, `SUM`, "The header of the sheet Data 2 is another than that of the first."},
 		{sheet2, `</row></sheetData>`, `<c r="F3"><v>1</v></c></row></sheetData>`, "Row 4 has a value in column 6, and there are 4 columns."},
@@ -95,6 +108,43 @@ func TestXLSXDamage(t *testing.T) {
 			}
 			wantFault(t, r, tt.want)
 		})
+	}
+}
+
+// A row that was taken out of a workbook is missed, though the numbers of the
+// others tell where it was.
+func TestMissingRow(t *testing.T) {
+	s := xlsxSample()
+	parts := sampleParts()
+	const sheet = "xl/worksheets/sheet2.xml"
+	start := strings.Index(parts[sheet], `<row r="2">`)
+	end := strings.Index(parts[sheet], `<row r="3">`)
+	parts[sheet] = parts[sheet][:start] + parts[sheet][end:]
+	data := zipped(parts)
+	const missing = "Row 2 of the sheet Data 2 is missing: it was deleted, or it was empty and a program that saved the workbook again left it out."
+	r := checkFile(t, s.name, data, Options{Manifest: s.manifest(s.data)})
+	wantFault(t, r, missing)
+	wantFault(t, r, "The manifest says 4 rows, the file has 3.")
+	if len(r.Faults) != 4 || len(r.Notes) != 0 {
+		t.Errorf("faults %q, notes %q", r.Faults, r.Notes)
+	}
+	// Though the manifest counts as many.
+	m := s.manifest(data)
+	m.Files[0].Rows = 3
+	r = checkFile(t, s.name, data, Options{Manifest: m})
+	if !slices.Equal(r.Faults, []string{missing}) {
+		t.Errorf("got %q", r.Faults)
+	}
+	// Without a manifest it is odd.
+	r = checkFile(t, s.name, data, Options{})
+	wantSound(t, r)
+	if !slices.Contains(r.Notes, missing) || *r.Rows != 3 {
+		t.Errorf("%d rows, notes %q", *r.Rows, r.Notes)
+	}
+	// What was packed anew and has all its rows is told so.
+	r = checkFile(t, s.name, archive(sampleParts(), zip.Store), Options{Manifest: s.manifest(s.data)})
+	if len(r.Faults) != 2 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "are those of the manifest all the same") {
+		t.Errorf("faults %q, notes %q", r.Faults, r.Notes)
 	}
 }
 
