@@ -310,7 +310,7 @@ func (e *export) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	go closeSource() // an engine takes as long for it as a disk for what follows
+	go func() { _ = closeSource() }() // an engine takes as long for it as a disk for what follows; the deferred call tells
 	m := e.finishManifest(result, columns)
 	if err := printJSON(manifest, m); err != nil {
 		return err

@@ -337,23 +337,19 @@ func isSpace(r rune) bool {
 // space, is empty, or is too long: inline, where it may have spaces and escapes of
 // any kind, if it has.
 func (e *rowEncoder) putUnusual(buf []byte, n, c int, text []byte) ([]byte, int) {
-	var dst []byte
-	var cut bool
-	inline := len(text) == 0 || trimmed(text) || !onlyMarkup(text)
-	if inline {
+	tail := `</v></c>`
+	if len(text) == 0 || trimmed(text) || !onlyMarkup(text) {
 		n = e.putRow(buf, e.cells[c].inline.put(buf, n))
-		dst = append(buf[:n], `"><is><t xml:space="preserve">`...)
+		n += copy(buf[n:], `"><is><t xml:space="preserve">`)
+		tail = `</t></is></c>`
 	} else {
-		dst = buf[:e.open(buf, n, &e.cells[c].text)]
+		n = e.open(buf, n, &e.cells[c].text)
 	}
-	if dst, cut = xlsx.AppendText(dst, text); cut {
+	dst, cut := xlsx.AppendText(buf[:n], text)
+	if cut {
 		count(&e.cut, c, len(e.columns))
 	}
-	if inline {
-		dst = append(dst, `</t></is></c>`...)
-	} else {
-		dst = append(dst, `</v></c>`...)
-	}
+	dst = append(dst, tail...)
 	return dst[:cap(dst)], len(dst)
 }
 

@@ -70,7 +70,8 @@ func (x *xlsxWriter) Close() (Summary, error) {
 		return x.summary, x.err
 	}
 	x.closed = true
-	if x.begin(nil); x.rows != nil {
+	x.fail(x.begin(nil))
+	if x.rows != nil {
 		var err error
 		x.summary, err = x.rows.Close()
 		x.fail(err)

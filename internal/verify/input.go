@@ -245,7 +245,9 @@ func (u *utf16Reader) character(dst []byte, c uint16) []byte {
 		return append(dst, 0xff)
 	}
 	second := rune(low[0]) | rune(low[1])<<8
-	u.r.Discard(2)
+	if _, err := u.r.Discard(2); err != nil {
+		return append(dst, 0xff)
+	}
 	return utf8.AppendRune(dst, 0x10000+rune(c-0xd800)<<10+second-0xdc00)
 }
 

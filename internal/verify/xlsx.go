@@ -78,7 +78,7 @@ func (w *workbook) open(file io.ReaderAt, size int64) error {
 		return damaged("The zip archive has %s parts, which is too many for a workbook.", group(int64(len(z.File))))
 	}
 	guard.left = -1
-	z.RegisterDecompressor(zip.Deflate, func(r io.Reader) io.ReadCloser { return flate.NewReader(r) })
+	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
 	w.parts = map[string]*zip.File{}
 	for _, f := range z.File {
 		name := strings.ToLower(strings.TrimPrefix(f.Name, "/"))
@@ -294,8 +294,7 @@ func (w *workbook) readRest(read map[string]bool) error {
 			return err
 		}
 		_, err = io.Copy(io.Discard, p)
-		p.r.Close()
-		if err != nil {
+		if err := errors.Join(err, p.r.Close()); err != nil {
 			return err
 		}
 	}

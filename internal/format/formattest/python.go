@@ -57,8 +57,9 @@ func start(t testing.TB, interpreter, script string) *Python {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
+		// What it answered has been judged; how it ends says no more.
+		_ = in.Close()
+		_ = cmd.Wait()
 	})
 	return &Python{in: in, out: bufio.NewReaderSize(out, 1<<20)}
 }
