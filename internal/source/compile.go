@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -123,7 +124,8 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 // they cannot break out of them. It takes each without parentheses and with
 // nothing of the author's after it: there a string or comment that is left open,
 // or a parenthesis that closes what was not opened, is a fault of syntax. What
-// is closed in itself cannot reach into what it is put next to.
+// is closed in itself cannot reach into what it is put next to. A column's name alone
+// is closed without asking.
 func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compiler, error) {
 	if q.Tree != nil {
 		if err := CheckTree(ctx, q.Tree, e); err != nil {
@@ -139,8 +141,10 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 		if err := checkExpression(expr.sql); err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(expr.name, "outturn_"), err)
 		}
-		if _, err := e.Describe(ctx, with+", "+expr.sql+"\n AS "+expr.name+" FROM d"); err != nil {
-			return nil, err
+		if !isColumn.MatchString(expr.sql) {
+			if _, err := e.Describe(ctx, with+", "+expr.sql+"\n AS "+expr.name+" FROM d"); err != nil {
+				return nil, err
+			}
 		}
 		list += ", (" + expr.sql + "\n) AS " + expr.name
 	}
@@ -151,6 +155,9 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 	c := &compiler{Query: q, engine: e, body: body, have: byFoldedName(have)}
 	return c, c.fit()
 }
+
+// isColumn matches an expression that is no more than the name of a column.
+var isColumn = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // A headerExpression is SQL of a data set's header under the name we give it.
 type headerExpression struct{ name, sql string }
