@@ -281,13 +281,14 @@ func (e *export) run(ctx context.Context) (err error) {
 	closeSource := sync.OnceValue(snapshot.Close)
 	defer func() { err = errors.Join(err, closeSource()) }()
 	if e.inZone != nil {
-		zone, err := accountZone(ctx, snapshot, e.plan.Query)
+		account, err := zonedAccount(ctx, snapshot, e.plan.Query)
 		if err != nil {
 			return err
 		}
-		if err := e.inZone(zone); err != nil {
+		if err := e.inZone(account.Zone); err != nil {
 			return err
 		}
+		e.plan.Account = &account
 	}
 	if err := e.plan.Bind(ctx, snapshot); err != nil {
 		return err
@@ -321,21 +322,21 @@ func (e *export) run(ctx context.Context) (err error) {
 	return e.report(m, time.Since(started))
 }
 
-// accountZone returns the zone of the account that a report is made for; "" where
+// zonedAccount returns the account that a report is made for; its zone is "" where
 // the source tells none. It is where the account's days begin, and so where the
 // platform cuts its dates.
-func accountZone(ctx context.Context, snapshot source.Snapshot, q source.Query) (string, error) {
+func zonedAccount(ctx context.Context, snapshot source.Snapshot, q source.Query) (outturn.Account, error) {
 	if q.Tree == nil {
-		return "", nil
+		return outturn.Account{}, nil
 	}
 	account, err := source.LookUpAccount(ctx, snapshot, q.Tree, q.Tenant)
 	if err != nil {
-		return "", err
+		return account, err
 	}
 	if _, err := outturn.LoadZone(account.Zone); err != nil {
-		return "", outturn.Errorf(outturn.CodeDatasetInvalid, "The account %s has the time zone %q in the tenant tree, and there is none of that name. Mend it there, or name a zone with --zone.", account.ID, account.Zone)
+		return account, outturn.Errorf(outturn.CodeDatasetInvalid, "The account %s has the time zone %q in the tenant tree, and there is none of that name. Mend it there, or name a zone with --zone.", account.ID, account.Zone)
 	}
-	return account.Zone, nil
+	return account, nil
 }
 
 // commit makes the file visible, then its manifest: no manifest means that the

@@ -16,6 +16,9 @@ type Plan struct {
 	Totals    []Total
 	Key       []int            // see Job
 	Manifest  outturn.Manifest // all that is known before the first row
+	// Account is the one the report is made for, where it has been looked up: then
+	// Bind does not do so again.
+	Account *outturn.Account
 }
 
 // Prepare checks everything of a request that needs no source: the data set, its
@@ -132,6 +135,9 @@ func (p *Plan) Bind(ctx context.Context, s source.Snapshot) error {
 	q := &p.Query
 	p.Manifest.Tenant = q.Tenant
 	if q.Tree == nil {
+		return nil
+	}
+	if q.Tenant != "" && p.Account != nil && p.Account.ID == q.Tenant {
 		return nil
 	}
 	if q.Tenant != "" {

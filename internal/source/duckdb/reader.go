@@ -18,9 +18,12 @@ import (
 // A reader streams the result of one statement: the engine runs ahead by about
 // a megabyte and waits. It takes from the engine chunks of 2,048 rows and makes
 // batches of them, several of one chunk where rows are long, several chunks of
-// one where they are short.
+// one where they are short. While it does, the next chunk is fetched: an engine of
+// one thread works only in that call.
 type reader struct {
 	ctx      context.Context
+	fetching context.Context // ctx, until stop: what the engine works under
+	stop     context.CancelFunc
 	snapshot *snapshot
 	stmt     duck.PreparedStatement
 	result   duck.Result
@@ -28,6 +31,7 @@ type reader struct {
 	columns []batch.Column
 	filler  filler
 
+	ahead chan fetched   // has room for one; nil while nothing is being fetched
 	chunk duck.DataChunk // what Next is at, with its vectors
 	rows  int            // in chunk
 	at    int            // the first of them that is in no batch yet
@@ -66,7 +70,7 @@ func (r *reader) Next(b *batch.Batch) error {
 	if r.err != nil {
 		return r.err
 	}
-	interruptible(r.ctx, r.snapshot.conn, func() { r.err = r.fill(b) })
+	r.err = r.fill(b)
 	r.ended.Store(r.err == io.EOF)
 	if r.err != nil && (r.err != io.EOF || b.Rows() == 0) {
 		b.Reset(r.columns)
@@ -103,21 +107,47 @@ func (r *reader) fill(b *batch.Batch) error {
 	}
 }
 
+// fetched is what the engine gave when it was asked for a chunk.
+type fetched struct {
+	chunk   duck.DataChunk // nil at the end and after a failure
+	failure string
+}
+
+// fetchAhead asks the engine for the next chunk.
+func (r *reader) fetchAhead() {
+	ahead := make(chan fetched, 1)
+	r.ahead = ahead
+	go func() {
+		var f fetched
+		interruptible(r.fetching, r.snapshot.conn, func() { f.chunk = duck.FetchChunk(r.result) })
+		if f.chunk.Ptr == nil {
+			f.failure = duck.ResultError(&r.result)
+		}
+		ahead <- f
+	}()
+}
+
 // fetch replaces the chunk by the next one.
 func (r *reader) fetch() error {
 	duck.DestroyDataChunk(&r.chunk)
 	r.rows, r.at = 0, 0
-	r.chunk = duck.FetchChunk(r.result)
+	if r.ahead == nil {
+		r.fetchAhead()
+	}
+	next := <-r.ahead
+	r.ahead = nil
+	r.chunk = next.chunk
+	if next.failure != "" {
+		return r.snapshot.fail(r.ctx, next.failure)
+	}
 	if r.chunk.Ptr == nil {
-		if text := duck.ResultError(&r.result); text != "" {
-			return r.snapshot.fail(r.ctx, text)
-		}
 		return io.EOF
 	}
 	r.rows = int(duck.DataChunkGetSize(r.chunk))
 	if r.rows == 0 {
 		return io.EOF
 	}
+	r.fetchAhead()
 	r.filler.load(r.chunk)
 	return nil
 }
@@ -150,6 +180,12 @@ func (r *reader) Close() error {
 	r.closed = true
 	if r.err == nil {
 		r.err = errors.New("duckdb: the reader is closed")
+	}
+	r.stop()
+	if r.ahead != nil {
+		next := <-r.ahead
+		duck.DestroyDataChunk(&next.chunk)
+		r.snapshot.aborted = r.snapshot.aborted || next.failure != ""
 	}
 	duck.DestroyDataChunk(&r.chunk)
 	duck.DestroyResult(&r.result)

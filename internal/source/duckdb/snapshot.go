@@ -233,6 +233,7 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 		return nil, err
 	}
 	r := &reader{ctx: ctx, snapshot: s, stmt: stmt}
+	r.fetching, r.stop = context.WithCancel(ctx)
 	if params := int(duck.NParams(stmt)); params != len(args) {
 		err := outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
 		return nil, errors.Join(err, r.Close())
