@@ -36,6 +36,36 @@ const (
 	// CodeFileDamaged: a file that was looked at is not what its manifest says, or
 	// is damaged in itself.
 	CodeFileDamaged Code = "file_damaged"
+	// CodeRowLimit: the report has more rows than a run may have. Nothing is cut off
+	// in silence.
+	CodeRowLimit Code = "row_limit"
+	// CodeWorkerLost: the processes that worked on the run died, three times.
+	CodeWorkerLost Code = "worker_lost"
+	// CodeLeaseLost: a worker no longer holds the run it wants to change.
+	CodeLeaseLost Code = "lease_lost"
+
+	// CodeUnauthenticated: the credential is missing, wrong, expired or revoked.
+	CodeUnauthenticated Code = "unauthenticated"
+	// CodeForbidden: the caller is known and its role does not allow this.
+	CodeForbidden Code = "forbidden"
+	// CodeConflict: it cannot be done in the state that things are in.
+	CodeConflict Code = "conflict"
+	// CodeKeyReused: an Idempotency-Key came again with another request.
+	CodeKeyReused Code = "idempotency_key_reused"
+	// CodeKeyInFlight: the first request with this Idempotency-Key has not been
+	// answered yet.
+	CodeKeyInFlight Code = "idempotency_key_in_flight"
+	// CodeVersionChanged: somebody else changed it since it was read (If-Match).
+	CodeVersionChanged Code = "version_changed"
+	// CodeGone: it was there, and its time is over.
+	CodeGone Code = "gone"
+	// CodeTooLarge: the request is larger than is taken.
+	CodeTooLarge Code = "too_large"
+	// CodeLimit: a limit on how much one tenant may have or ask is reached.
+	CodeLimit Code = "limit_reached"
+	// CodeUnavailable: the server cannot take this now, and can soon.
+	CodeUnavailable Code = "unavailable"
+
 	// CodeCancelled: somebody asked for it to stop.
 	CodeCancelled Code = "cancelled"
 	// CodeInternal: a fault of Outturn itself.
@@ -47,13 +77,58 @@ const (
 type Error struct {
 	Code    Code
 	Message string // one or more whole sentences
-	Err     error  // what lies beneath, for the log; may be nil
+	// Field is what of the request it is about, as a path of names such as
+	// window.from; empty where it is about no single one.
+	Field string
+	Err   error // what lies beneath, for the log; may be nil
 }
 
 // Errorf makes an Error. A %w verb keeps the cause.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// InField says which field of the request the errors in err's tree are about that
+// do not say so themselves.
+func InField(field string, err error) error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *Error:
+		if e.Field == "" {
+			in := *e
+			in.Field = field
+			return &in
+		}
+		return e
+	case interface{ Unwrap() []error }:
+		var faults []error
+		for _, fault := range e.Unwrap() {
+			faults = append(faults, InField(field, fault))
+		}
+		return errors.Join(faults...)
+	}
+	return &Error{Code: ErrorCode(err), Message: err.Error(), Field: field, Err: err}
+}
+
+// Faults lists the Errors in err's tree, those of errors.Join one by one.
+func Faults(err error) []*Error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() []error }:
+		var faults []*Error
+		for _, fault := range e.Unwrap() {
+			faults = append(faults, Faults(fault)...)
+		}
+		return faults
+	case interface{ Unwrap() error }:
+		return Faults(e.Unwrap())
+	}
+	return nil
 }
 
 func (e *Error) Error() string { return e.Message }

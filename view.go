@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -211,4 +212,16 @@ func Columns(d *Dataset, fields []string) *View {
 		v.Columns = append(v.Columns, ViewColumn{Field: name})
 	}
 	return v
+}
+
+// A SavedView is a tenant's own View, kept in the ledger. Version grows by one with
+// every change.
+type SavedView struct {
+	ID     string `json:"id"`
+	Tenant string `json:"tenant"`
+	View
+	Version   int       `json:"version"`
+	CreatedBy string    `json:"created_by"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }

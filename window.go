@@ -1,6 +1,7 @@
 package outturn
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,33 @@ func NewWindow(from, to string, zone *time.Location) (Window, error) {
 			from, to, w.From.In(zone).Format(time.DateOnly))
 	}
 	return w, nil
+}
+
+// windowText is how a Window travels as JSON.
+type windowText struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"` // exclusive
+	Zone string    `json:"zone"`
+}
+
+// MarshalJSON writes the window's ends in its zone.
+func (w Window) MarshalJSON() ([]byte, error) {
+	zone := w.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return json.Marshal(windowText{w.From.In(zone), w.To.In(zone), zone.String()})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (w *Window) UnmarshalJSON(text []byte) error {
+	var t windowText
+	if err := json.Unmarshal(text, &t); err != nil {
+		return err
+	}
+	zone, err := LoadZone(t.Zone)
+	*w = Window{From: t.From, To: t.To, Zone: zone}
+	return err
 }
 
 // Dates returns the window's calendar days in its zone: the first, and the one

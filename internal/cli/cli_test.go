@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"outturn"
-	"outturn/internal/batch"
-	"outturn/internal/pipeline"
 )
 
 // outturnMain runs a command in an empty folder.
@@ -98,20 +96,6 @@ func TestParseSize(t *testing.T) {
 		if got, err := parseSize(text); got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q: got %d, %v, want %d", text, got, err, want)
 		}
-	}
-}
-
-// A manifest has headers where a column's title is not its name, and else none.
-func TestManifestHeaders(t *testing.T) {
-	result := pipeline.Result{Files: make([]pipeline.File, 1)}
-	e := &export{}
-	m := e.finishManifest(result, []batch.Column{{Name: "A"}, {Name: "B", Header: "B"}})
-	if len(m.Headers) != 0 {
-		t.Errorf("got %q, want none", m.Headers)
-	}
-	m = e.finishManifest(result, []batch.Column{{Name: "A"}, {Name: "B", Header: "Bé"}})
-	if !slices.Equal(m.Headers, []string{"A", "Bé"}) {
-		t.Errorf("got %q", m.Headers)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"outturn"
-	"outturn/internal/batch"
 	"outturn/internal/blob"
 	"outturn/internal/compress"
 	"outturn/internal/format"
@@ -76,8 +75,6 @@ type export struct {
 	source      source.Source
 	sourceFiles []string // what must not be written over
 	out         string
-	format      format.Format
-	compression compress.Compression
 	output      pipeline.Output
 	manifest    bool
 	json        bool
@@ -207,10 +204,11 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 	if c.Compress == "" {
 		c.Compress = compress.ByExtension(byName)
 	}
-	if e.compression, err = compress.Find(c.Compress); err != nil {
+	compression, err := compress.Find(c.Compress)
+	if err != nil {
 		return err
 	}
-	byName = strings.TrimSuffix(byName, e.compression.Extension)
+	byName = strings.TrimSuffix(byName, compression.Extension)
 	if c.Format == "" {
 		c.Format = format.ByExtension(byName)
 	}
@@ -218,29 +216,13 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 	if !chosen {
 		c.Format = "csv"
 	}
-	if e.format, err = format.Find(c.Format); err != nil {
-		return err
-	}
-	if c.Dialect != "" && e.format.Dialects() == nil {
-		return outturn.Errorf(outturn.CodeInvalid, "--csv-dialect is for CSV and TSV, and the format is %s.", e.format.Name)
-	}
-	if c.JSONNumbers && e.format.Name != "json" && e.format.Name != "ndjson" {
-		return outturn.Errorf(outturn.CodeInvalid, "--json-numbers is for JSON, and the format is %s.", e.format.Name)
-	}
-	if err := pipeline.CheckCompression(e.format.Name, e.compression.Name); err != nil {
-		return err
-	}
-	level, err := compress.ParseLevel(c.Level)
+	e.output, err = pipeline.PrepareOutput(outturn.Output{
+		Format: c.Format, Compression: c.Compress, Level: c.Level, Dialect: c.Dialect, JSONNumbers: c.JSONNumbers,
+	}, nil)
 	if err != nil {
 		return err
 	}
-	e.output = pipeline.Output{
-		Format: e.format.Name, Compression: e.compression.Name, Level: level,
-		Options: format.Options{Dialect: c.Dialect, JSONNumbers: c.JSONNumbers},
-	}
-	if err := format.Check(e.format.Name, e.output.Options); err != nil {
-		return err
-	}
+	e.output.Name = filepath.Base(c.Out)
 	return c.checkName(e, chosen)
 }
 
@@ -251,26 +233,30 @@ var otherFormats = []string{".xls", ".ods", ".parquet", ".pdf", ".zip"}
 // of, and says so when the bytes will not be what the name promises.
 func (c *exportCmd) checkName(e *export, chosen bool) error {
 	name := strings.ToLower(e.out)
-	want := e.format.Extension + e.compression.Extension
+	want := e.output.Extension()
 	if e.out == "-" || strings.HasSuffix(name, want) {
 		return nil
 	}
-	end := filepath.Ext(strings.TrimSuffix(name, e.compression.Extension))
+	compression, err := compress.Find(e.output.Compression)
+	if err != nil {
+		return err
+	}
+	end := filepath.Ext(strings.TrimSuffix(name, compression.Extension))
 	other := slices.Contains(otherFormats, end)
 	if other && !chosen {
 		return outturn.Errorf(outturn.CodeInvalid, "There is no format for names that end in %s. Name the file for %s, or choose one with --format.", end, strings.Join(format.Names(), ", "))
 	}
 	if other || format.ByExtension(name) != "" || format.ByExtension(strings.TrimSuffix(name, filepath.Ext(name))) != "" || compress.ByExtension(name) != "" {
-		fmt.Fprintf(e.streams.Err, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.format.Name+e.compressed(), want)
+		fmt.Fprintf(e.streams.Err, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.output.Format+compressedBy(compression), want)
 	}
 	return nil
 }
 
-func (e *export) compressed() string {
-	if e.compression.Extension == "" {
+func compressedBy(c compress.Compression) string {
+	if c.Extension == "" {
 		return ""
 	}
-	return " compressed by " + e.compression.Name
+	return " compressed by " + c.Name
 }
 
 func (e *export) run(ctx context.Context) (err error) {
@@ -307,12 +293,11 @@ func (e *export) run(ctx context.Context) (err error) {
 	defer manifest.Abort()
 
 	started := time.Now()
-	result, columns, err := e.copy(ctx, snapshot)
+	m, err := e.copy(ctx, snapshot)
 	if err != nil {
 		return err
 	}
 	go func() { _ = closeSource() }() // an engine takes as long for it as a disk for what follows; the deferred call tells
-	m := e.finishManifest(result, columns)
 	if err := printJSON(manifest, m); err != nil {
 		return err
 	}
@@ -370,24 +355,11 @@ func (e *export) createManifest() (sink, error) {
 	return blob.CreateFile(e.out + manifestEnd)
 }
 
-func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (result pipeline.Result, columns []batch.Column, err error) {
-	reader, err := snapshot.Query(ctx, e.plan.Query)
-	if err != nil {
-		return result, nil, err
-	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
-	columns = reader.Columns()
-	job := pipeline.Job{
-		Outputs: []pipeline.Output{e.output}, Published: e.plan.Published, Totals: e.plan.Totals, Key: e.plan.Key,
-		Manifest: e.plan.Manifest, Progress: &pipeline.Progress{},
-	}
-	if e.plan.Query.SQL != "" {
-		job.Published = len(columns)
-	}
-	bar := startProgressBar(e.streams.Err, job.Progress, reader.Progress)
+func (e *export) copy(ctx context.Context, snapshot source.Snapshot) (outturn.Manifest, error) {
+	progress := &pipeline.Progress{}
+	bar := startProgressBar(e.streams.Err, progress)
 	defer bar.stop()
-	result, err = pipeline.Run(ctx, reader, job)
-	return result, columns[:job.Published], err
+	return pipeline.Export(ctx, snapshot, e.plan, []pipeline.Output{e.output}, progress)
 }
 
 // A sink is where the bytes go: a file that appears on Commit, or standard
@@ -424,34 +396,6 @@ type standardOutput struct{ io.Writer }
 
 func (standardOutput) Commit() error { return nil }
 func (standardOutput) Abort()        {}
-
-func (e *export) finishManifest(r pipeline.Result, columns []batch.Column) outturn.Manifest {
-	m := e.plan.Manifest
-	titled := false
-	var titles []string
-	for _, c := range columns {
-		m.Columns = append(m.Columns, c.Name)
-		titles = append(titles, c.Title())
-		titled = titled || c.Title() != c.Name
-	}
-	if titled {
-		m.Headers = titles
-	}
-	m.Totals = r.Totals
-	file := r.Files[0]
-	m.Files = []outturn.ManifestFile{{
-		Name: filepath.Base(e.out), Format: e.format.Name, Dialect: e.output.Options.Dialect,
-		Compression: e.compression.Name, MediaType: e.format.MediaTypeOf(e.output.Options.Dialect),
-		Rows: r.Rows, Bytes: file.Bytes, SHA256: file.SHA256, Notes: file.Notes,
-	}}
-	if dialects := e.format.Dialects(); dialects != nil && m.Files[0].Dialect == "" {
-		m.Files[0].Dialect = dialects[0]
-	}
-	if e.compression.MediaType != "" {
-		m.Files[0].MediaType = e.compression.MediaType
-	}
-	return m
-}
 
 func (e *export) report(m outturn.Manifest, took time.Duration) error {
 	if e.json {

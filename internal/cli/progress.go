@@ -21,7 +21,6 @@ const progressEvery = 200 * time.Millisecond
 type progressBar struct {
 	w        io.Writer
 	progress *pipeline.Progress
-	share    func() (float64, bool)
 	started  time.Time
 
 	quit chan struct{}
@@ -29,8 +28,8 @@ type progressBar struct {
 	once sync.Once
 }
 
-func startProgressBar(w io.Writer, p *pipeline.Progress, share func() (float64, bool)) *progressBar {
-	bar := &progressBar{w: w, progress: p, share: share, started: time.Now(), quit: make(chan struct{})}
+func startProgressBar(w io.Writer, p *pipeline.Progress) *progressBar {
+	bar := &progressBar{w: w, progress: p, started: time.Now(), quit: make(chan struct{})}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return bar
@@ -46,7 +45,7 @@ func (bar *progressBar) draw() {
 	for {
 		select {
 		case <-tick.C:
-			share, known := bar.share()
+			share, known := bar.progress.Share()
 			fmt.Fprintf(bar.w, "\r\033[K%s", progressLine(bar.progress.Rows.Load(), bar.progress.Bytes.Load(), time.Since(bar.started), share, known))
 			drawn = true
 		case <-bar.quit:

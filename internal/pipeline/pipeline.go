@@ -17,7 +17,6 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"sync/atomic"
 
 	"outturn"
 	"outturn/internal/batch"
@@ -32,6 +31,7 @@ type Output struct {
 	Options     format.Options // Columns and Key are filled in
 	Compression string         // see compress.Names; "" is none
 	Level       compress.Level
+	Name        string // of the file, for the manifest
 	// Sink takes the bytes. It stays open: making the file visible is its
 	// owner's, who does it only when Run returned no error.
 	Sink io.Writer
@@ -49,14 +49,11 @@ type Job struct {
 	Manifest outturn.Manifest
 	// Key are the places of the reader's columns that tell rows apart.
 	Key []int
+	// MaxRows is how many rows there may be: with more the run fails with
+	// CodeRowLimit, for nothing is cut off in silence (P04). 0 is any number.
+	MaxRows int64
 	// Progress is kept up to date while Run works; nil if nobody looks.
 	Progress *Progress
-}
-
-// Progress is how far a run has come. Any goroutine may read it.
-type Progress struct {
-	Rows  atomic.Int64 // read from the source
-	Bytes atomic.Int64 // written, all files together
 }
 
 // A Result is what came out.
@@ -104,10 +101,11 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 	tally := startTally(r.Columns(), job.Totals)
 	defer tally.stop()
 
-	rows, err := copyBatches(ctx, r, files, tally, progress)
+	rows, err := copyBatches(ctx, r, files, tally, job.MaxRows, progress)
 	if err != nil {
 		return Result{}, err
 	}
+	progress.enter(outturn.PhaseStoring)
 	totals = tally.stop()
 	closed = true
 	if err := closeAll(files); err != nil {
@@ -124,7 +122,7 @@ func Run(ctx context.Context, r source.Reader, job Job) (Result, error) {
 	return result, nil
 }
 
-func copyBatches(ctx context.Context, r source.Reader, files []*file, tally *tally, progress *Progress) (rows int64, err error) {
+func copyBatches(ctx context.Context, r source.Reader, files []*file, tally *tally, most int64, progress *Progress) (rows int64, err error) {
 	pool := batch.NewPool(2*runtime.GOMAXPROCS(0) + 2)
 	for {
 		b, err := pool.Get(ctx)
@@ -138,7 +136,14 @@ func copyBatches(ctx context.Context, r source.Reader, files []*file, tally *tal
 			}
 			return rows, err
 		}
+		if rows == 0 {
+			progress.enter(outturn.PhaseRendering)
+		}
 		rows += int64(b.Rows())
+		if most > 0 && rows > most {
+			b.Release()
+			return rows, outturn.Errorf(outturn.CodeRowLimit, "The report has more than the %d rows that a run may have. Ask for a shorter window or a narrower filter; nothing was cut off.", most)
+		}
 		progress.Rows.Store(rows)
 		tally.add(b)
 		for _, f := range files {

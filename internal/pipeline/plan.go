@@ -15,6 +15,7 @@ type Plan struct {
 	Published int
 	Totals    []Total
 	Key       []int            // see Job
+	MaxRows   int64            // see Job
 	Manifest  outturn.Manifest // all that is known before the first row
 	// Account is the one the report is made for, where it has been looked up: then
 	// Bind does not do so again.

@@ -1,0 +1,29 @@
+package outturn
+
+import "time"
+
+// A File is what a succeeded run produced. It is complete from the moment it is
+// listed, never changes, and goes when its time is over or its run is deleted.
+type File struct {
+	ID     string `json:"id"` // UUIDv7; part of the name
+	Run    string `json:"run"`
+	Tenant string `json:"tenant"`
+	ManifestFile
+	// Key is where its bytes lie: tenant/run/attempt/name.
+	Key       string    `json:"-"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// A Link lets whoever has it download one file, without any other credential,
+// until it expires or is revoked. The token itself is shown once and not kept.
+type Link struct {
+	ID        string    `json:"id"`
+	File      string    `json:"file"`
+	Tenant    string    `json:"tenant"`
+	TokenHash string    `json:"-"` // SHA-256, in hexadecimal
+	CreatedBy string    `json:"created_by"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
