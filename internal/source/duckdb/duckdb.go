@@ -36,8 +36,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"outturn"
 	"outturn/internal/source"
@@ -59,6 +61,10 @@ type Config struct {
 	// temporary files; empty is the system's. What a killed process has left
 	// there goes when the next engine opens.
 	TempDir string
+	// Linger is how long a file stays open after its last snapshot, so that a server
+	// with many small reports does not open it for each; 0 closes it at once. Close
+	// ends it.
+	Linger time.Duration
 	// TempQuota bounds an engine's temporary files, such as "10GiB", which is
 	// what empty means.
 	TempQuota string
@@ -90,7 +96,8 @@ type Source struct {
 	config Config
 
 	mu      sync.Mutex
-	engines []*engine // of the file, those in use; more than one after a refresh
+	engines []*engine // of the file, those in use or lingering; more than one after a refresh
+	closed  bool
 }
 
 var _ source.Source = (*Source)(nil)
@@ -134,6 +141,10 @@ func (s *Source) acquire(ctx context.Context) (*engine, error) {
 		}
 		for _, e := range s.engines {
 			if !e.broken.Load() && os.SameFile(e.file, before) {
+				if e.closer != nil {
+					e.closer.Stop()
+					e.closer = nil
+				}
 				e.users++
 				return e, nil
 			}
@@ -165,7 +176,7 @@ func (s *Source) stat() (os.FileInfo, error) {
 	return info, nil
 }
 
-// release gives up a use of e; the last one closes it.
+// release gives up a use of e; the last one closes it, at once or after a while.
 func (s *Source) release(e *engine) {
 	if s.config.Folder {
 		e.close()
@@ -173,16 +184,44 @@ func (s *Source) release(e *engine) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.users--; e.users > 0 {
-		return
+	e.users--
+	switch {
+	case e.users > 0:
+	case s.config.Linger > 0 && !s.closed && !e.broken.Load():
+		var closer *time.Timer
+		closer = time.AfterFunc(s.config.Linger, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if e.closer == closer {
+				s.drop(e)
+			}
+		})
+		e.closer = closer
+	default:
+		s.drop(e)
 	}
-	for i, other := range s.engines {
-		if other == e {
-			s.engines = append(s.engines[:i], s.engines[i+1:]...)
-			break
+}
+
+// drop closes e, which has no user. The caller holds the lock.
+func (s *Source) drop(e *engine) {
+	if i := slices.Index(s.engines, e); i >= 0 {
+		s.engines = slices.Delete(s.engines, i, i+1)
+		e.close()
+	}
+}
+
+// Close lets go of a file that lingers. Snapshots that are open go on, and close
+// it when they end.
+func (s *Source) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, e := range slices.Clone(s.engines) {
+		if e.users == 0 {
+			s.drop(e)
 		}
 	}
-	e.close()
+	return nil
 }
 
 // threads is how the engine wants the number.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -212,6 +213,58 @@ func TestConcurrent(t *testing.T) {
 	runs.Wait()
 	wantEmpty(t, temp)
 	makeFile(t, path, "DROP TABLE t")
+}
+
+// A file that lingers is open for the next snapshot, until its time is over or the
+// source is closed; after a refresh the new one is read all the same.
+func TestLinger(t *testing.T) {
+	dir, temp := t.TempDir(), t.TempDir()
+	path, next := filepath.Join(dir, "data.duckdb"), filepath.Join(dir, "next.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
+	makeFile(t, next, "CREATE TABLE t AS SELECT 2 AS n")
+	src := duckdb.New(duckdb.Config{Path: path, TempDir: temp, Linger: time.Hour})
+	for range 2 {
+		if got, err := read(t, src, "SELECT n FROM t"); got != "1\n" || err != nil {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		if open := engines(t, temp); open != 1 {
+			t.Fatalf("%d engines are open, want 1", open)
+		}
+	}
+	if err := os.Rename(next, path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(t, src, "SELECT n FROM t"); got != "2\n" || err != nil {
+		t.Errorf("after a refresh: got %q, %v", got, err)
+	}
+	open := begin(t, src)
+	src.Close()
+	if n := engines(t, temp); n != 1 {
+		t.Errorf("%d engines are open after Close, want the one that is in use", n)
+	}
+	open.Close()
+	wantEmpty(t, temp)
+
+	src = duckdb.New(duckdb.Config{Path: path, TempDir: temp, Linger: time.Millisecond})
+	if _, err := read(t, src, "SELECT n FROM t"); err != nil {
+		t.Fatal(err)
+	}
+	for engines(t, temp) > 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("it lingers for ever")
+		}
+		runtime.Gosched()
+	}
+}
+
+// engines is how many have a folder for temporary files.
+func engines(t *testing.T, temp string) int {
+	t.Helper()
+	entries, err := os.ReadDir(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }
 
 // What a parameter is only its use tells, and a value only its run: neither may

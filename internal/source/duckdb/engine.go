@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
 
@@ -18,8 +20,12 @@ type engine struct {
 	db   duck.Database
 	temp *tempFolder
 
-	file   os.FileInfo // which file it has open; nil for a folder's
-	users  int         // snapshots; guarded by Source.mu
+	file         os.FileInfo // which file it has open; nil for a folder's
+	users        int         // snapshots; guarded by Source.mu
+	closer       *time.Timer // closes it when it has had no user for a while; guarded by Source.mu
+	described    sync.Map    // SELECT → []source.Described
+	descriptions atomic.Int64
+
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
 }
 

@@ -129,8 +129,27 @@ func (c compiling) FromText(cell source.Cell, f outturn.Field) string {
 	return fromText(cell, f, zone)
 }
 
-// describe describes a statement as it will be with args.
+// describe describes a statement as it will be with args. What has none is asked
+// of the engine once: it has the file open, so no column of it can change.
 func (s *snapshot) describe(ctx context.Context, sql string, args []string) ([]source.Described, error) {
+	if len(args) > 0 || s.source.config.Folder {
+		return s.describeAnew(ctx, sql, args)
+	}
+	if known, ok := s.engine.described.Load(sql); ok {
+		return known.([]source.Described), s.ready(ctx)
+	}
+	columns, err := s.describeAnew(ctx, sql, nil)
+	if err == nil && s.engine.descriptions.Add(1) <= mostDescriptions {
+		s.engine.described.Store(sql, columns)
+	}
+	return columns, err
+}
+
+// mostDescriptions bounds what an engine remembers. It is far more than a
+// catalogue has.
+const mostDescriptions = 1000
+
+func (s *snapshot) describeAnew(ctx context.Context, sql string, args []string) ([]source.Described, error) {
 	names, types, err := s.columnsOf(ctx, sql, args)
 	if err != nil {
 		return nil, err
