@@ -92,7 +92,7 @@ func Errorf(code Code, format string, args ...any) *Error {
 // InField says which field of the request the errors in err's tree are about that
 // do not say so themselves.
 func InField(field string, err error) error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case nil:
 		return nil
 	case *Error:
@@ -114,7 +114,7 @@ func InField(field string, err error) error {
 
 // Faults lists the Errors in err's tree, those of errors.Join one by one.
 func Faults(err error) []*Error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case nil:
 		return nil
 	case *Error:
