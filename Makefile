@@ -8,16 +8,19 @@ FUZZTIME ?= 30s
 BIN := .tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run build tools test test-full lint bench fuzz chaos verify notices clean
+.PHONY: help run build assets tools test test-full lint bench fuzz chaos verify notices clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## Build, then show what it does on a small made-up shop
+run: assets build ## Build, then serve a small made-up shop
 	bin/outturn demo
 
 build: ## Build bin/outturn (the first time compiles DuckDB's bindings: minutes)
 	$(GO) build -trimpath -ldflags "-X $$($(GO) list -m)/internal/cli.version=$(VERSION)" -o bin/outturn ./cmd/outturn
+
+assets: ## Fetch the documentation page's files by npm; without them it says how
+	@tools/assets.sh
 
 tools: $(BIN)/gotestsum $(BIN)/skips $(BIN)/notices ## Install what the tests need, only what is missing
 	@tools/packages.sh

@@ -116,7 +116,7 @@ const mostFaults = 20
 // are.
 func JoinFaults(faults []error) error {
 	if more := len(faults) - mostFaults; more > 0 {
-		faults = append(faults[:mostFaults:mostFaults], fmt.Errorf("and %d faults more", more))
+		faults = append(faults[:mostFaults:mostFaults], Errorf(CodeInvalid, "and %d faults more", more))
 	}
 	return errors.Join(faults...)
 }

@@ -14,6 +14,11 @@ type Principal struct {
 	Tenant  string // id of the Tenant it belongs to; it sees that one and all below
 	Roles   []Role
 	Via     string // which credential: oauth2, local
+
+	// From is the address of the caller and Request the id of its call, for the
+	// audit and the log.
+	From    string
+	Request string
 }
 
 // Has reports whether p has a role.

@@ -1,7 +1,6 @@
 package outturn
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,13 +63,13 @@ func (c ViewColumn) Title() string {
 func (v *View) Validate(d *Dataset) error {
 	var faults []error
 	if v.Name != "" && !ValidName.MatchString(v.Name) {
-		faults = append(faults, fmt.Errorf("view name %s: use letters, digits and underscores, a letter first", Shown(v.Name)))
+		faults = append(faults, Errorf(CodeInvalid, "view name %s: use letters, digits and underscores, a letter first", Shown(v.Name)))
 	}
 	if len(v.Columns) == 0 {
-		faults = append(faults, errors.New("columns: name at least one"))
+		faults = append(faults, Errorf(CodeInvalid, "columns: name at least one"))
 	}
 	if !utf8.ValidString(v.Description) {
-		faults = append(faults, errors.New("description: the text is not UTF-8"))
+		faults = append(faults, Errorf(CodeInvalid, "description: the text is not UTF-8"))
 	}
 	names, titles := map[string]ViewColumn{}, map[string]ViewColumn{}
 	for i, c := range v.Columns {
@@ -84,7 +83,7 @@ func (v *View) Validate(d *Dataset) error {
 			faults = append(faults, Unknown("column", c.Field, d.FieldNames()))
 		}
 		if c.Alias != "" && (!ValidName.MatchString(c.Alias) || strings.HasPrefix(strings.ToLower(c.Alias), reservedPrefix)) {
-			faults = append(faults, fmt.Errorf("alias %s: use letters, digits and underscores, a letter first, and not %s at the start", Shown(c.Alias), reservedPrefix))
+			faults = append(faults, Errorf(CodeInvalid, "alias %s: use letters, digits and underscores, a letter first, and not %s at the start", Shown(c.Alias), reservedPrefix))
 		}
 		if clash := c.clash(names, titles); clash != nil {
 			faults = append(faults, clash)
@@ -99,7 +98,7 @@ func (c ViewColumn) validate(d *Dataset, f Field) (faults []error) {
 		faults = append(faults, Errorf(CodeInvalid, "Column %s: %s", Cut(c.Name()), fmt.Sprintf(format, args...)))
 	}
 	for _, text := range []struct{ what, text string }{{"header", c.Header}, {"attribute", c.Attribute}} {
-		if !isLine(text.text) {
+		if !IsLine(text.text) {
 			fault("the %s must be one line of at most %d characters, without control characters, and without those that break a line or turn the direction of writing.", text.what, mostTitle)
 		}
 	}
@@ -135,7 +134,10 @@ const mostTitle = 255
 // found among them. That of a time, a float or JSON is the engine's.
 var mappable = []Type{Text, Int, Decimal, Bool, Date}
 
-func isLine(text string) bool {
+// IsLine reports whether a text is one line for people, of at most 255 characters:
+// valid UTF-8 without control characters and without those that break a line or
+// turn the direction of writing.
+func IsLine(text string) bool {
 	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= mostTitle && !strings.ContainsFunc(text, spoilsLine)
 }
 

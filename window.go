@@ -2,6 +2,7 @@ package outturn
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +18,14 @@ type Window struct {
 
 // NewWindow makes the window from two texts, each a day (2026-09-01: its first
 // instant in zone), a wall-clock time in zone (2026-09-01T08:00:00) or an
-// instant with its offset (RFC 3339).
+// instant with its offset (RFC 3339). Its Errors name the field, from or to, or none
+// where it takes both to be wrong.
 func NewWindow(from, to string, zone *time.Location) (Window, error) {
 	w := Window{Zone: zone}
-	var err error
-	if w.From, err = parseInstant("from", from, zone); err != nil {
-		return w, err
-	}
-	if w.To, err = parseInstant("to", to, zone); err != nil {
+	var errFrom, errTo error
+	w.From, errFrom = parseEdge("from", from, zone)
+	w.To, errTo = parseEdge("to", to, zone)
+	if err := errors.Join(errFrom, errTo); err != nil {
 		return w, err
 	}
 	if !w.From.Before(w.To) {
@@ -95,6 +96,21 @@ func LoadZone(name string) (*time.Location, error) {
 // noZones are files of a zone database that are no zones. Those below posix and
 // right are the zones once more, the latter counting leap seconds.
 var noZones = []string{"Local", "localtime", "posixrules", "Factory"}
+
+// parseEdge reads an end of a window.
+func parseEdge(edge, text string, zone *time.Location) (time.Time, error) {
+	t, err := parseInstant(edge, text, zone)
+	if err != nil {
+		return t, InField(edge, err)
+	}
+	// With the year 10000 it could not be written, in one zone or the other.
+	for _, year := range []int{t.UTC().Year(), t.In(zone).Year()} {
+		if year < 1 || year > 9999 {
+			return t, InField(edge, Errorf(CodeInvalid, "%s %q is not in the years 1 to 9999, also in UTC.", edge, Cut(text)))
+		}
+	}
+	return t, nil
+}
 
 func parseInstant(edge, text string, zone *time.Location) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {

@@ -54,7 +54,7 @@ func (p program) run() (usage, error) {
 // outturn runs the product to a file.
 func (b *bench) outturn(out string, threads int, memory string, args ...string) program {
 	args = append([]string{b.binary}, args...)
-	return program{output: out, args: append(args, "--data-dir", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out)}
+	return program{output: out, args: append(args, "--data", b.dir, "--threads", strconv.Itoa(threads), "--memory", memory, "--out", out)}
 }
 
 // export runs outturn over a table of the benchmark.

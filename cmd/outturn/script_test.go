@@ -79,18 +79,20 @@ func seed(t testing.TB) string {
 }
 
 // TestScript runs the journeys: what a user types and what they get. In them
-// $SEED is the sample data's file, and the last exit status is checked with
-// "status N".
+// $SEED is the sample data's file; "status N" wants an exit status, "serve" starts a
+// server, and "field" takes a member out of the JSON that was printed.
 func TestScript(t *testing.T) {
 	bin, data := binary(t), seed(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("OUTTURN", bin)
+			e.Values[serverKey{}] = &scriptServer{}
 			e.Setenv("SEED", data)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serve": serve, "field": field},
 	})
 }
 

@@ -106,13 +106,30 @@ func (f *File) Replaces(other string) bool {
 	return err == nil && f.old != nil && os.SameFile(f.old, info)
 }
 
+// MakePrivate lets nobody but its owner read the file, from before its first byte
+// on. It is called before Commit.
+func (f *File) MakePrivate() error {
+	if f.direct {
+		return nil
+	}
+	f.old = nil // whose mode Commit would give it
+	if err := f.file.Chmod(0o600); err != nil {
+		return f.storageError(err)
+	}
+	return nil
+}
+
 // Device reports whether the bytes go to a device or a pipe as they come.
 func (f *File) Device() bool { return f.direct }
+
+// hiddenPattern is what the names of unfinished files look like, where they have
+// one.
+const hiddenPattern = ".outturn-*.part"
 
 // createHidden opens a file that is hidden by its name, for systems that cannot
 // make one without a name.
 func createHidden(folder string) (*os.File, string, error) {
-	f, err := os.CreateTemp(folder, ".outturn-*.part")
+	f, err := os.CreateTemp(folder, hiddenPattern)
 	if err != nil {
 		return nil, "", err
 	}
@@ -201,10 +218,15 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// storageError tells what the disk has against a path.
+// storageError tells what the disk has against a path. Of the system's error it
+// keeps what has no other path in it.
 func (f *File) storageError(err error) error {
 	path := f.path
 	code := outturn.CodeStorageUnavailable
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		err = errno
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return outturn.Errorf(outturn.CodeDiskFull, "The disk is full: %s was not written. Free some space or choose another disk (%w).", path, err)

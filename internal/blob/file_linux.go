@@ -35,3 +35,18 @@ func giveName(f *os.File, folder string) (string, error) {
 func startWriteBack(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
+
+// linkUnnamed gives an unnamed file a name in an open folder, where nothing may
+// have it yet.
+func linkUnnamed(f, folder *os.File, name string) error {
+	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), int(folder.Fd()), name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// freeBytes is how much this process may still write to the disk of a folder.
+func freeBytes(folder string) (free int64, known bool) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(folder, &s); err != nil {
+		return 0, false
+	}
+	return int64(s.Bavail) * s.Bsize, true
+}

@@ -35,8 +35,16 @@ type commands struct {
 	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
 	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
 	View       viewCmd       `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
-	Demo       demoCmd       `cmd:"" help:"Make sample data, export a file, and show what to try next."`
 	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
+	Serve      serveCmd      `cmd:"" help:"Serve the API and work on runs."`
+	Demo       demoCmd       `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
+	Run        runCmd        `cmd:"" help:"Make, watch and download runs of a server."`
+	Tenant     tenantCmd     `cmd:"" help:"Say which accounts of the source have reports of their own."`
+	Client     clientCmd     `cmd:"" help:"Give programs credentials, and take them away."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the ledger of a data folder up to date."`
+	Doctor     doctorCmd     `cmd:"" help:"Look whether a server would work here: source, storage, ledger, permissions, clock."`
+	Backup     backupCmd     `cmd:"" help:"Copy a data folder into one file, also while it is served."`
+	Restore    restoreCmd    `cmd:"" help:"Make a data folder of a backup."`
 	Config     configCmd     `cmd:"" help:"Show or check the settings."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
@@ -53,12 +61,20 @@ var exitCodes = []struct {
 }{
 	{0, "done", []outturn.Code{""}},
 	{1, "a fault of Outturn itself", []outturn.Code{outturn.CodeInternal}},
-	{2, "the command, a name or a value in it is wrong", []outturn.Code{outturn.CodeInvalid, outturn.CodeNotFound}},
-	{3, "the source is missing, locked, damaged or out of reach", []outturn.Code{outturn.CodeSourceUnavailable}},
-	{4, "the query or the data set failed", []outturn.Code{outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit}},
+	{2, "the command, a name or a value in it is wrong, or it does not go with how things are", []outturn.Code{
+		outturn.CodeInvalid, outturn.CodeNotFound, outturn.CodeConflict, outturn.CodeGone, outturn.CodeTooLarge,
+		outturn.CodeKeyReused, outturn.CodeKeyInFlight, outturn.CodeVersionChanged,
+	}},
+	{3, "the source or the server is missing, locked, damaged, busy or out of reach", []outturn.Code{
+		outturn.CodeSourceUnavailable, outturn.CodeUnavailable, outturn.CodeLimit,
+	}},
+	{4, "the query or the data set failed", []outturn.Code{
+		outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit, outturn.CodeRowLimit, outturn.CodeWorkerLost,
+	}},
 	{5, "the disk is full, or a file cannot be written or read", []outturn.Code{outturn.CodeDiskFull, outturn.CodeStorageUnavailable}},
 	{6, "it took longer than --timeout", []outturn.Code{outturn.CodeQueryTimeout}},
 	{7, "verify: the file is damaged, or not what its manifest says", []outturn.Code{outturn.CodeFileDamaged}},
+	{8, "the server does not know you, or does not let you", []outturn.Code{outturn.CodeUnauthenticated, outturn.CodeForbidden}},
 	{130, "interrupted", []outturn.Code{outturn.CodeCancelled}},
 }
 

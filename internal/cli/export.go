@@ -176,7 +176,7 @@ func (c *exportCmd) request() (req outturn.RunRequest, err error) {
 // is empty may depend on that.
 func (c *exportCmd) checkWindow() error {
 	w, err := c.window("")
-	if w != nil && !w.To.IsZero() {
+	if w != nil && !w.To.IsZero() && !w.From.IsZero() {
 		return nil
 	}
 	return err

@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"outturn"
@@ -43,46 +41,6 @@ func (c *seedCmd) Run(ctx context.Context, streams IO) error {
 			fmt.Fprintf(w, "%s\t%s rows\n", t.Name, groupDigits(t.Rows))
 		}
 	})
-}
-
-// demoCmd is the first thing a new user runs.
-type demoCmd struct {
-	JSON bool `name:"json" help:"Print the file and the commands to try as JSON."`
-}
-
-func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
-	today := time.Now().UTC()
-	if err := seedOnce(ctx, streams, settings, today.AddDate(0, 0, -1)); err != nil {
-		return err
-	}
-	lastMonth := time.Date(today.Year(), today.Month()-1, 1, 0, 0, 0, 0, time.UTC)
-	from, to := lastMonth.Format(time.DateOnly), lastMonth.AddDate(0, 1, 0).Format(time.DateOnly)
-	folder := filepath.Join(settings.DataDir, "exports")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be written: %w.", err)
-	}
-	out := filepath.Join(folder, "payments-"+lastMonth.Format("2006-01")+".csv")
-	own := *settings
-	own.Source, own.Datasets = "duckdb:"+settings.seedFile(), ""
-	cmd := exportCmd{Dataset: "payments", From: from, To: to, Out: out, Manifest: true}
-	if err := cmd.export(ctx, streams, &own, true); err != nil {
-		return err
-	}
-	absolute, err := filepath.Abs(out)
-	if err != nil {
-		return err
-	}
-	program, window := os.Args[0], " --from "+from+" --to "+to
-	next := []string{
-		program + " dataset list",
-		program + " export invoices" + window + " --format json --out invoices.json",
-		program + " export provisioned_orders" + window + " --view cmp --csv-dialect spreadsheet --out orders.csv",
-	}
-	if c.JSON {
-		return printJSON(streams.Out, map[string]any{"file": absolute, "next": next})
-	}
-	_, err = fmt.Fprintf(streams.Out, "\nLast month's payments lie at\n\n  %s\n\nTry next:\n\n  %s\n", absolute, strings.Join(next, "\n  "))
-	return err
 }
 
 // seedOnce makes the sample data unless they are there.

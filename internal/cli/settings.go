@@ -23,7 +23,7 @@ import (
 // underscores), in this order of precedence.
 type Settings struct {
 	ConfigFile string `name:"config" env:"OUTTURN_CONFIG" placeholder:"FILE" help:"File of settings; outturn.yaml in this folder if it exists."`
-	DataDir    string `name:"data-dir" env:"OUTTURN_DATA_DIR" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
+	DataDir    string `name:"data" env:"OUTTURN_DATA" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
 	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, or folder:PATH of CSV and Parquet files. Default: the data folder's sample data."`
 	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
 	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written. Default: with --tenant the account's own, else ${default}."`
@@ -44,7 +44,7 @@ func (s *Settings) validate() error {
 		faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
 	}
 	if s.DataDir == "" {
-		fault("data_dir", "", "a folder")
+		fault("data", "", "a folder")
 	}
 	if !size.MatchString(s.Memory) {
 		fault("memory", s.Memory, "a size such as 512MB or 1GiB")

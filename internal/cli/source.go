@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"outturn"
 	"outturn/internal/catalog"
@@ -60,7 +61,11 @@ var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 // openSource returns the source of the settings, or the data folder's sample
 // data.
-func (s *Settings) openSource() (source.Source, error) {
+func (s *Settings) openSource() (source.Source, error) { return s.openSourceFor(0) }
+
+// openSourceFor is openSource for a process that reads again and again: linger is
+// how long a file stays open between snapshots.
+func (s *Settings) openSourceFor(linger time.Duration) (source.Source, error) {
 	kind, path, err := s.sourcePath()
 	if err != nil {
 		return nil, err
@@ -76,6 +81,7 @@ func (s *Settings) openSource() (source.Source, error) {
 		Threads:   s.Threads,
 		TempDir:   temp,
 		TempQuota: s.TempQuota,
+		Linger:    linger,
 	}), nil
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"time"
 
 	"outturn"
 	"outturn/internal/catalog"
@@ -20,35 +21,44 @@ type Plan struct {
 	// Account is the one the report is made for, where it has been looked up: then
 	// Bind does not do so again.
 	Account *outturn.Account
+	// Private keeps what is said of an account that is not there from naming others,
+	// which are no business of the one who asks.
+	Private bool
 }
 
 // Prepare checks everything of a request that needs no source: the data set, its
-// view, columns, filter and order, and the window.
+// view, columns, filter and order, and the window. It reports every fault at once,
+// and each Error names the field of the request that it is about.
 func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 	if req.SQL != "" {
 		return prepareRaw(req)
 	}
-	d, err := cat.Dataset(req.Dataset)
-	if err != nil {
-		return Plan{}, err
-	}
-	view, err := chooseView(cat, d, req)
-	if err != nil {
-		return Plan{}, err
+	var faults []error
+	fault := func(field string, err error) {
+		if err != nil {
+			faults = append(faults, outturn.InField(field, err))
+		}
 	}
 	zone, err := outturn.LoadZone(req.Zone)
 	if err != nil {
-		return Plan{}, err
+		fault("zone", err)
+		zone = time.UTC
 	}
-	if err := req.Where.Check(d, zone); err != nil {
-		return Plan{}, err
+	d, err := cat.Dataset(req.Dataset)
+	if err != nil {
+		fault("dataset", err)
+		return Plan{}, outturn.JoinFaults(faults)
 	}
-	if err := outturn.CheckOrder(req.Order, d); err != nil {
-		return Plan{}, err
+	view, err := chooseView(cat, d, req)
+	fault(viewField(req), err)
+	fault("filter", req.Where.Check(d, zone))
+	for _, o := range req.Order {
+		fault("order", outturn.CheckOrder([]outturn.Order{o}, d))
 	}
 	selection, err := selectionOf(d, req.Window)
-	if err != nil {
-		return Plan{}, err
+	fault("window", err)
+	if len(faults) > 0 {
+		return Plan{}, outturn.JoinFaults(faults)
 	}
 	tree, err := cat.Tree()
 	if err != nil {
@@ -110,6 +120,14 @@ func chooseView(cat *catalog.Catalog, d *outturn.Dataset, req outturn.RunRequest
 	return v, v.Validate(d)
 }
 
+// viewField is the field of the request that says what chooseView chooses.
+func viewField(req outturn.RunRequest) string {
+	if len(req.Columns) > 0 {
+		return "columns"
+	}
+	return "view"
+}
+
 // selectionOf says in a word which rows were meant.
 func selectionOf(d *outturn.Dataset, w *outturn.Window) (string, error) {
 	switch {
@@ -143,6 +161,9 @@ func (p *Plan) Bind(ctx context.Context, s source.Snapshot) error {
 	}
 	if q.Tenant != "" {
 		_, err := source.LookUpAccount(ctx, s, q.Tree, q.Tenant)
+		if p.Private && outturn.ErrorCode(err) == outturn.CodeNotFound {
+			return outturn.Errorf(outturn.CodeNotFound, "The source has no account %s, which the report is to be made for. Whoever runs Outturn can mend that: the tenant's external_id must be the id of its account.", outturn.Shown(q.Tenant))
+		}
 		return err
 	}
 	roots, err := source.RootAccounts(ctx, s, q.Tree)

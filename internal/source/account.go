@@ -103,6 +103,11 @@ func RootAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) ([]
 	return accounts(ctx, s, tree, "parent IS NULL")
 }
 
+// Children returns the accounts right below one of a tree, by id.
+func Children(ctx context.Context, s Snapshot, tree *outturn.TenantTree, parent string) ([]outturn.Account, error) {
+	return accounts(ctx, s, tree, "CAST(parent AS VARCHAR) = CAST($1 AS VARCHAR)", parent)
+}
+
 // mostAccounts bounds what is read of a tree to find near names.
 const mostAccounts = 10_000
 

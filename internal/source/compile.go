@@ -163,7 +163,7 @@ var isColumn = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 type headerExpression struct{ name, sql string }
 
 func headerExpressions(d *outturn.Dataset) []headerExpression {
-	list := []headerExpression{{"outturn_tenant", d.Tenant}, {"outturn_split", d.Split}, {"outturn_changed", d.Changed}}
+	list := []headerExpression{{"outturn_tenant", d.Tenant}, {"outturn_split", d.Split}, {changedColumn, d.Changed}}
 	if d.Period != nil {
 		list = append(list, headerExpression{periodColumn, d.Period.Expr})
 	}
@@ -180,7 +180,10 @@ func checkExpression(sql string) error {
 	return err
 }
 
-const periodColumn = "outturn_period"
+const (
+	periodColumn  = "outturn_period"
+	changedColumn = "outturn_changed"
+)
 
 func byFoldedName(have []Described) map[string]Described {
 	m := make(map[string]Described, len(have))
@@ -206,8 +209,14 @@ func (c *compiler) compile() (Statement, error) {
 	if s.Zone, err = c.stampZone(); err != nil {
 		return s, err
 	}
-	list, columns := c.selectList()
-	s.Columns = columns
+	var list string
+	if c.Newest {
+		if list, s.Columns, err = c.newest(); err != nil {
+			return s, err
+		}
+	} else {
+		list, s.Columns = c.selectList()
+	}
 	scope, with, err := c.scope()
 	if err != nil {
 		return s, err
@@ -228,7 +237,7 @@ func (c *compiler) compile() (Statement, error) {
 	if err != nil {
 		return s, err
 	}
-	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter) + order
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter) + order + c.limit()
 	s.Args = c.args
 	return s, nil
 }
@@ -305,7 +314,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 	}
 	for _, v := range c.View.Columns {
 		f, _ := c.Dataset.Field(v.Field)
-		column := batch.Column{Name: v.Name(), Header: v.Header, Type: outturn.Text}
+		column := PublishedColumn(c.Dataset, v)
 		name := "Field " + f.Name
 		if v.Name() != f.Name {
 			name = "Column " + v.Name() + " (field " + f.Name + ")"
@@ -320,10 +329,6 @@ func (c *compiler) selectList() (string, []batch.Column) {
 		case len(v.Map) > 0:
 			add(column, Mapped("CAST("+c.named(f, name)+" AS VARCHAR)", v.Map, c.bind))
 		default:
-			column.Type, column.Scale, column.ID = f.Type, f.Scale, f.ID
-			if v.Scale != nil {
-				column.Scale = *v.Scale
-			}
 			// More digits than the field's are the reader's to add.
 			f.Scale = min(f.Scale, column.Scale)
 			add(column, deliver(c.column(f), c.named(f, name)))
@@ -334,6 +339,20 @@ func (c *compiler) selectList() (string, []batch.Column) {
 		add(batch.Column{Name: HiddenPrefix + name, Header: f.Name, Type: f.Type, Scale: f.Scale}, deliver(c.column(f), c.value(f)))
 	}
 	return strings.Join(list, ", "), columns
+}
+
+// PublishedColumn is the column of the batches that a column of a view becomes.
+func PublishedColumn(d *outturn.Dataset, v outturn.ViewColumn) batch.Column {
+	column := batch.Column{Name: v.Name(), Header: v.Header, Type: outturn.Text}
+	if v.Attribute != "" || len(v.Map) > 0 {
+		return column
+	}
+	f, _ := d.Field(v.Field)
+	column.Type, column.Scale, column.ID = f.Type, f.Scale, f.ID
+	if v.Scale != nil {
+		column.Scale = *v.Scale
+	}
+	return column
 }
 
 // column returns what the SELECT has for f.
@@ -514,6 +533,13 @@ func (c *compiler) orderBy() (string, error) {
 		return "", nil
 	}
 	return "\nORDER BY " + strings.Join(terms, ", "), nil
+}
+
+func (c *compiler) limit() string {
+	if c.Limit <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nLIMIT %d", c.Limit)
 }
 
 // QuoteIdent makes any text an SQL identifier.

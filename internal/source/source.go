@@ -81,6 +81,10 @@ type Query struct {
 
 	Where *outturn.Expr // nil: no filter
 	Order []outturn.Order
+	Limit int // at most so many rows; 0: all
+	// Newest asks for one row with one column instead, CHANGED: the newest instant
+	// at which a row changed. See Newest.
+	Newest bool
 
 	// Window is nil for "all there is".
 	Window *outturn.Window

@@ -1,0 +1,119 @@
+// Package api is the native HTTP API: REST over JSON, described by OpenAPI 3.1 at
+// /openapi.json and shown at /docs.
+//
+//	handler, err := api.New(api.Config{Service: reporting, Auth: tokens, Ready: check})
+//
+// Each file holds a resource and begins with its routes. A handler decodes, calls
+// the use case of the same name in package reporting, and encodes; which HTTP status
+// tells which error is one table in errors.go. docs/api.md is for those who call it.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"outturn"
+	"outturn/internal/auth"
+	"outturn/internal/reporting"
+)
+
+// Config says what the API stands on. Service and Auth must be set.
+type Config struct {
+	Service *reporting.Service
+	Auth    *auth.Service
+	// Ready reports why no requests should come now; nil: never.
+	Ready func(context.Context) error
+	// BaseURL is how clients reach the server, for links; "" is what each has called.
+	BaseURL string
+	Version string
+	Log     *slog.Logger
+}
+
+// An API serves the routes.
+type API struct {
+	Config
+	huma huma.API
+}
+
+const description = `Every reseller and customer gets their own numbers as files. A program makes a **run** of a **data set** over a
+window of time, watches it, and downloads its **files**; what it may see is its tenant and all below.
+
+Get a token with OAuth 2 client credentials at ` + "`POST /oauth2/token`" + `, and send it as ` + "`Authorization: Bearer …`" + `.
+Whatever is refused is answered with problem details (RFC 9457): ` + "`code`" + ` is stable, and ` + "`errors`" + ` names every field that is wrong.`
+
+// New returns the handler of all routes.
+func New(c Config) (http.Handler, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
+	}
+	mux := http.NewServeMux()
+	a := &API{Config: c, huma: humago.New(mux, config(c.Version))}
+	a.huma.UseMiddleware(a.authenticate)
+	a.registerTokens()
+	a.registerDatasets()
+	a.registerViews()
+	a.registerRuns()
+	a.registerFiles()
+	a.registerHealth()
+	a.registerDocs(mux)
+	return a.middleware(mux), nil
+}
+
+func config(version string) huma.Config {
+	c := huma.DefaultConfig("Outturn", version)
+	c.Info.Description = description
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/openapi", "", ""
+	c.RejectUnknownQueryParameters = true
+	c.CreateHooks = nil // no $schema in answers
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{
+			ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth2/token", Scopes: map[string]string{}},
+		}},
+	}
+	return c
+}
+
+// A route is what an operation is registered with, in each file's table.
+type route struct {
+	id, method, path string
+	summary          string
+	status           int      // of success; 0 is 200
+	errors           []int    // beside those that all have
+	tags             []string // one
+	open             bool     // nobody needs to say who they are
+}
+
+func (r route) operation() huma.Operation {
+	op := huma.Operation{
+		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.status, Tags: r.tags,
+		Errors: append([]int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
+	}
+	if !r.open {
+		op.Security = []map[string][]string{{"oauth2": {}}}
+		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
+	}
+	return op
+}
+
+// handle registers a route. What the handler refuses becomes a problem.
+func handle[I, O any](a *API, r route, handler func(context.Context, outturn.Principal, *I) (*O, error)) {
+	huma.Register(a.huma, r.operation(), func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, principalOf(ctx), in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// A body is an answer that is JSON and no more.
+type body[T any] struct{ Body T }

@@ -1,0 +1,239 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"outturn"
+)
+
+// statuses is the one table from an error's code to its HTTP status.
+var statuses = map[outturn.Code]int{
+	outturn.CodeInvalid:            http.StatusUnprocessableEntity,
+	outturn.CodeNotFound:           http.StatusNotFound,
+	outturn.CodeUnauthenticated:    http.StatusUnauthorized,
+	outturn.CodeForbidden:          http.StatusForbidden,
+	outturn.CodeConflict:           http.StatusConflict,
+	outturn.CodeKeyInFlight:        http.StatusConflict,
+	outturn.CodeKeyReused:          http.StatusUnprocessableEntity,
+	outturn.CodeVersionChanged:     http.StatusPreconditionFailed,
+	outturn.CodeGone:               http.StatusGone,
+	outturn.CodeTooLarge:           http.StatusRequestEntityTooLarge,
+	outturn.CodeLimit:              http.StatusTooManyRequests,
+	outturn.CodeUnavailable:        http.StatusServiceUnavailable,
+	outturn.CodeSourceUnavailable:  http.StatusServiceUnavailable,
+	outturn.CodeStorageUnavailable: http.StatusServiceUnavailable,
+	outturn.CodeDiskFull:           http.StatusServiceUnavailable,
+	outturn.CodeQueryTimeout:       http.StatusServiceUnavailable,
+	outturn.CodeMemoryLimit:        http.StatusServiceUnavailable,
+	outturn.CodeQueryFailed:        http.StatusServiceUnavailable,
+	outturn.CodeDatasetInvalid:     http.StatusServiceUnavailable,
+}
+
+// codes are those of refusals that come from HTTP itself.
+var codes = map[int]outturn.Code{
+	http.StatusBadRequest:                   "malformed_request",
+	http.StatusUnauthorized:                 outturn.CodeUnauthenticated,
+	http.StatusForbidden:                    outturn.CodeForbidden,
+	http.StatusNotFound:                     outturn.CodeNotFound,
+	http.StatusMethodNotAllowed:             "method_not_allowed",
+	http.StatusNotAcceptable:                "not_acceptable",
+	http.StatusRequestTimeout:               "request_timeout",
+	http.StatusConflict:                     outturn.CodeConflict,
+	http.StatusRequestEntityTooLarge:        outturn.CodeTooLarge,
+	http.StatusUnsupportedMediaType:         "unsupported_media_type",
+	http.StatusRequestedRangeNotSatisfiable: "invalid_range",
+	http.StatusUnprocessableEntity:          outturn.CodeInvalid,
+	http.StatusPreconditionRequired:         "precondition_required",
+	http.StatusServiceUnavailable:           outturn.CodeUnavailable,
+}
+
+// retryAfter is how many seconds a client should wait that asks too much or too
+// early.
+const retryAfter = 2
+
+// A problem is the body of every refusal (RFC 9457).
+type problem struct {
+	Type    string         `json:"type" doc:"Always about:blank: code says what it is."`
+	Title   string         `json:"title" doc:"The status in words."`
+	Status  int            `json:"status"`
+	Detail  string         `json:"detail" doc:"What happened and what to do, in whole sentences."`
+	Code    outturn.Code   `json:"code" doc:"Stable; for programs."`
+	Errors  []problemFault `json:"errors,omitempty" doc:"Every fault of the request."`
+	Request string         `json:"request_id,omitempty" doc:"Finds the request in the server's log."`
+
+	header http.Header
+}
+
+// A problemFault is one fault of a request.
+type problemFault struct {
+	Field   string `json:"field,omitempty" doc:"What of the request it is about, such as window.from."`
+	Message string `json:"message"`
+}
+
+func (p *problem) Error() string { return p.Detail }
+
+// GetStatus is of huma.StatusError.
+func (p *problem) GetStatus() int { return p.Status }
+
+// GetHeaders is of huma.HeadersError.
+func (p *problem) GetHeaders() http.Header { return p.header }
+
+// ContentType is of huma.ContentTypeFilter.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+func newProblem(status int, code outturn.Code, detail string) *problem {
+	p := &problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code, header: http.Header{}}
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		p.header.Set("Retry-After", strconv.Itoa(retryAfter))
+	case http.StatusUnauthorized:
+		p.header.Set("WWW-Authenticate", `Bearer realm="outturn"`)
+	}
+	return p
+}
+
+// problem tells err. A fault of ours goes whole into the log, and nothing of it to
+// the client.
+func (a *API) problem(ctx context.Context, err error) *problem {
+	var known *problem
+	if errors.As(err, &known) {
+		return known
+	}
+	request := requestID(ctx)
+	code := outturn.ErrorCode(err)
+	status, ok := statuses[code]
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		status, code, ok = http.StatusServiceUnavailable, outturn.CodeUnavailable, true
+		err = outturn.Errorf(code, "The request took too long, or its client is gone.")
+	}
+	if !ok {
+		a.Log.Error("request failed", "request", request, "error", err)
+		p := newProblem(http.StatusInternalServerError, outturn.CodeInternal, "Internal error. The operator finds it in the log under "+request+".")
+		p.Request = request
+		return p
+	}
+	p := newProblem(status, code, err.Error())
+	p.Request = request
+	faults := outturn.Faults(err)
+	if len(faults) > 1 {
+		p.Detail = fmt.Sprintf("The request has %d faults.", len(faults))
+	}
+	for _, f := range faults {
+		if f.Field != "" || len(faults) > 1 {
+			p.Errors = append(p.Errors, problemFault{Field: f.Field, Message: f.Message})
+		}
+	}
+	return p
+}
+
+// huma makes its own errors through these variables, which are the package's way
+// to have them look like ours.
+func init() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return fromHuma("", status, message, errs...)
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		if ctx == nil {
+			return fromHuma("", status, message, errs...)
+		}
+		return fromHuma(requestID(ctx.Context()), status, message, errs...)
+	}
+}
+
+func fromHuma(request string, status int, message string, errs ...error) *problem {
+	code, ok := codes[status]
+	if !ok {
+		code = outturn.CodeInternal
+	}
+	p := newProblem(status, code, sentence(message))
+	p.Request = request
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		fault := problemFault{Message: sentence(err.Error())}
+		var detail huma.ErrorDetailer
+		if errors.As(err, &detail) {
+			d := detail.ErrorDetail()
+			fault = problemFault{Field: fieldOf(d.Location), Message: sentence(d.Message)}
+			if fault.Field != "" {
+				fault.Message = fault.Field + ": " + d.Message + "."
+			}
+		}
+		p.Errors = append(p.Errors, fault)
+	}
+	switch {
+	case len(p.Errors) == 1:
+		p.Detail = p.Errors[0].Message
+	case len(p.Errors) > 1:
+		p.Detail = fmt.Sprintf("The request has %d faults.", len(p.Errors))
+	}
+	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+		p.Detail, p.Errors = "Internal error. The operator finds it in the log under "+request+".", nil
+	}
+	return p
+}
+
+// fieldOf turns huma's place of a fault into the name a client knows: a query
+// parameter by its name, a member of the body by its path.
+func fieldOf(location string) string {
+	for _, prefix := range []string{"body.", "query.", "path.", "header."} {
+		if rest, ok := strings.CutPrefix(location, prefix); ok {
+			return rest
+		}
+	}
+	return location
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
+		text += "."
+	}
+	return text
+}
+
+// writeProblem answers where no operation of the API was reached.
+func writeProblem(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	p := fromHuma(requestID(r.Context()), status, detail)
+	text, _ := json.Marshal(p) // of strings and numbers
+	for name, values := range p.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // whoever is gone needs no answer
+}
+
+// jsonFormat reads and writes JSON as the API has it.
+var jsonFormat = huma.Format{
+	Marshal: func(w io.Writer, v any) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(v)
+	},
+	Unmarshal: func(text []byte, v any) error {
+		err := json.Unmarshal(text, v)
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			before := text[:min(int(syntax.Offset), len(text))]
+			line := bytes.Count(before, []byte("\n")) + 1
+			column := len(before) - bytes.LastIndexByte(before, '\n') - 1
+			return fmt.Errorf("the body is not JSON: line %d, column %d: %w", line, max(column, 1), err)
+		}
+		return err
+	},
+}

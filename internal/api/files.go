@@ -1,0 +1,115 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"outturn"
+	"outturn/internal/blob"
+	"outturn/internal/download"
+)
+
+func (a *API) registerFiles() {
+	tags := []string{"Files"}
+	content := route{id: "getFileContent", method: http.MethodGet, path: "/v1/files/{id}/content", summary: "Download a file", tags: tags, errors: []int{404, 410, 416}}
+	registerDownload(a, content, a.openFile)
+	content.id, content.method, content.summary = "headFileContent", http.MethodHead, "What a download would say before its first byte"
+	registerDownload(a, content, a.openFile)
+	handle(a, route{id: "createLink", method: http.MethodPost, path: "/v1/files/{id}/links", status: http.StatusCreated, tags: tags, errors: []int{404, 410, 413, 415},
+		summary: "Make a link that downloads a file without a token until it expires"}, a.createLink)
+	handle(a, route{id: "revokeLink", method: http.MethodDelete, path: "/v1/links/{id}", status: http.StatusNoContent, tags: tags, errors: []int{404},
+		summary: "End a link"}, a.revokeLink)
+	link := route{id: "followLink", method: http.MethodGet, path: "/f/{token}", summary: "Download by a link", tags: tags, open: true, errors: []int{404, 410, 416}}
+	registerDownload(a, link, a.openLink)
+	link.id, link.method, link.summary = "headLink", http.MethodHead, "What a download by a link would say before its first byte"
+	registerDownload(a, link, a.openLink)
+}
+
+// A RangeInput is what a client may say of a download.
+type RangeInput struct {
+	Range   string `header:"Range" doc:"Parts of the file, such as bytes=1000- to go on where a download broke off (RFC 9110 section 14)."`
+	IfRange string `header:"If-Range" doc:"The ETag for which the range is meant; with another the whole file comes."`
+}
+
+func registerDownload[I any](a *API, r route, open func(context.Context, *I) (outturn.File, blob.Object, error)) {
+	op := r.operation()
+	op.Responses = map[string]*huma.Response{}
+	for _, status := range []string{"200", "206"} {
+		op.Responses[status] = &huma.Response{Description: "The bytes", Content: map[string]*huma.MediaType{
+			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+		}}
+	}
+	op.Responses["304"] = &huma.Response{Description: "The client has it"}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		file, content, err := open(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &huma.StreamResponse{Body: func(h huma.Context) {
+			defer content.Close()
+			r, w := humago.Unwrap(h)
+			download.Serve(w, r, file, content, func(w http.ResponseWriter, r *http.Request) {
+				writeProblem(w, r, http.StatusRequestedRangeNotSatisfiable, "The file does not have this range; Content-Range says how long it is.")
+			})
+		}}, nil
+	})
+}
+
+type fileInput struct {
+	IDInput
+	RangeInput
+}
+
+// GET /v1/files/{id}/content
+func (a *API) openFile(ctx context.Context, in *fileInput) (outturn.File, blob.Object, error) {
+	return a.Service.OpenFile(ctx, principalOf(ctx), in.ID)
+}
+
+type linkInput struct {
+	Token string `path:"token" maxLength:"200"`
+	RangeInput
+}
+
+// GET /f/{token}
+func (a *API) openLink(ctx context.Context, in *linkInput) (outturn.File, blob.Object, error) {
+	return a.Service.OpenLink(ctx, in.Token, requestOf(ctx).from, requestID(ctx))
+}
+
+type createLinkInput struct {
+	IDInput
+	Body *struct {
+		ExpiresIn int64 `json:"expires_in,omitempty" minimum:"1" doc:"Seconds. Default: 48 hours; at most 90 days."`
+	} `required:"false"`
+}
+
+type linkJSON struct {
+	outturn.Link
+	URL string `json:"url" doc:"Shown once: the token in it is not kept."`
+}
+
+type linkAnswer struct {
+	Location string `header:"Location"`
+	Body     linkJSON
+}
+
+// POST /v1/files/{id}/links
+func (a *API) createLink(ctx context.Context, p outturn.Principal, in *createLinkInput) (*linkAnswer, error) {
+	life := time.Duration(0)
+	if in.Body != nil {
+		life = time.Duration(min(in.Body.ExpiresIn, int64(time.Hour*24*365/time.Second))) * time.Second
+	}
+	l, token, err := a.Service.CreateLink(ctx, p, in.ID, life)
+	if err != nil {
+		return nil, err
+	}
+	return &linkAnswer{Location: "/f/" + token, Body: linkJSON{l, requestOf(ctx).base + "/f/" + token}}, nil
+}
+
+// DELETE /v1/links/{id}
+func (a *API) revokeLink(ctx context.Context, p outturn.Principal, in *IDInput) (*struct{}, error) {
+	return nil, a.Service.RevokeLink(ctx, p, in.ID)
+}

@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"outturn"
+)
+
+// A key is under what the context of a request keeps something.
+type key int
+
+const (
+	keyPrincipal key = iota
+	keyRequest
+)
+
+func principalOf(ctx context.Context) outturn.Principal {
+	p, _ := ctx.Value(keyPrincipal).(outturn.Principal)
+	return p
+}
+
+// A request is what is known of one from outside its handler.
+type request struct {
+	id        string
+	from      string // address of the caller
+	base      string // how the caller reaches us: http://host
+	route     string // the pattern that it met, without what is in it
+	principal string
+}
+
+func requestOf(ctx context.Context) *request {
+	if r, ok := ctx.Value(keyRequest).(*request); ok {
+		return r
+	}
+	return &request{}
+}
+
+func requestID(ctx context.Context) string { return requestOf(ctx).id }
+
+// authenticate finds out who asks, where the operation wants to know.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	r := requestOf(ctx.Context())
+	r.route = ctx.Operation().Method + " " + ctx.Operation().Path
+	if len(ctx.Operation().Security) == 0 {
+		next(ctx)
+		return
+	}
+	p, err := a.Auth.Authenticate(ctx.Context(), ctx.Header("Authorization"))
+	if err != nil {
+		known := a.problem(ctx.Context(), err)
+		for name := range known.header {
+			ctx.SetHeader(name, known.header.Get(name))
+		}
+		ctx.SetHeader("Content-Type", "application/problem+json")
+		ctx.SetStatus(known.Status)
+		_ = jsonFormat.Marshal(ctx.BodyWriter(), known) // whoever is gone needs no answer
+		return
+	}
+	p.From, p.Request = r.from, r.id
+	r.principal = p.Subject
+	next(huma.WithValue(ctx, keyPrincipal, p))
+}
+
+// mostTime is how long a request may take that is no download and no watch.
+const mostTime = time.Minute
+
+// middleware is around all routes: an id for each request, headers that protect,
+// one line in the log, and an answer whatever happens.
+func (a *API) middleware(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := &request{id: r.Header.Get("X-Request-Id"), from: address(r), base: a.BaseURL}
+		if req.base == "" {
+			req.base = "http://" + r.Host
+		}
+		if !saneID(req.id) {
+			req.id = outturn.NewID(time.Now())
+		}
+		rec := &recorder{ResponseWriter: w}
+		h := w.Header()
+		h.Set("X-Request-Id", req.id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		ctx := context.WithValue(r.Context(), keyRequest, req)
+		if !isLong(r.URL.Path) {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, mostTime)
+			defer cancel()
+		}
+		r = r.WithContext(ctx)
+		started := time.Now()
+		defer func() {
+			if fault := recover(); fault != nil {
+				if fault == http.ErrAbortHandler {
+					panic(fault)
+				}
+				a.Log.Error("request panicked", "request", req.id, "fault", fault, "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					writeProblem(rec, r, http.StatusInternalServerError, "Internal error.")
+				}
+			}
+			a.Log.Info("request", "request", req.id, "method", r.Method, "route", req.route, "status", rec.status,
+				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond).String(), "who", req.principal, "from", req.from)
+		}()
+		a.route(mux, rec, r)
+	})
+}
+
+// route serves r. What no route is for is answered like all else that is refused.
+func (a *API) route(mux *http.ServeMux, w *recorder, r *http.Request) {
+	if _, pattern := mux.Handler(r); pattern != "" {
+		mux.ServeHTTP(w, r)
+		return
+	}
+	unserved := &headerOnly{header: http.Header{}}
+	mux.ServeHTTP(unserved, r)
+	if unserved.status == http.StatusMethodNotAllowed {
+		allow := unserved.header.Get("Allow")
+		w.Header().Set("Allow", allow)
+		writeProblem(w, r, unserved.status, r.Method+" is not for this path; "+allow+" is.")
+		return
+	}
+	writeProblem(w, r, http.StatusNotFound, "There is no such path. /docs shows those that there are.")
+}
+
+// isLong says of a path that what is there may take as long as it does.
+func isLong(path string) bool {
+	return strings.HasPrefix(path, "/f/") || strings.HasSuffix(path, "/content") || strings.HasSuffix(path, "/events")
+}
+
+// address is the caller's, without its port.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// saneID says whether a client's id of a request may stand in our log.
+func saneID(id string) bool {
+	return id != "" && len(id) <= 128 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// A recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// headerOnly takes an answer for its head.
+type headerOnly struct {
+	header http.Header
+	status int
+}
+
+func (w *headerOnly) Header() http.Header         { return w.header }
+func (w *headerOnly) WriteHeader(status int)      { w.status = status }
+func (w *headerOnly) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,0 +1,194 @@
+package auth
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"outturn"
+)
+
+// keysName is what the signing keys are kept under in the ledger.
+const keysName = "auth.signing"
+
+// A signingKey signs access tokens. After a rotation it only verifies, until the
+// last token that it signed has expired.
+type signingKey struct {
+	ID        string    `json:"kid"`
+	Seed      []byte    `json:"seed"`
+	CreatedAt time.Time `json:"created_at"`
+	RetiredAt time.Time `json:"retired_at,omitzero"`
+
+	private ed25519.PrivateKey
+	public  ed25519.PublicKey
+}
+
+// open makes the key's parts from its seed.
+func (k *signingKey) open() error {
+	if len(k.Seed) != ed25519.SeedSize {
+		return fmt.Errorf("signing key %s: its seed has %d bytes", k.ID, len(k.Seed))
+	}
+	k.private = ed25519.NewKeyFromSeed(k.Seed)
+	k.public = k.private.Public().(ed25519.PublicKey)
+	return nil
+}
+
+func newSigningKey(now time.Time) (signingKey, error) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return signingKey{}, err
+	}
+	k := signingKey{Seed: private.Seed(), CreatedAt: now.UTC()}
+	if err := k.open(); err != nil {
+		return k, err
+	}
+	k.ID = thumbprint(k.public)
+	return k, nil
+}
+
+// thumbprint names a key by what it is (RFC 7638, RFC 8037).
+func thumbprint(public ed25519.PublicKey) string {
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// openKeys reads the keys, and makes the first one.
+func (s *Service) openKeys(ctx context.Context) error {
+	keys, err := s.readKeys(ctx)
+	if outturn.ErrorCode(err) == outturn.CodeNotFound {
+		return s.RotateKey(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	s.setKeys(keys)
+	return nil
+}
+
+func (s *Service) setKeys(keys []signingKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys, s.keysAt = keys, s.config.Now()
+}
+
+func (s *Service) readKeys(ctx context.Context) ([]signingKey, error) {
+	sealed, err := s.config.Ledger.Secret(ctx, keysName)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := s.config.Sealer.Open(keysName, sealed)
+	if err != nil {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "The keys that sign access tokens are in the ledger, but the key file is not the one that they were sealed with. Put back the key file that belongs to this ledger: %w.", err)
+	}
+	var keys []signingKey
+	if err := json.Unmarshal(plain, &keys); err != nil || len(keys) == 0 {
+		return nil, fmt.Errorf("signing keys: the ledger holds none that can be read") // and quotes nothing of them
+	}
+	for i := range keys {
+		if err := keys[i].open(); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// RotateKey makes a new key, which signs from now on. Tokens that the old one
+// signed stay good until they expire.
+func (s *Service) RotateKey(ctx context.Context) error {
+	now := s.config.Now()
+	fresh, err := newSigningKey(now)
+	if err != nil {
+		return err
+	}
+	keys := []signingKey{fresh}
+	for _, k := range s.liveKeys() {
+		if k.RetiredAt.IsZero() {
+			k.RetiredAt = now.UTC()
+		}
+		keys = append(keys, k)
+	}
+	plain, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.config.Sealer.Seal(keysName, plain)
+	if err != nil {
+		return fmt.Errorf("seal signing keys: %w", err)
+	}
+	if err := s.config.Ledger.PutSecret(ctx, keysName, sealed); err != nil {
+		return fmt.Errorf("keep signing keys: %w", err)
+	}
+	s.setKeys(keys)
+	return nil
+}
+
+// liveKeys returns the keys that a token may be signed with, the one that signs
+// first.
+func (s *Service) liveKeys() []signingKey {
+	now := s.config.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var live []signingKey
+	for _, k := range s.keys {
+		if k.RetiredAt.IsZero() || now.Before(k.RetiredAt.Add(s.config.Lifetime)) {
+			live = append(live, k)
+		}
+	}
+	return live
+}
+
+// verifyingKey returns the key of that id. One that is not known may have been
+// made by another process: then the ledger is asked, not more often than for a
+// client.
+func (s *Service) verifyingKey(ctx context.Context, id string) (ed25519.PublicKey, error) {
+	for range 2 {
+		for _, k := range s.liveKeys() {
+			if k.ID == id {
+				return k.public, nil
+			}
+		}
+		s.mu.Lock()
+		stale := s.config.Now().Sub(s.keysAt) >= clientAge
+		s.mu.Unlock()
+		if !stale {
+			break
+		}
+		keys, err := s.readKeys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.setKeys(keys)
+	}
+	return nil, errUnknownKey
+}
+
+// A KeySet is a JSON Web Key Set (RFC 7517): what others need to verify tokens.
+type KeySet struct {
+	Keys []PublicKey `json:"keys"`
+}
+
+// A PublicKey is one key of a set, an Ed25519 one (RFC 8037).
+type PublicKey struct {
+	Type  string `json:"kty"`
+	Curve string `json:"crv"`
+	X     string `json:"x"`
+	ID    string `json:"kid"`
+	Use   string `json:"use"`
+	Alg   string `json:"alg"`
+}
+
+// JWKS returns the public keys of the tokens that are good now.
+func (s *Service) JWKS() KeySet {
+	set := KeySet{Keys: []PublicKey{}}
+	for _, k := range s.liveKeys() {
+		set.Keys = append(set.Keys, PublicKey{
+			Type: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(k.public),
+			ID: k.ID, Use: "sig", Alg: "EdDSA",
+		})
+	}
+	return set
+}

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"outturn"
+	"outturn/internal/server"
+	"outturn/internal/store"
+)
+
+// migrateCmd brings a ledger up to date without serving it.
+type migrateCmd struct {
+	DryRun bool `name:"dry-run" help:"Only say what would be done."`
+	JSON   bool `name:"json" help:"Print the migrations as JSON."`
+}
+
+func (c *migrateCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	ledger := filepath.Join(settings.DataDir, server.LedgerName)
+	if _, err := os.Stat(ledger); err != nil {
+		return outturn.Errorf(outturn.CodeNotFound, "There is no ledger %s. `outturn serve` makes one.", ledger)
+	}
+	config := store.Config{Path: ledger, Now: time.Now}
+	pending, err := store.Pending(ctx, config)
+	if err != nil {
+		return err
+	}
+	if !c.DryRun && len(pending) > 0 {
+		s, err := store.Open(ctx, config)
+		if err != nil {
+			return err
+		}
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(streams.Out, append([]string{}, pending...))
+	}
+	if len(pending) == 0 {
+		fmt.Fprintln(streams.Err, "The ledger is up to date.")
+	}
+	for _, name := range pending {
+		fmt.Fprintln(streams.Out, name)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"outturn"
+	"outturn/internal/server"
+)
+
+// serveCmd is the service: API, runner and sweeper in one process.
+type serveCmd struct {
+	Listen   string `name:"listen" env:"OUTTURN_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where the API answers (${default})."`
+	Metrics  string `name:"metrics-listen" env:"OUTTURN_METRICS_LISTEN" placeholder:"ADDR" help:"Where /metrics answers, for Prometheus. Default: nowhere."`
+	Insecure bool   `name:"insecure" env:"OUTTURN_INSECURE" help:"Permit an address that others can reach, though nothing is encrypted."`
+
+	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is one a core."`
+	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
+	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
+	Retention time.Duration `name:"retention" env:"OUTTURN_RETENTION" default:"2160h" placeholder:"TIME" help:"How long files are kept (${default}: 90 days)."`
+	Timeout   time.Duration `name:"run-timeout" env:"OUTTURN_RUN_TIMEOUT" placeholder:"TIME" help:"How long a run may take, such as 1h. Default: any time."`
+	MaxRows   int64         `name:"max-rows" env:"OUTTURN_MAX_ROWS" placeholder:"N" help:"Rows that a run may have; with more it fails, for nothing is cut off. Default: any number."`
+
+	LogFormat string     `name:"log-format" env:"OUTTURN_LOG_FORMAT" enum:"auto,text,json" default:"auto" placeholder:"NAME" help:"text, json, or auto: text on a terminal, else json."`
+	LogLevel  slog.Level `name:"log-level" env:"OUTTURN_LOG_LEVEL" default:"info" placeholder:"NAME" help:"debug, info, warn or error (${default})."`
+}
+
+func (c *serveCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	return c.serve(ctx, streams, settings, nil)
+}
+
+// linger is how long a server leaves a DuckDB file open between reports.
+const linger = time.Second
+
+// serve runs a server until ctx ends. begun, if it is not nil, is called when it
+// answers.
+func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
+	src, err := settings.openSourceFor(linger)
+	if err != nil {
+		return err
+	}
+	cat, err := settings.openCatalog()
+	if err != nil {
+		return err
+	}
+	folder, err := server.OpenFolder(ctx, settings.DataDir, time.Now)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := folder.Lock(); err != nil {
+		return err
+	}
+	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
+	s, err := server.New(ctx, folder, server.Config{
+		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure,
+		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows,
+		Version: version, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	if begun == nil {
+		begun = func(s *server.Server) error {
+			_, err := fmt.Fprintf(streams.Out, "Outturn answers at %s, documentation at %s/docs\n", s.URL(), s.URL())
+			return err
+		}
+	}
+	if err := begun(s); err != nil {
+		return stopServer(s, err)
+	}
+	<-ctx.Done()
+	log.Info("stopping", "drain", c.Drain.String())
+	return stopServer(s, nil)
+}
+
+// stopServer stops s, which has been started, and returns why.
+func stopServer(s *server.Server, why error) error {
+	err := s.Stop(context.Background())
+	if why != nil {
+		return why
+	}
+	return err
+}
+
+// newLog writes for people on a terminal, for programs elsewhere.
+func newLog(w io.Writer, format string, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	f, ok := w.(*os.File)
+	if format == "text" || format == "auto" && ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// withFolder calls work with the data folder that the settings name, which must
+// be there, and with who uses it from this machine.
+func (s *Settings) withFolder(ctx context.Context, work func(*server.Folder, outturn.Principal) error) error {
+	if _, err := os.Stat(s.DataDir); err != nil {
+		return outturn.Errorf(outturn.CodeNotFound, "There is no data folder %s. `outturn serve` makes one; --data names another.", s.DataDir)
+	}
+	folder, err := server.OpenFolder(ctx, s.DataDir, time.Now)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	p, err := folder.Operator(ctx)
+	if err != nil {
+		return err
+	}
+	return work(folder, p)
+}

@@ -1,0 +1,129 @@
+package reporting
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"outturn"
+	"outturn/internal/secret"
+)
+
+const (
+	clientPrefix = "ot_"
+	secretPrefix = "ots_"
+)
+
+// mostOverlap is how long a client's old secret may stay good after a rotation.
+const mostOverlap = 30 * 24 * time.Hour
+
+// CreateClient makes a client of a tenant, or of the principal's own, with a role
+// that is not above the principal's. Its secret is returned once: only its hash is
+// kept.
+func (s *Service) CreateClient(ctx context.Context, p outturn.Principal, c outturn.Client) (outturn.Client, string, error) {
+	if err := s.permit(ctx, p, clientCreate, ""); err != nil {
+		return outturn.Client{}, "", err
+	}
+	tenant, err := s.tenantOf(ctx, p, c.Tenant)
+	if err != nil {
+		return outturn.Client{}, "", err
+	}
+	var f faults
+	f.name("name", c.Name)
+	role, err := outturn.ParseRole(string(c.Role))
+	f.add("role", err)
+	if role == outturn.RoleOperator && tenant.Parent != "" {
+		f.addf("role", "An operator belongs to the provider. Use admin, manager or viewer.")
+	}
+	if err := f.err(); err != nil {
+		return outturn.Client{}, "", err
+	}
+	if !mayGive(p, role) {
+		return outturn.Client{}, "", s.refuse(ctx, p, clientCreate, "", outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this: it gives none above itself."))
+	}
+	token := secret.NewToken(secretPrefix)
+	now := s.now()
+	c = outturn.Client{
+		ID: newClientID(), Tenant: tenant.ID, Name: c.Name, Role: role,
+		SecretHash: secret.Hash(token.Reveal()), CreatedAt: now,
+	}
+	detail := map[string]string{"name": c.Name, "role": string(c.Role)}
+	if err := s.ledger.CreateClient(ctx, c, s.entry(p, clientCreate, c.Tenant, c.ID, detail)); err != nil {
+		return outturn.Client{}, "", err
+	}
+	return c, token.Reveal(), nil
+}
+
+func newClientID() string {
+	var random [12]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return clientPrefix + hex.EncodeToString(random[:])
+}
+
+// Clients lists the clients of the principal's tenant and of those below it.
+func (s *Service) Clients(ctx context.Context, p outturn.Principal, q outturn.ListQuery) (outturn.List[outturn.Client], error) {
+	if err := s.permit(ctx, p, clientRead, ""); err != nil {
+		return outturn.List[outturn.Client]{}, err
+	}
+	return s.ledger.Clients(ctx, p.Tenant, q)
+}
+
+// RevokeClient ends a client: within seconds nothing is let in with its secret or its
+// tokens. One that is revoked stays so.
+func (s *Service) RevokeClient(ctx context.Context, p outturn.Principal, id string) (outturn.Client, error) {
+	if err := s.permit(ctx, p, clientRevoke, id); err != nil {
+		return outturn.Client{}, err
+	}
+	return s.changeClient(ctx, p, clientRevoke, id, nil, func(c *outturn.Client) error {
+		if c.RevokedAt.IsZero() {
+			c.RevokedAt = s.now()
+		}
+		return nil
+	})
+}
+
+// RotateClient gives a client a new secret, which is returned once. The old one is
+// good for overlap yet, so that it can be replaced where it is used.
+func (s *Service) RotateClient(ctx context.Context, p outturn.Principal, id string, overlap time.Duration) (outturn.Client, string, error) {
+	if err := s.permit(ctx, p, clientRotate, id); err != nil {
+		return outturn.Client{}, "", err
+	}
+	if overlap < 0 || overlap > mostOverlap {
+		return outturn.Client{}, "", outturn.InField("overlap", outturn.Errorf(outturn.CodeInvalid, "The old secret can stay good for at most 30 days."))
+	}
+	token := secret.NewToken(secretPrefix)
+	detail := map[string]string{"overlap": overlap.String()}
+	c, err := s.changeClient(ctx, p, clientRotate, id, detail, func(c *outturn.Client) error {
+		if !c.RevokedAt.IsZero() {
+			return outturn.Errorf(outturn.CodeConflict, "The client was revoked and gets no new secret. Make another one.")
+		}
+		c.OldHash, c.OldUntil = "", time.Time{}
+		if overlap > 0 {
+			c.OldHash, c.OldUntil = c.SecretHash, s.now().Add(overlap)
+		}
+		c.SecretHash = secret.Hash(token.Reveal())
+		return nil
+	})
+	if err != nil {
+		return outturn.Client{}, "", err
+	}
+	return c, token.Reveal(), nil
+}
+
+// changeClient changes a client whose role is not above the principal's.
+func (s *Service) changeClient(ctx context.Context, p outturn.Principal, a action, id string, detail map[string]string, change func(*outturn.Client) error) (outturn.Client, error) {
+	entry := s.entry(p, a, p.Tenant, id, detail)
+	var above *outturn.Error
+	c, err := s.ledger.UpdateClient(ctx, p.Tenant, id, func(c *outturn.Client) error {
+		if !mayGive(p, c.Role) {
+			above = outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this: the client's is above it.")
+			return above
+		}
+		return change(c)
+	}, entry)
+	if above != nil {
+		return outturn.Client{}, s.refuse(ctx, p, a, id, above)
+	}
+	return c, err
+}

@@ -1,0 +1,155 @@
+package reporting
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"outturn"
+	"outturn/internal/blob"
+	"outturn/internal/secret"
+)
+
+type fileLedger interface {
+	File(ctx context.Context, viewer, id string) (outturn.File, error)
+	CreateLink(ctx context.Context, l outturn.Link, entry outturn.AuditEntry) error
+	// LinkByHash returns the link with that token and its file; CodeNotFound where
+	// there never was one, CodeGone where its time or that of the file is over.
+	LinkByHash(ctx context.Context, hash string) (outturn.Link, outturn.File, error)
+	RevokeLink(ctx context.Context, viewer, id string, entry outturn.AuditEntry) error
+}
+
+// File returns what is known of a file.
+func (s *Service) File(ctx context.Context, p outturn.Principal, id string) (outturn.File, error) {
+	if err := s.permit(ctx, p, fileRead, id); err != nil {
+		return outturn.File{}, err
+	}
+	return s.liveFile(ctx, p, id)
+}
+
+func (s *Service) liveFile(ctx context.Context, p outturn.Principal, id string) (outturn.File, error) {
+	f, err := s.ledger.File(ctx, p.Tenant, id)
+	if err != nil {
+		return outturn.File{}, err
+	}
+	if !s.now().Before(f.ExpiresAt) {
+		return outturn.File{}, outturn.Errorf(outturn.CodeGone, "The file was kept until %s and is gone. Run the report again.", f.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	return f, nil
+}
+
+// OpenFile opens a file for its download, which the audit notes. The caller closes
+// it.
+func (s *Service) OpenFile(ctx context.Context, p outturn.Principal, id string) (outturn.File, blob.Object, error) {
+	if err := s.permit(ctx, p, fileDownload, id); err != nil {
+		return outturn.File{}, nil, err
+	}
+	f, err := s.liveFile(ctx, p, id)
+	if err != nil {
+		return outturn.File{}, nil, err
+	}
+	return s.open(ctx, p, fileDownload, f, nil)
+}
+
+// open opens a file and notes who takes it: which bytes, and from where.
+func (s *Service) open(ctx context.Context, p outturn.Principal, a action, f outturn.File, detail map[string]string) (outturn.File, blob.Object, error) {
+	object, err := s.config.Blobs.Open(ctx, f.Key)
+	if outturn.ErrorCode(err) == outturn.CodeNotFound {
+		return outturn.File{}, nil, fmt.Errorf("file %s of run %s is in the ledger and not in storage: %s", f.ID, f.Run, err) //nolint:errorlint // not the caller's fault
+	}
+	if err != nil {
+		return outturn.File{}, nil, err
+	}
+	if object.Size() != f.Bytes {
+		_ = object.Close()
+		return outturn.File{}, nil, fmt.Errorf("file %s of run %s has %d bytes in storage and %d in the ledger", f.ID, f.Run, object.Size(), f.Bytes)
+	}
+	if detail == nil {
+		detail = map[string]string{}
+	}
+	detail["run"], detail["name"], detail["sha256"] = f.Run, f.Name, f.SHA256
+	if err := s.ledger.Audit(ctx, s.entry(p, a, f.Tenant, f.ID, detail)); err != nil {
+		_ = object.Close()
+		return outturn.File{}, nil, fmt.Errorf("audit a download: %w", err)
+	}
+	return f, object, nil
+}
+
+// Limits of a link's life.
+const (
+	mostLinkLife  = 90 * 24 * time.Hour
+	leastLinkLife = time.Minute
+)
+
+// linkPrefix opens the tokens of links.
+const linkPrefix = "otl_"
+
+// CreateLink makes a link to a file, good for life or, where that is 0, for as long
+// as links are; never longer than the file. The token is returned once: only its
+// hash is kept.
+func (s *Service) CreateLink(ctx context.Context, p outturn.Principal, file string, life time.Duration) (outturn.Link, string, error) {
+	if err := s.permit(ctx, p, linkCreate, file); err != nil {
+		return outturn.Link{}, "", err
+	}
+	f, err := s.liveFile(ctx, p, file)
+	if err != nil {
+		return outturn.Link{}, "", err
+	}
+	if life == 0 {
+		life = s.config.Limits.LinkLife
+	}
+	if life < leastLinkLife || life > mostLinkLife {
+		return outturn.Link{}, "", outturn.InField("expires_in", outturn.Errorf(outturn.CodeInvalid, "A link is good for at least a minute and at most 90 days."))
+	}
+	token := secret.NewToken(linkPrefix)
+	now := s.now()
+	l := outturn.Link{
+		ID: outturn.NewID(now), File: f.ID, Tenant: f.Tenant, TokenHash: secret.Hash(token.Reveal()),
+		CreatedBy: p.Subject, CreatedAt: now, ExpiresAt: now.Add(life),
+	}
+	if f.ExpiresAt.Before(l.ExpiresAt) {
+		l.ExpiresAt = f.ExpiresAt
+	}
+	detail := map[string]string{"file": f.ID, "run": f.Run, "sha256": f.SHA256, "expires_at": l.ExpiresAt.Format(time.RFC3339)}
+	if err := s.ledger.CreateLink(ctx, l, s.entry(p, linkCreate, f.Tenant, l.ID, detail)); err != nil {
+		return outturn.Link{}, "", err
+	}
+	return l, token.Reveal(), nil
+}
+
+// RevokeLink ends a link before its time.
+func (s *Service) RevokeLink(ctx context.Context, p outturn.Principal, id string) error {
+	if err := s.permit(ctx, p, linkRevoke, id); err != nil {
+		return err
+	}
+	return s.ledger.RevokeLink(ctx, p.Tenant, id, s.entry(p, linkRevoke, p.Tenant, id, nil))
+}
+
+// mostToken is more than the token of a link has.
+const mostToken = 128
+
+// OpenLink opens the file that a link leads to. Whoever has the token may have it,
+// so there is no principal; from is the caller's address and request the id of its
+// call, for the audit.
+func (s *Service) OpenLink(ctx context.Context, token, from, request string) (outturn.File, blob.Object, error) {
+	if !strings.HasPrefix(token, linkPrefix) || len(token) > mostToken {
+		return outturn.File{}, nil, errNoLink()
+	}
+	l, f, err := s.ledger.LinkByHash(ctx, secret.Hash(token))
+	switch now := s.now(); {
+	case outturn.ErrorCode(err) == outturn.CodeNotFound:
+		return outturn.File{}, nil, errNoLink()
+	case outturn.ErrorCode(err) == outturn.CodeGone,
+		err == nil && (!l.RevokedAt.IsZero() || !now.Before(l.ExpiresAt) || !now.Before(f.ExpiresAt)):
+		return outturn.File{}, nil, outturn.Errorf(outturn.CodeGone, "This link is not good any more. Ask whoever sent it for a new link, or run the report again.")
+	case err != nil:
+		return outturn.File{}, nil, err
+	}
+	p := outturn.Principal{Subject: "link:" + l.ID, Kind: "link", Tenant: l.Tenant, Via: "link", From: from, Request: request}
+	return s.open(ctx, p, linkDownload, f, map[string]string{"link": l.ID, "created_by": l.CreatedBy})
+}
+
+func errNoLink() error {
+	return outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that it was copied whole.")
+}

@@ -1,0 +1,126 @@
+package reporting
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"outturn"
+)
+
+// An action is what a principal may be allowed to do. Its name stands in the audit.
+type action string
+
+const (
+	runCreate  action = "run.create"
+	runRead    action = "run.read"
+	runCancel  action = "run.cancel"
+	runRetry   action = "run.retry"
+	runDelete  action = "run.delete"
+	runPreview action = "run.preview"
+
+	datasetRead action = "dataset.read"
+
+	viewCreate action = "view.create"
+	viewRead   action = "view.read"
+	viewUpdate action = "view.update"
+	viewDelete action = "view.delete"
+
+	fileRead     action = "file.read"
+	fileDownload action = "file.download"
+
+	linkCreate   action = "link.create"
+	linkRevoke   action = "link.revoke"
+	linkDownload action = "link.download" // whoever has the link may
+
+	tenantCreate action = "tenant.create"
+	tenantRead   action = "tenant.read"
+
+	clientCreate action = "client.create"
+	clientRead   action = "client.read"
+	clientRevoke action = "client.revoke"
+	clientRotate action = "client.rotate"
+)
+
+// allowed says which role may do what, within its tenant and those below it. What
+// is not here nobody may do.
+var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
+	//             operator admin  manager viewer
+	runCreate:    {true, true, true, false},
+	runRead:      {true, true, true, true},
+	runCancel:    {true, true, true, false},
+	runRetry:     {true, true, true, false},
+	runDelete:    {true, true, true, false},
+	runPreview:   {true, true, true, true},
+	datasetRead:  {true, true, true, true},
+	viewCreate:   {true, true, true, false},
+	viewRead:     {true, true, true, true},
+	viewUpdate:   {true, true, true, false},
+	viewDelete:   {true, true, true, false},
+	fileRead:     {true, true, true, true},
+	fileDownload: {true, true, true, true},
+	linkCreate:   {true, true, true, false},
+	linkRevoke:   {true, true, true, false},
+	tenantCreate: {true, true, false, false},
+	tenantRead:   {true, true, true, true},
+	clientCreate: {true, true, false, false},
+	clientRead:   {true, true, false, false},
+	clientRevoke: {true, true, false, false},
+	clientRotate: {true, true, false, false},
+}
+
+// may says whether a role may do a.
+func (a action) may(role outturn.Role) bool {
+	row := allowed[a]
+	switch role {
+	case outturn.RoleOperator:
+		return row.operator
+	case outturn.RoleAdmin:
+		return row.admin
+	case outturn.RoleManager:
+		return row.manager
+	case outturn.RoleViewer:
+		return row.viewer
+	}
+	return false
+}
+
+// permit is what every method calls first: may p do a, with object? It notes each
+// refusal.
+func (s *Service) permit(ctx context.Context, p outturn.Principal, a action, object string) error {
+	if p.Subject == "" || p.Tenant == "" {
+		return outturn.Errorf(outturn.CodeUnauthenticated, "Nobody is signed in.")
+	}
+	if slices.ContainsFunc(p.Roles, a.may) {
+		return nil
+	}
+	return s.refuse(ctx, p, a, object, outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this (%s). %s", a, whoMay(a)))
+}
+
+// refuse notes that p was not allowed to do a, and returns why.
+func (s *Service) refuse(ctx context.Context, p outturn.Principal, a action, object string, why *outturn.Error) error {
+	entry := s.entry(p, a, p.Tenant, outturn.Cut(object), nil)
+	entry.Outcome = string(why.Code)
+	if err := s.ledger.Audit(context.WithoutCancel(ctx), entry); err != nil {
+		return fmt.Errorf("audit a refusal: %w", err)
+	}
+	return why
+}
+
+func whoMay(a action) string {
+	for _, role := range slices.Backward(outturn.Roles) { // the least first
+		if a.may(role) {
+			return "It takes a client with the role " + string(role) + "."
+		}
+	}
+	return "No role allows it."
+}
+
+// mayGive says whether p may hand out, or take away, a role: none above its own.
+func mayGive(p outturn.Principal, role outturn.Role) bool {
+	given := slices.Index(outturn.Roles, role)
+	return given >= 0 && slices.ContainsFunc(p.Roles, func(own outturn.Role) bool {
+		have := slices.Index(outturn.Roles, own)
+		return have >= 0 && have <= given
+	})
+}

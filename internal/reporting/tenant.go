@@ -1,0 +1,148 @@
+package reporting
+
+import (
+	"context"
+	"errors"
+
+	"outturn"
+	"outturn/internal/source"
+)
+
+type tenantLedger interface {
+	CreateTenant(ctx context.Context, t outturn.Tenant, entry outturn.AuditEntry) (outturn.Tenant, error)
+	Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error)
+	Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error)
+
+	CreateClient(ctx context.Context, c outturn.Client, entry outturn.AuditEntry) error
+	Clients(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Client], error)
+	UpdateClient(ctx context.Context, viewer, id string, change func(*outturn.Client) error, entry outturn.AuditEntry) (outturn.Client, error)
+}
+
+// tenantOf returns the tenant that a request names, or the principal's own.
+func (s *Service) tenantOf(ctx context.Context, p outturn.Principal, id string) (outturn.Tenant, error) {
+	if id == "" {
+		id = p.Tenant
+	}
+	t, err := s.ledger.Tenant(ctx, p.Tenant, id)
+	return t, outturn.InField("tenant", err)
+}
+
+// CreateTenant makes a tenant below one of the principal's, or below its own.
+func (s *Service) CreateTenant(ctx context.Context, p outturn.Principal, t outturn.Tenant) (outturn.Tenant, error) {
+	if err := s.permit(ctx, p, tenantCreate, ""); err != nil {
+		return outturn.Tenant{}, err
+	}
+	if t.Parent == "" {
+		t.Parent = p.Tenant
+	}
+	parent, err := s.ledger.Tenant(ctx, p.Tenant, t.Parent)
+	if err != nil {
+		return outturn.Tenant{}, outturn.InField("parent", err)
+	}
+	if err := s.checkTenant(&t, parent); err != nil {
+		return outturn.Tenant{}, err
+	}
+	if err := s.checkAccount(ctx, p, t.ExternalID, parent); err != nil {
+		return outturn.Tenant{}, err
+	}
+	now := s.now()
+	t.ID, t.CreatedAt = outturn.NewID(now), now
+	detail := map[string]string{"parent": t.Parent, "kind": string(t.Kind), "name": t.Name, "external_id": t.ExternalID}
+	return s.ledger.CreateTenant(ctx, t, s.entry(p, tenantCreate, t.ID, t.ID, detail))
+}
+
+// checkTenant reports every fault of a tenant that is to be made.
+func (s *Service) checkTenant(t *outturn.Tenant, parent outturn.Tenant) error {
+	var f faults
+	switch t.Kind {
+	case outturn.KindReseller, outturn.KindCustomer:
+	case outturn.KindProvider:
+		f.addf("kind", "There is one provider, and it is there already. Use reseller or customer.")
+	default:
+		f.add("kind", outturn.Unknown("kind of tenant", string(t.Kind), []string{string(outturn.KindReseller), string(outturn.KindCustomer)}))
+	}
+	if parent.Kind == outturn.KindCustomer {
+		f.addf("parent", "A customer has no tenants below it.")
+	}
+	f.name("name", t.Name)
+	if t.ExternalID != "" && !outturn.IsLine(t.ExternalID) {
+		f.addf("external_id", "The id of an account is one line of at most 255 characters.")
+	}
+	if _, err := outturn.LoadZone(t.Zone); err != nil {
+		f.add("zone", err)
+	}
+	if t.ReportType != "" {
+		found, err := outturn.ParseReportType(t.ReportType)
+		f.add("report_type", err)
+		t.ReportType = found
+	}
+	return f.err()
+}
+
+// checkAccount keeps a tenant from being joined to an account of somebody else,
+// whose rows it would then have: for all but operators it must be in the source,
+// below the account of its parent.
+func (s *Service) checkAccount(ctx context.Context, p outturn.Principal, account string, parent outturn.Tenant) error {
+	var f faults
+	above, everything := s.account(parent, &f)
+	if account == "" || p.Has(outturn.RoleOperator) || everything {
+		return nil
+	}
+	within := false
+	tree, err := s.config.Catalog.Tree()
+	if err != nil {
+		return err
+	}
+	if tree != nil && len(f) == 0 {
+		if err := s.look(ctx, func(snapshot source.Snapshot) error {
+			within, err = below(ctx, snapshot, tree, account, above)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	if !within { // the same words where there is no such account at all
+		return outturn.InField("external_id", outturn.Errorf(outturn.CodeInvalid, "The source has no account %s below that of %s.", outturn.Shown(account), outturn.Shown(parent.Name)))
+	}
+	return nil
+}
+
+// deepest is more levels than a tree of accounts has; a circle ends there.
+const deepest = 100
+
+// below says whether an account is below another in the source's tree.
+func below(ctx context.Context, snapshot source.Snapshot, tree *outturn.TenantTree, account, above string) (bool, error) {
+	for range deepest {
+		a, err := source.LookUpAccount(ctx, snapshot, tree, account)
+		if outturn.ErrorCode(err) == outturn.CodeNotFound {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if a.Parent == "" {
+			return false, nil
+		}
+		if a.Parent == above {
+			return true, nil
+		}
+		account = a.Parent
+	}
+	return false, errors.New("the tenant tree goes in a circle")
+}
+
+// Tenants lists the principal's tenant and all below it.
+func (s *Service) Tenants(ctx context.Context, p outturn.Principal, q outturn.ListQuery) (outturn.List[outturn.Tenant], error) {
+	if err := s.permit(ctx, p, tenantRead, ""); err != nil {
+		return outturn.List[outturn.Tenant]{}, err
+	}
+	return s.ledger.Tenants(ctx, p.Tenant, q)
+}
+
+// Tenant returns the principal's tenant or one below it.
+func (s *Service) Tenant(ctx context.Context, p outturn.Principal, id string) (outturn.Tenant, error) {
+	if err := s.permit(ctx, p, tenantRead, id); err != nil {
+		return outturn.Tenant{}, err
+	}
+	return s.ledger.Tenant(ctx, p.Tenant, id)
+}

@@ -1,0 +1,297 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"outturn"
+	"outturn/internal/blob"
+	"outturn/internal/pipeline"
+	"outturn/internal/queue"
+	"outturn/internal/source"
+)
+
+// An attempt is one execution of a run by this process, under one claim.
+type attempt struct {
+	runner *Runner
+	run    outturn.Run
+	log    *slog.Logger
+	stop   context.CancelCauseFunc
+	said   time.Time // when the ledger last heard of it
+
+	progress pipeline.Progress
+	uploads  []blob.Upload
+	files    []outturn.File // as far as is known
+
+	mu    sync.Mutex
+	phase outturn.RunPhase
+}
+
+// work is what the queue calls with a job. Whatever comes of it stands in the
+// ledger; a job whose run is not due is none.
+func (r *Runner) work(ctx context.Context, j queue.Job) {
+	run, err := r.Ledger.ClaimRun(context.WithoutCancel(ctx), j.Run, r.Owner, r.Lease)
+	switch outturn.ErrorCode(err) {
+	case "":
+	case outturn.CodeConflict, outturn.CodeNotFound:
+		return // it was worked on, cancelled, or waits for its next attempt
+	default:
+		r.Log.Error("a run was not claimed", "run", j.Run, "error", err) // the sweep rings it again
+		return
+	}
+	a := &attempt{
+		runner: r, run: run, phase: outturn.PhaseStarting, said: r.Now(),
+		log: r.Log.With("run", run.ID, "tenant", run.Tenant, "attempt", run.Attempt),
+	}
+	a.work(ctx)
+}
+
+func (a *attempt) work(ctx context.Context) {
+	started := a.runner.Now()
+	ctx, a.stop = context.WithCancelCause(ctx)
+	defer a.stop(nil)
+	a.enlist()
+	defer a.delist()
+
+	beat, end := context.WithCancel(context.WithoutCancel(ctx))
+	var beating sync.WaitGroup
+	beating.Go(func() { a.heartbeat(beat) })
+	manifest, err := a.make(ctx)
+	end()
+	beating.Wait()
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // what the engine says when it is interrupted is of no use
+	}
+	a.finish(context.WithoutCancel(ctx), manifest, err, started)
+}
+
+func (a *attempt) enlist() {
+	a.runner.mu.Lock()
+	defer a.runner.mu.Unlock()
+	a.runner.attempts[a.run.ID] = a
+}
+
+func (a *attempt) delist() {
+	a.runner.mu.Lock()
+	defer a.runner.mu.Unlock()
+	delete(a.runner.attempts, a.run.ID)
+}
+
+// heartbeat keeps the lease and says how far the attempt has come. When the lease
+// cannot be kept the attempt ends: somebody else may have the run.
+func (a *attempt) heartbeat(ctx context.Context) {
+	tick := time.NewTicker(a.runner.Heartbeat)
+	defer tick.Stop()
+	held := time.Now().Add(a.runner.Lease)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		began := time.Now()
+		err := a.say(ctx)
+		switch {
+		case err == nil:
+			held = began.Add(a.runner.Lease)
+		case ctx.Err() != nil:
+			return
+		case outturn.ErrorCode(err) == outturn.CodeLeaseLost || time.Now().After(held):
+			a.log.Warn("the lease is lost", "error", err)
+			a.stop(errLeaseLost)
+			return
+		default:
+			a.log.Warn("the lease was not extended", "error", err)
+		}
+	}
+}
+
+// say extends the lease and publishes phase and progress.
+func (a *attempt) say(ctx context.Context) error {
+	a.mu.Lock()
+	phase := a.phase
+	a.said = a.runner.Now()
+	a.mu.Unlock()
+	p := outturn.RunProgress{Rows: a.progress.Rows.Load(), Bytes: a.progress.Bytes.Load()}
+	if share, known := a.progress.Share(); known {
+		p.Share = &share
+	}
+	return a.runner.Ledger.ExtendLease(ctx, a.run.Claim(), a.runner.Lease, phase, p)
+}
+
+// sayAtOnce is how old the last word to the ledger may be for a new phase to wait
+// for the next heartbeat. A run of few rows has ended before.
+const sayAtOnce = 200 * time.Millisecond
+
+func (a *attempt) enter(ctx context.Context, phase outturn.RunPhase) {
+	a.mu.Lock()
+	a.phase = phase
+	old := a.runner.Now().Sub(a.said) > sayAtOnce
+	a.mu.Unlock()
+	if !old {
+		return
+	}
+	if err := a.say(ctx); err != nil && ctx.Err() == nil {
+		a.log.Warn("the phase was not noted", "phase", string(phase), "error", err) // the heartbeat deals with it
+	}
+}
+
+// make produces the files, complete and committed under the attempt's keys.
+func (a *attempt) make(ctx context.Context) (m outturn.Manifest, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			a.log.Error("the run panicked", "fault", fault, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", fault)
+		}
+	}()
+	defer a.abortUploads()
+	if t := a.runner.Timeout; t > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, t, outturn.Errorf(outturn.CodeQueryTimeout,
+			"The run took longer than the %s that a run may take here. Ask for a shorter window or a narrower filter.", t))
+		defer cancel()
+		defer func() {
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+		}()
+	}
+	plan, err := pipeline.Prepare(a.runner.Catalog, a.run.Request)
+	if err != nil {
+		return m, err
+	}
+	plan.Private, plan.MaxRows, plan.Manifest.Outturn = true, a.runner.MaxRows, a.runner.Version
+	snapshot, err := a.runner.Source.Begin(ctx)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	return a.export(ctx, snapshot, plan)
+}
+
+func (a *attempt) export(ctx context.Context, snapshot source.Snapshot, plan pipeline.Plan) (m outturn.Manifest, err error) {
+	if err := plan.Bind(ctx, snapshot); err != nil {
+		return m, err
+	}
+	outputs, err := a.createOutputs(ctx)
+	if err != nil {
+		return m, err
+	}
+	a.progress.OnPhase = func(p outturn.RunPhase) { a.enter(ctx, p) }
+	if m, err = pipeline.Export(ctx, snapshot, plan, outputs, &a.progress); err != nil {
+		return m, err
+	}
+	for i, up := range a.uploads {
+		if err := up.Commit(ctx); err != nil {
+			return m, err
+		}
+		a.files[i].ManifestFile = m.Files[i]
+	}
+	return m, nil
+}
+
+// createOutputs starts an upload for each file that was asked for.
+func (a *attempt) createOutputs(ctx context.Context) ([]pipeline.Output, error) {
+	zone, err := outturn.LoadZone(a.run.Request.Zone)
+	if err != nil {
+		return nil, err
+	}
+	now := a.runner.Now().UTC().Truncate(time.Microsecond)
+	var outputs []pipeline.Output
+	for _, asked := range a.run.Request.Outputs {
+		o, err := pipeline.PrepareOutput(asked, zone)
+		if err != nil {
+			return nil, err
+		}
+		f := outturn.File{
+			ID: outturn.NewID(now), Run: a.run.ID, Tenant: a.run.Tenant,
+			CreatedAt: now, ExpiresAt: now.Add(a.runner.Retention),
+		}
+		o.Name = fileName(a.run.Name, f.ID, now.In(zone), o.Extension())
+		f.Key = attemptKey(a.run) + o.Name
+		up, err := a.runner.Blobs.Create(ctx, f.Key)
+		if err != nil {
+			return nil, err
+		}
+		a.runner.uploads.Add(1)
+		o.Sink = up
+		a.uploads, a.files, outputs = append(a.uploads, up), append(a.files, f), append(outputs, o)
+	}
+	return outputs, nil
+}
+
+// attemptKey is the prefix of what one attempt stores: a late one overwrites nothing.
+func attemptKey(run outturn.Run) string {
+	return fmt.Sprintf("%s/%s/%d/", run.Tenant, run.ID, run.Attempt)
+}
+
+// abortUploads drops what was not committed.
+func (a *attempt) abortUploads() {
+	for _, up := range a.uploads {
+		up.Abort()
+	}
+	a.runner.uploads.Add(-int64(len(a.uploads)))
+}
+
+// finish tells the ledger what came of the attempt. Here, and nowhere else, its
+// files become visible.
+func (a *attempt) finish(ctx context.Context, m outturn.Manifest, err error, started time.Time) {
+	state := outturn.RunSucceeded
+	if err == nil {
+		_, err = a.runner.Ledger.SucceedRun(ctx, a.run.Claim(), m, a.files)
+	}
+	if err != nil {
+		a.deleteFiles(ctx)
+		state, err = a.fail(ctx, err)
+	}
+	attrs := []any{"state", string(state), "rows", a.progress.Rows.Load(), "bytes", a.progress.Bytes.Load(),
+		"took", a.runner.Now().Sub(started).Round(time.Millisecond).String()}
+	if err != nil {
+		attrs = append(attrs, "error", err)
+	}
+	a.log.Info("attempt ended", attrs...)
+}
+
+// fail moves the run on after an attempt that made no files.
+func (a *attempt) fail(ctx context.Context, err error) (outturn.RunState, error) {
+	claim := a.run.Claim()
+	ended := outturn.Run{State: outturn.RunQueued}
+	var moved error
+	switch {
+	case errors.Is(err, errCancelled):
+		ended, moved = a.runner.Ledger.FinishCancelled(ctx, claim)
+	case errors.Is(err, queue.ErrStopped):
+		moved = a.runner.Ledger.ReleaseRun(ctx, claim)
+	case outturn.ErrorCode(err) == outturn.CodeLeaseLost:
+		return ended.State, err // it is another's by now
+	default:
+		reason := outturn.NewReason(err, fmt.Sprintf("%s/%d", a.run.ID, a.run.Attempt))
+		if reason.Code == outturn.CodeInternal {
+			a.log.Error("the run failed", "correlation", reason.Correlation, "error", err)
+		}
+		var again time.Time
+		if reason.Retry && a.run.Attempt < a.runner.MaxAttempts {
+			again = a.runner.Now().Add(a.runner.backoff(a.run.Attempt))
+		}
+		ended, moved = a.runner.Ledger.FailRun(ctx, claim, reason, again)
+	}
+	if moved != nil {
+		a.log.Error("the end of the attempt was not noted; the sweep takes the run back", "error", moved)
+	}
+	return ended.State, err
+}
+
+// deleteFiles removes what was committed for nothing. What it cannot remove, the
+// sweep does.
+func (a *attempt) deleteFiles(ctx context.Context) {
+	for _, f := range a.files {
+		if err := a.runner.Blobs.Delete(ctx, f.Key); err != nil {
+			a.log.Warn("an unpublished file was not deleted", "key", f.Key, "error", err)
+		}
+	}
+}

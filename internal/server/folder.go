@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"outturn"
+	"outturn/internal/blob"
+	"outturn/internal/secret"
+	"outturn/internal/store"
+)
+
+// A Folder is a data folder: all that one Outturn keeps.
+//
+//	outturn-data/        0700
+//	  ledger.db          tenants, clients, runs, audit (SQLite, with -wal and -shm)
+//	  key                what secrets in the ledger are sealed under, 0600
+//	  files/             what runs produced
+//	  tmp/               temporary files of the query engine
+//	  lock               held by the one process that serves it
+//	  commerce.duckdb    sample data, where somebody had them made
+type Folder struct {
+	Path   string
+	Ledger *store.Store
+	Sealer secret.Sealer
+	Files  *blob.Folder
+
+	lock *os.File
+}
+
+// LedgerName is the ledger's file in a data folder.
+const LedgerName = "ledger.db"
+
+// Places in a data folder.
+func ledgerPath(folder string) string { return filepath.Join(folder, LedgerName) }
+func keyPath(folder string) string    { return filepath.Join(folder, "key") }
+func filesPath(folder string) string  { return filepath.Join(folder, "files") }
+
+// OpenFolder opens a data folder, which it makes where there is none, and brings
+// its ledger up to date. It may be open in a server and in a command at once; see
+// Lock.
+func OpenFolder(ctx context.Context, path string, now func() time.Time) (*Folder, error) {
+	if err := makeFolder(path); err != nil {
+		return nil, err
+	}
+	f := &Folder{Path: path}
+	var err error
+	if f.Sealer, err = secret.OpenKeyFile(keyPath(path), true); err != nil {
+		return nil, err
+	}
+	if f.Files, err = blob.OpenFolder(filesPath(path)); err != nil {
+		return nil, err
+	}
+	if f.Ledger, err = store.Open(ctx, store.Config{Path: ledgerPath(path), Now: now}); err != nil {
+		return nil, err
+	}
+	if _, err := f.provider(ctx); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// makeFolder makes a data folder that nobody else may look into, and refuses one
+// that others may.
+func makeFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be made: %w.", path, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be read: %w.", path, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s may be entered by others (%s). It holds customers' files and keys: chmod 700 it.", path, mode)
+	}
+	return nil
+}
+
+// provider returns the root of the tenants, which the first start makes.
+func (f *Folder) provider(ctx context.Context) (outturn.Tenant, error) {
+	root, err := f.Ledger.Root(ctx)
+	if outturn.ErrorCode(err) != outturn.CodeNotFound {
+		return root, err
+	}
+	return f.Ledger.CreateTenant(ctx,
+		outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"},
+		outturn.AuditEntry{Subject: "system", Via: "local", Action: "tenant.create"})
+}
+
+// Operator is who uses a data folder from the machine it is on.
+func (f *Folder) Operator(ctx context.Context) (outturn.Principal, error) {
+	root, err := f.provider(ctx)
+	return outturn.Principal{
+		Subject: "local:operator", Kind: "system", Name: "operator on the server", Tenant: root.ID,
+		Roles: []outturn.Role{outturn.RoleOperator}, Via: "local",
+	}, err
+}
+
+// Lock makes this process the one that serves the folder, until Close.
+func (f *Folder) Lock() error {
+	lock, err := os.OpenFile(filepath.Join(f.Path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be written: %w.", f.Path, err)
+	}
+	if err := lockFile(lock); err != nil {
+		_ = lock.Close()
+		return outturn.Errorf(outturn.CodeConflict, "Another process serves the data folder %s. Stop it first, or name another folder with --data.", f.Path)
+	}
+	f.lock = lock
+	return nil
+}
+
+// Close gives everything back. It may be called twice.
+func (f *Folder) Close() error {
+	var errs []error
+	if f.Ledger != nil {
+		errs = append(errs, f.Ledger.Close())
+		f.Ledger = nil
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.Close())
+		f.lock = nil
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"syscall"
+
+	"outturn"
+)
+
+// checkListen refuses an address that others can reach: what travels there is not
+// encrypted.
+func checkListen(address string, insecure bool) error {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return outturn.Errorf(outturn.CodeInvalid, "%q is no address to listen at. Write host:port, such as 127.0.0.1:8080.", address)
+	}
+	if insecure || host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return outturn.Errorf(outturn.CodeInvalid, "At %s others could reach the server, and what it says is not encrypted. Put a proxy with TLS before 127.0.0.1, or say --insecure.", address)
+	}
+	return nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, outturn.Errorf(outturn.CodeConflict, "Something listens at %s already. Choose another address with --listen, such as 127.0.0.1:0 for any free port.", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, outturn.Errorf(outturn.CodeConflict, "You may not listen at %s: ports below 1024 are the system's.", address)
+	case err != nil:
+		return nil, outturn.Errorf(outturn.CodeInvalid, "One cannot listen at %s here: %w.", address, err)
+	}
+	return l, nil
+}

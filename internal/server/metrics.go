@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"outturn"
+	"outturn/internal/runner"
+)
+
+// metrics are what an operator's monitoring asks for. The ledger is asked when it
+// asks, so that nothing is counted twice and a restart forgets nothing.
+type metrics struct {
+	folder *Folder
+	runner *runner.Runner
+	now    func() time.Time
+}
+
+var (
+	runsDesc   = prometheus.NewDesc("outturn_runs", "Runs by state.", []string{"state"}, nil)
+	failedDesc = prometheus.NewDesc("outturn_runs_failed", "Failed runs by reason.", []string{"reason"}, nil)
+	oldestDesc = prometheus.NewDesc("outturn_queue_oldest_seconds", "Age of the oldest run that waits for a worker.", nil, nil)
+	lapsedDesc = prometheus.NewDesc("outturn_lease_expiries_total", "Leases that ran out, seen by this process.", nil, nil)
+	openDesc   = prometheus.NewDesc("outturn_uploads_open", "Files being written by this process.", nil, nil)
+	waitDesc   = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
+)
+
+// mostScrape is how long a scrape may wait for the ledger.
+const mostScrape = 5 * time.Second
+
+func (m *metrics) handler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// Describe is of prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, waitDesc} {
+		ch <- d
+	}
+}
+
+// Collect is of prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), mostScrape)
+	defer cancel()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	stats, err := m.folder.Ledger.Stats(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(runsDesc, err)
+	} else {
+		for _, state := range outturn.RunStates {
+			gauge(runsDesc, float64(stats.Runs[state]), string(state))
+		}
+		for code, n := range stats.Failed {
+			gauge(failedDesc, float64(n), string(code))
+		}
+		age := 0.0
+		if !stats.OldestQueued.IsZero() {
+			age = m.now().Sub(stats.OldestQueued).Seconds()
+		}
+		gauge(oldestDesc, age)
+	}
+	counts := m.runner.Counts()
+	gauge(openDesc, float64(counts.Uploads))
+	ch <- prometheus.MustNewConstMetric(lapsedDesc, prometheus.CounterValue, float64(counts.Lapses))
+	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.CounterValue, m.folder.Ledger.Waited().Seconds())
+}

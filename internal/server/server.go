@@ -1,0 +1,228 @@
+// Package server puts Outturn together as a service: the ledger, the queue, the
+// runner, the use cases and the API over one data folder. It is where the parts
+// of an installation are chosen; nothing else knows which they are.
+//
+//	folder, err := server.OpenFolder(ctx, "outturn-data", time.Now)
+//	s, err := server.New(ctx, folder, server.Config{Source: src, Catalog: cat})
+//	err = s.Start(ctx)   // returns when it answers at s.URL()
+//	…
+//	err = s.Stop(ctx)    // not ready, drain, give the rest back
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"outturn"
+	"outturn/internal/api"
+	"outturn/internal/auth"
+	"outturn/internal/catalog"
+	"outturn/internal/queue/local"
+	"outturn/internal/reporting"
+	"outturn/internal/runner"
+	"outturn/internal/source"
+)
+
+// Config says how to serve. The zero value of each but the first two is the
+// default.
+type Config struct {
+	Source  source.Source
+	Catalog *catalog.Catalog
+
+	Listen  string // host:port of the API; 127.0.0.1:8080
+	Metrics string // host:port of /metrics; "" is nowhere
+	// Insecure permits an address that others can reach, though requests and
+	// credentials travel unencrypted.
+	Insecure bool
+
+	Workers   int           // runs at once; 0 is one a core
+	Share     int           // of those, most of one tenant while others wait; 0 is Workers - 1
+	Drain     time.Duration // how long Stop lets runs go on; 20 s
+	Retention time.Duration // how long files are kept; 90 days
+	Timeout   time.Duration // how long a run may take; 0 is any time
+	MaxRows   int64         // rows that a run may have; 0 is any number
+	Lease     time.Duration // 30 s
+	Heartbeat time.Duration // 5 s
+
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if c.Drain == 0 {
+		c.Drain = 20 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// A Server is one process that answers requests and works on runs.
+type Server struct {
+	config    Config
+	folder    *Folder
+	runner    *runner.Runner
+	reporting *reporting.Service
+
+	api      *http.Server
+	watching context.CancelFunc // ends what clients hold open
+	listener net.Listener
+	scrape   *http.Server // of metrics; nil where there are none
+	ready    atomic.Bool
+	serving  sync.WaitGroup
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// New puts a server over an open folder together. The folder stays its owner's.
+func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
+	c = c.withDefaults()
+	if err := checkListen(c.Listen, c.Insecure); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, folder: folder}
+	q := local.New(local.Config{Workers: c.Workers, Share: c.Share})
+	host, _ := os.Hostname()
+	var err error
+	s.runner, err = runner.New(runner.Config{
+		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
+		Owner: host + "/" + outturn.NewID(c.Now()), Lease: c.Lease, Heartbeat: c.Heartbeat,
+		Timeout: c.Timeout, MaxRows: c.MaxRows, Retention: c.Retention,
+		Version: c.Version, Log: c.Log, Now: c.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.reporting, err = reporting.New(reporting.Config{
+		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
+		Cancel: s.runner.Cancel, Version: c.Version, Log: c.Log, Now: c.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := auth.New(ctx, auth.Config{Ledger: folder.Ledger, Sealer: folder.Sealer, Log: c.Log, Now: c.Now})
+	if err != nil {
+		return nil, err
+	}
+	handler, err := api.New(api.Config{Service: s.reporting, Auth: tokens, Ready: s.check, Version: c.Version, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	base, cancel := context.WithCancel(context.Background())
+	s.watching = cancel
+	s.api = &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
+	}
+	if c.Metrics != "" {
+		m := &metrics{folder: folder, runner: s.runner, now: c.Now}
+		s.scrape = &http.Server{Handler: m.handler(), ReadHeaderTimeout: 10 * time.Second}
+	}
+	return s, nil
+}
+
+// Start answers requests and works on runs when it returns.
+func (s *Server) Start(ctx context.Context) error {
+	var err error
+	if s.listener, err = listen(ctx, s.config.Listen); err != nil {
+		return err
+	}
+	var scrape net.Listener
+	if s.scrape != nil {
+		if scrape, err = listen(ctx, s.config.Metrics); err != nil {
+			return errors.Join(err, s.listener.Close())
+		}
+	}
+	if err := s.runner.Start(ctx); err != nil {
+		return errors.Join(err, s.listener.Close())
+	}
+	s.serve(s.api, s.listener)
+	if scrape != nil {
+		s.serve(s.scrape, scrape)
+	}
+	s.ready.Store(true)
+	return nil
+}
+
+func (s *Server) serve(h *http.Server, l net.Listener) {
+	s.serving.Go(func() {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.config.Log.Error("the listener ended", "address", l.Addr().String(), "error", err)
+		}
+	})
+}
+
+// URL is where the API answers.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+// Reporting gives the use cases, for commands in the same process.
+func (s *Server) Reporting() *reporting.Service { return s.reporting }
+
+// check reports why the server should get no requests now.
+func (s *Server) check(ctx context.Context) error {
+	if !s.ready.Load() {
+		return outturn.Errorf(outturn.CodeUnavailable, "The server is starting or stopping.")
+	}
+	if err := s.folder.Ledger.Ping(ctx); err != nil {
+		return err
+	}
+	return s.folder.Files.Check(ctx)
+}
+
+// Stop tells the world that the server is going, lets runs go on for Config.Drain
+// or until ctx ends, gives the rest back to the queue, and ends what is open. It
+// may be called twice, and before Start.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() { s.stopErr = s.stop(ctx) })
+	return s.stopErr
+}
+
+// lastAnswers is how long requests may go on when the runs have ended.
+const lastAnswers = 5 * time.Second
+
+func (s *Server) stop(ctx context.Context) error {
+	s.ready.Store(false)
+	drain, cancel := context.WithTimeout(ctx, s.config.Drain)
+	defer cancel()
+	errs := []error{s.runner.Stop(drain)}
+
+	s.watching() // before Shutdown, which waits for them
+	s.reporting.Close()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
+	defer cancel()
+	for _, h := range []*http.Server{s.api, s.scrape} {
+		if h == nil {
+			continue
+		}
+		if err := h.Shutdown(last); err != nil {
+			errs = append(errs, h.Close())
+		}
+	}
+	if s.listener != nil {
+		s.serving.Wait()
+	}
+	if closer, ok := s.config.Source.(io.Closer); ok {
+		errs = append(errs, closer.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"outturn"
+)
+
+const auditColumns = `id, at, tenant, subject, via, action, object, outcome, origin, request, detail`
+
+func scanAudit(scan func(...any) error) (a outturn.AuditEntry, err error) {
+	var detail string
+	if err := scan(&a.ID, instantTo{&a.At}, &a.Tenant, &a.Subject, &a.Via, &a.Action, &a.Object, &a.Outcome, &a.From, &a.Request, &detail); err != nil || detail == "" {
+		return a, err
+	}
+	return a, json.Unmarshal([]byte(detail), &a.Detail)
+}
+
+// Audit adds an entry by itself: a refusal, a download, a login.
+func (s *Store) Audit(ctx context.Context, a outturn.AuditEntry) error {
+	return s.write(ctx, "audit", func(t *tx) error { return t.audit(a, "", "") })
+}
+
+// audit adds a, about object of tenant unless it says otherwise.
+func (t *tx) audit(a outturn.AuditEntry, tenant, object string) error {
+	if a.At.IsZero() {
+		a.At = t.now
+	}
+	if a.ID == "" {
+		a.ID = outturn.NewID(a.At)
+	}
+	if a.Tenant == "" {
+		a.Tenant = tenant
+	}
+	if a.Object == "" {
+		a.Object = object
+	}
+	if a.Outcome == "" {
+		a.Outcome = "ok"
+	}
+	detail := ""
+	if len(a.Detail) > 0 {
+		body, err := json.Marshal(a.Detail)
+		if err != nil {
+			return err
+		}
+		detail = string(body)
+	}
+	_, err := t.exec(`INSERT INTO audit (`+auditColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
+		a.ID, micros(a.At), a.Tenant, a.Subject, a.Via, a.Action, a.Object, a.Outcome, a.From, a.Request, detail)
+	return err
+}
+
+var auditList = listing{
+	name: "audit entries", table: "audit", tenant: "tenant",
+	fields: []listField{
+		{name: "at", column: "at", kind: instantField, order: true},
+		{name: "tenant", column: "tenant"},
+		{name: "subject", column: "subject"},
+		{name: "via", column: "via"},
+		{name: "action", column: "action"},
+		{name: "object", column: "object"},
+		{name: "outcome", column: "outcome"},
+		{name: "from", column: "origin"},
+		{name: "request", column: "request"},
+	},
+	first: outturn.Order{Field: "at", Desc: true},
+	indexes: []listIndex{
+		{name: "audit_object_at", equal: "object", order: "at"},
+		{name: "audit_tenant_at", tenant: true, order: "at"},
+		{name: "audit_at", order: "at"},
+	},
+}
+
+// AuditEntries lists what concerns viewer and all below it. What concerns no
+// tenant, such as a login with an unknown name, only the provider sees.
+func (s *Store) AuditEntries(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
+	return list(s, ctx, &auditList, viewer, "*", q, auditColumns, scanAudit, func(a *outturn.AuditEntry) string { return a.ID })
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"outturn"
+)
+
+// Everything that is SQLite's own stands here and in migrations/00002_guards.sql.
+// The other statements are SQL that PostgreSQL takes as well; what it would do
+// otherwise is said beside each part.
+
+// bind gives a statement the placeholders of the database. They are written ?1, ?2
+// and may repeat. PostgreSQL: ReplaceAll(text, "?", "$"); no statement has a
+// question mark that is none.
+func bind(text string) string { return text }
+
+// Settings of every connection. synchronous FULL: a commit is on the disk when it
+// returns, so what was accepted survives a power cut, not only a crash. LIKE tells
+// upper from lower case, as an Expr says and PostgreSQL does by itself.
+var settings = []string{
+	"busy_timeout(5000)", // another process, such as client add beside serve
+	"journal_mode(WAL)",
+	"synchronous(FULL)",
+	"foreign_keys(1)",
+	"case_sensitive_like(1)",
+	"temp_store(MEMORY)",
+	"wal_autocheckpoint(4000)", // 16 MB: pages that many runs share are written back once
+	"journal_size_limit(67108864)",
+}
+
+// openWriting opens the one connection that changes things. PostgreSQL: a pool;
+// each batch of the writer is a transaction all the same.
+func openWriting(path string) (*sql.DB, error) {
+	db, err := open(path, 1, "_txlock=immediate", "cache_size(-16000)")
+	return db, err
+}
+
+// openReading opens connections that see one committed state a transaction and
+// refuse to change anything. PostgreSQL: REPEATABLE READ, READ ONLY.
+func openReading(path string) (*sql.DB, error) {
+	return open(path, max(4, runtime.GOMAXPROCS(0)), "", "cache_size(-4000)", "query_only(1)")
+}
+
+func openCopying(path string) (*sql.DB, error) { return open(path, 1, "") }
+
+// copyTo writes a copy of one committed state. PostgreSQL has pg_dump for it.
+const copyTo = `VACUUM INTO ?1`
+
+func open(path string, connections int, mode string, more ...string) (*sql.DB, error) {
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + mode
+	for _, s := range append(append([]string{}, settings...), more...) {
+		dsn += "&_pragma=" + s
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// begin takes the write lock at once, so that no batch has to be begun again
+// because another process was faster. PostgreSQL: BEGIN, and FOR UPDATE where a
+// row is read to be changed.
+const begin = `BEGIN IMMEDIATE`
+
+// useIndex makes the list engine's choice certain. PostgreSQL: "", its statistics
+// choose well.
+func useIndex(name string) string { return " INDEXED BY " + name }
+
+// countTables counts the tables of a name, or all. PostgreSQL: pg_tables.
+const countTables = `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND (name = ?1 OR ?1 = '' AND name NOT LIKE 'sqlite_%')`
+
+// isUnique and isForeign report why a row was refused. PostgreSQL: 23505, 23503.
+func isUnique(err error) bool {
+	code := errorCode(err)
+	return code == lib.SQLITE_CONSTRAINT_UNIQUE || code == lib.SQLITE_CONSTRAINT_PRIMARYKEY
+}
+
+func isForeign(err error) bool { return errorCode(err) == lib.SQLITE_CONSTRAINT_FOREIGNKEY }
+
+func errorCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return -1
+}
+
+// fault says in words for people what a failure of the database means. An Error
+// of ours and the end of a context stay as they are.
+func fault(step string, err error) error {
+	var own *outturn.Error
+	if err == nil || errors.As(err, &own) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	err = fmt.Errorf("ledger: %s: %w", step, err)
+	var code outturn.Code
+	var told string
+	switch c := errorCode(err); c & 0xFF {
+	case lib.SQLITE_FULL:
+		code, told = outturn.CodeDiskFull, "The disk that holds the ledger is full. Free some room and try again: nothing of this was saved, and what was accepted before is safe."
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:
+		code, told = outturn.CodeUnavailable, "Another process holds the ledger. Try again in a moment."
+	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
+		code, told = outturn.CodeStorageUnavailable, "The ledger's file is damaged, or is no ledger. Stop the server and restore a backup."
+	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_CANTOPEN, lib.SQLITE_AUTH:
+		code, told = outturn.CodeStorageUnavailable, "The ledger's file cannot be opened for writing. Check that it and its folder belong to the user that runs Outturn."
+	case lib.SQLITE_IOERR:
+		code, told = outturn.CodeStorageUnavailable, "The disk that holds the ledger reports an error. Try again later; the operator should look at the disk."
+		if strings.Contains(err.Error(), "no space left") {
+			code = outturn.CodeDiskFull
+		}
+	default:
+		return err
+	}
+	return &outturn.Error{Code: code, Message: told, Err: err}
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"outturn"
+)
+
+const tenantColumns = `id, parent, kind, name, external_id, zone, report_type, created_at`
+
+func scanTenant(scan func(...any) error) (t outturn.Tenant, err error) {
+	err = scan(&t.ID, textTo{&t.Parent}, &t.Kind, &t.Name, textTo{&t.ExternalID}, &t.Zone, &t.ReportType, instantTo{&t.CreatedAt})
+	return t, err
+}
+
+// CreateTenant adds a tenant below its parent, and makes its id where it has none.
+// The provider comes first and has no parent; there is one.
+func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.AuditEntry) (outturn.Tenant, error) {
+	err := s.write(ctx, "create tenant", func(t *tx) error {
+		made := n
+		made.CreatedAt = t.now
+		if made.ID == "" {
+			made.ID = outturn.NewID(t.now)
+		}
+		if err := t.createTenant(made); err != nil {
+			return err
+		}
+		if err := t.audit(a, made.ID, made.ID); err != nil {
+			return err
+		}
+		n = made
+		return nil
+	})
+	return n, err
+}
+
+func (t *tx) createTenant(n outturn.Tenant) error {
+	if (n.Parent == "") != (n.Kind == outturn.KindProvider) {
+		return outturn.InField("parent", outturn.Errorf(outturn.CodeInvalid, "Every tenant but the provider has a parent."))
+	}
+	_, err := t.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
+		n.ID, text(n.Parent), n.Kind, n.Name, text(n.ExternalID), n.Zone, n.ReportType, micros(n.CreatedAt))
+	switch {
+	case isForeign(err):
+		return outturn.InField("parent", noSuch("tenant", n.Parent))
+	case isUnique(err):
+		return t.tenantClash(n)
+	case err != nil:
+		return err
+	}
+	_, err = t.exec(`INSERT INTO tenant_closure (ancestor, descendant)
+		SELECT ancestor, ?1 FROM tenant_closure WHERE descendant = ?2
+		UNION ALL SELECT ?1, ?1`, n.ID, n.Parent)
+	return err
+}
+
+// tenantClash says what of n there is already.
+func (t *tx) tenantClash(n outturn.Tenant) error {
+	var found int
+	switch err := t.row(`SELECT 1 FROM tenants WHERE id = ?1`, n.ID).scan(&found); {
+	case err == nil:
+		return outturn.InField("id", outturn.Errorf(outturn.CodeConflict, "There is a tenant %s already.", n.ID))
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	if n.Parent == "" {
+		switch err := t.row(`SELECT 1 FROM tenants WHERE parent IS NULL`).scan(&found); {
+		case err == nil:
+			return outturn.Errorf(outturn.CodeConflict, "There is a provider already, and there can be only one.")
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+	}
+	return outturn.InField("external_id", outturn.Errorf(outturn.CodeConflict, "Another tenant stands for the account %s already.", outturn.Shown(n.ExternalID)))
+}
+
+// Tenant returns a tenant that viewer sees.
+func (s *Store) Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error) {
+	n, err := scanTenant(s.look(ctx).row(`SELECT `+tenantColumns+` FROM tenants WHERE id = ?2 AND `+seen("tenants.id"), viewer, id).scan)
+	return n, found("tenant", id, err)
+}
+
+// TenantByExternalID returns the tenant that stands for an account of the source.
+func (s *Store) TenantByExternalID(ctx context.Context, viewer, externalID string) (outturn.Tenant, error) {
+	n, err := scanTenant(s.look(ctx).row(`SELECT `+tenantColumns+` FROM tenants WHERE external_id = ?2 AND `+seen("tenants.id"), viewer, externalID).scan)
+	return n, found("tenant of account", externalID, err)
+}
+
+// Root returns the provider, CodeNotFound before it was made.
+func (s *Store) Root(ctx context.Context) (outturn.Tenant, error) {
+	n, err := scanTenant(s.look(ctx).row(`SELECT ` + tenantColumns + ` FROM tenants WHERE parent IS NULL`).scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return n, outturn.Errorf(outturn.CodeNotFound, "There is no provider yet.")
+	}
+	return n, fault("read the provider", err)
+}
+
+var tenantList = listing{
+	name: "tenants", table: "tenants", tenant: "id",
+	fields: []listField{
+		{name: "id", column: "id"},
+		{name: "parent", column: "parent", null: true},
+		{name: "kind", column: "kind", words: words(outturn.KindProvider, outturn.KindReseller, outturn.KindCustomer)},
+		{name: "name", column: "name", order: true},
+		{name: "external_id", column: "external_id", null: true},
+		{name: "created_at", column: "created_at", kind: instantField, order: true},
+	},
+	first: outturn.Order{Field: "created_at", Desc: true},
+	indexes: []listIndex{
+		{name: "tenants_created", order: "created_at"},
+		{name: "tenants_name", order: "name"},
+	},
+}
+
+// Tenants lists viewer and all below it.
+func (s *Store) Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error) {
+	return list(s, ctx, &tenantList, viewer, "*", q, tenantColumns, scanTenant, func(n *outturn.Tenant) string { return n.ID })
+}
+
+// seen is the condition that the tenant in column is ?1 or below it.
+func seen(column string) string {
+	return `EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = ` + column + `)`
+}
+
+// noSuch is the error for what is not there, or is another's: nobody can tell.
+func noSuch(kind, id string) error {
+	return outturn.Errorf(outturn.CodeNotFound, "There is no %s %s.", kind, outturn.Shown(id))
+}
+
+// found makes of sql.ErrNoRows that there is no such thing.
+func found(kind, id string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return noSuch(kind, id)
+	}
+	return fault("read "+kind, err)
+}
