@@ -27,10 +27,14 @@ var known = []struct {
 // refused must not be linked into a program under the Apache licence.
 var refused = []string{"AGPL", "LGPL", "GPL"}
 
+// secondary is what the MPL 2.0 says of other licences without granting one.
+const secondary = "gnu general public license version 2.0, the gnu lesser general public license version 2.1, the gnu affero general public license version 3.0"
+
 // kinds returns the licences that a text grants, by their SPDX names.
 func kinds(body string) []string {
 	body = strings.ToLower(strings.Join(strings.Fields(body), " "))
 	body = strings.NewReplacer("“", `"`, "”", `"`, "license, version", "license version").Replace(body)
+	body = strings.ReplaceAll(body, secondary, "")
 	var names []string
 	for _, k := range known {
 		if !slices.ContainsFunc(k.phrases, func(p string) bool { return !strings.Contains(body, p) }) {

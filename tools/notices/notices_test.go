@@ -83,6 +83,7 @@ func TestLicence(t *testing.T) {
 		{"WithNotice", []string{mit, "Contains work by A. Nother."}, "MIT", ""},
 		{"None", nil, "", "no licence found"},
 		{"Unknown", []string{"All rights reserved."}, "", "no licence found"},
+		{"MPLNamesOthers", []string{"Mozilla Public License Version 2.0\nmeans either the GNU General Public License, Version 2.0, the GNU Lesser\nGeneral Public License, Version 2.1, the GNU Affero General Public\nLicense, Version 3.0, or any later versions"}, "MPL-2.0", ""},
 		{"GPL", []string{gpl}, "", "is GPL"},
 		{"GPLBesideMIT", []string{mit, gpl}, "", "is GPL"},
 	}
