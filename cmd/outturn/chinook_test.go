@@ -33,7 +33,7 @@ func exportChinook(t *testing.T, args ...string) ([]map[string]string, outturn.M
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out.csv")
 	args = append([]string{"export"}, args...)
-	args = append(args, "--source", "folder:"+chinookFolder(t), "--datasets", "../../examples/chinook", "--out", out, "--json", "--data-dir", t.TempDir())
+	args = append(args, "--source", "folder:"+chinookFolder(t), "--datasets", "../../examples/chinook", "--out", out, "--json", "--data", t.TempDir())
 	cmd := exec.Command(binary(t), args...)
 	var talk strings.Builder
 	cmd.Stderr = &talk

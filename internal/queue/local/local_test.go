@@ -51,46 +51,6 @@ func TestStopWaitsForItsContext(t *testing.T) {
 	})
 }
 
-// Tenants with as much to do get as much done, in turn.
-func TestTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := local.New(local.Config{Workers: 4, Share: 2})
-		done := map[string]int{}
-		most := 0
-		results := make(chan string)
-		const tenants, runs = 5, 40
-		for i := range tenants * runs {
-			tenant := fmt.Sprint(i / runs) // all of one, then all of the next
-			if err := q.Ring(t.Context(), queue.Job{Run: fmt.Sprint(i), Tenant: tenant}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		err := q.Start(t.Context(), func(ctx context.Context, j queue.Job) {
-			time.Sleep(time.Second)
-			results <- j.Tenant
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range tenants * runs {
-			done[<-results]++
-			least := done["0"]
-			for i := range tenants {
-				least = min(least, done[fmt.Sprint(i)])
-			}
-			for _, n := range done {
-				most = max(most, n-least)
-			}
-		}
-		if most > 2 {
-			t.Errorf("one was %d runs ahead of another", most)
-		}
-		if err := q.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestWaiting(t *testing.T) {
 	q := local.New(local.Config{})
 	for _, run := range []string{"a", "b", "a"} {
