@@ -27,6 +27,9 @@ type serveCmd struct {
 	Timeout   time.Duration `name:"run-timeout" env:"OUTTURN_RUN_TIMEOUT" placeholder:"TIME" help:"How long a run may take, such as 1h. Default: any time."`
 	MaxRows   int64         `name:"max-rows" env:"OUTTURN_MAX_ROWS" placeholder:"N" help:"Rows that a run may have; with more it fails, for nothing is cut off. Default: any number."`
 
+	// Lease is for tests that wait for one to end.
+	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
+
 	LogFormat string     `name:"log-format" env:"OUTTURN_LOG_FORMAT" enum:"auto,text,json" default:"auto" placeholder:"NAME" help:"text, json, or auto: text on a terminal, else json."`
 	LogLevel  slog.Level `name:"log-level" env:"OUTTURN_LOG_LEVEL" default:"info" placeholder:"NAME" help:"debug, info, warn or error (${default})."`
 }
@@ -60,7 +63,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
 	s, err := server.New(ctx, folder, server.Config{
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure,
-		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows,
+		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
 		Version: version, Log: log,
 	})
 	if err != nil {

@@ -49,8 +49,7 @@ type Config struct {
 	Retention time.Duration // how long files are kept; 90 days
 	Timeout   time.Duration // how long a run may take; 0 is any time
 	MaxRows   int64         // rows that a run may have; 0 is any number
-	Lease     time.Duration // 30 s
-	Heartbeat time.Duration // 5 s
+	Lease     time.Duration // after how long without a sign of life a run is taken back; 30 s
 
 	Version string
 	Log     *slog.Logger
@@ -63,6 +62,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Drain == 0 {
 		c.Drain = 20 * time.Second
+	}
+	if c.Lease == 0 {
+		c.Lease = 30 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -102,7 +104,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	var err error
 	s.runner, err = runner.New(runner.Config{
 		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
-		Owner: host + "/" + outturn.NewID(c.Now()), Lease: c.Lease, Heartbeat: c.Heartbeat,
+		Owner: host + "/" + outturn.NewID(c.Now()), Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
 		Timeout: c.Timeout, MaxRows: c.MaxRows, Retention: c.Retention,
 		Version: c.Version, Log: c.Log, Now: c.Now,
 	})
