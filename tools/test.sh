@@ -11,7 +11,7 @@ timeout=10m
 [ -z "$full" ] || timeout=20m
 
 # Packages with goroutines of their own; those that do not exist yet are left out.
-concurrent=(internal/batch internal/blob internal/compress internal/format internal/pipeline internal/queue internal/source)
+concurrent=(internal/batch internal/blob internal/compress internal/format internal/pipeline internal/queue internal/runner internal/source)
 
 main() {
 	rm -rf "$log"

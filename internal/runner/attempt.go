@@ -241,12 +241,18 @@ func (a *attempt) abortUploads() {
 // finish tells the ledger what came of the attempt. Here, and nowhere else, its
 // files become visible.
 func (a *attempt) finish(ctx context.Context, m outturn.Manifest, err error, started time.Time) {
-	state := outturn.RunSucceeded
+	state, inDoubt := outturn.RunSucceeded, false
 	if err == nil {
 		_, err = a.runner.Ledger.SucceedRun(ctx, a.run.Claim(), m, a.files)
+		// Only a refusal says that nothing was listed. After any other failure the
+		// commit may have been made all the same: then the files are what the ledger
+		// promises, and if not, the sweep of the storage removes them.
+		inDoubt = err != nil && outturn.ErrorCode(err) != outturn.CodeLeaseLost
 	}
 	if err != nil {
-		a.deleteFiles(ctx)
+		if !inDoubt {
+			a.deleteFiles(ctx)
+		}
 		state, err = a.fail(ctx, err)
 	}
 	attrs := []any{"state", string(state), "rows", a.progress.Rows.Load(), "bytes", a.progress.Bytes.Load(),
