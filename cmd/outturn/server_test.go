@@ -3,6 +3,8 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -11,8 +13,9 @@ import (
 )
 
 // serve starts a server for the rest of a journey, and sets OUTTURN_URL: serve
-// --data data --source duckdb:$SEED. "serve stop" ends it before, as SIGTERM does,
-// and wants it to end well.
+// --data data --source duckdb:$SEED. "serve demo" starts the demo instead, and sets
+// for each of its clients, by its place, OUTTURN_CLIENT_ID_0 and so on. "serve stop"
+// ends it before, as SIGTERM does, and wants it to end well.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: serve [flags], or serve stop")
@@ -24,9 +27,13 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return
 	}
+	command, answers := "serve", readLine
+	if args[0] == "demo" {
+		command, answers, args = "demo", readDemo, append([]string{"--json"}, args[1:]...)
+	}
 	path, err := exec.LookPath(ts.Getenv("OUTTURN"))
 	ts.Check(err)
-	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(path, append([]string{command, "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir, cmd.Env = ts.MkAbs("."), append(cmd.Environ(), "HOME="+ts.Getenv("HOME"))
 	*s = scriptServer{cmd: cmd}
 	cmd.Stderr = &s.talk
@@ -39,13 +46,36 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Logf("[server]\n%s", &s.talk)
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
+	if err := answers(ts, out); err != nil {
 		ts.Fatalf("the server does not answer: %v\n%s", err, &s.talk)
 	}
+}
+
+// readLine takes the URL out of what serve prints when it answers.
+func readLine(ts *testscript.TestScript, out io.Reader) error {
+	line, err := bufio.NewReader(out).ReadString('\n')
 	_, url, _ := strings.Cut(line, "answers at ")
 	url, _, _ = strings.Cut(url, ",")
 	ts.Setenv("OUTTURN_URL", url)
+	return err
+}
+
+// readDemo takes URL and credentials out of what demo prints.
+func readDemo(ts *testscript.TestScript, out io.Reader) error {
+	var demo struct {
+		URL     string `json:"url"`
+		Clients []struct {
+			ID     string `json:"client_id"`
+			Secret string `json:"client_secret"`
+		} `json:"clients"`
+	}
+	err := json.NewDecoder(out).Decode(&demo)
+	ts.Setenv("OUTTURN_URL", demo.URL)
+	for i, c := range demo.Clients {
+		ts.Setenv(fmt.Sprint("OUTTURN_CLIENT_ID_", i), c.ID)
+		ts.Setenv(fmt.Sprint("OUTTURN_CLIENT_SECRET_", i), c.Secret)
+	}
+	return err
 }
 
 type serverKey struct{}

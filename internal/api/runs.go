@@ -85,28 +85,18 @@ type createRunInput struct {
 	RawBody []byte
 }
 
-// A createdRun is the answer to a create. It has only what never changes, so that
-// the same request gets the same answer, byte for byte.
+// A createdRun is the answer to a create: the run as it was made, whatever has
+// become of it since, so that the same request gets the same answer, byte for byte.
 type createdRun struct {
 	Location string `header:"Location"`
-	Body     struct {
-		ID        string           `json:"id"`
-		Tenant    string           `json:"tenant"`
-		Name      string           `json:"name"`
-		Dataset   string           `json:"dataset"`
-		State     outturn.RunState `json:"state" enum:"queued" doc:"As it was made; GET the run for what has become of it."`
-		RetryOf   string           `json:"retry_of,omitempty"`
-		CreatedAt time.Time        `json:"created_at"`
-		CreatedBy string           `json:"created_by"`
-	}
+	Body     runJSON
 }
 
 func created(r outturn.Run) *createdRun {
-	c := &createdRun{Location: "/v1/runs/" + r.ID}
-	c.Body.ID, c.Body.Tenant, c.Body.Name, c.Body.Dataset = r.ID, r.Tenant, r.Name, r.Request.Dataset
-	c.Body.State, c.Body.RetryOf = outturn.RunQueued, r.RetryOf
-	c.Body.CreatedAt, c.Body.CreatedBy = r.CreatedAt, r.CreatedBy
-	return c
+	return &createdRun{"/v1/runs/" + r.ID, toRun(outturn.Run{
+		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Request: r.Request, State: outturn.RunQueued, RetryOf: r.RetryOf,
+		Origin: r.Origin, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, UpdatedAt: r.CreatedAt,
+	})}
 }
 
 // fingerprint tells requests with one Idempotency-Key apart.
