@@ -7,6 +7,18 @@
 // The ledger is the truth. A queue that forgets a run, or hands one out twice, does
 // no harm: the sweeper rings again what has no living job, and claiming is a
 // compare-and-set in the ledger.
+//
+// One tenant's thousand runs do not hold up another's one. What a queue promises for
+// that, of tenants that wait and whose jobs are of one class:
+//
+//   - who has fewer runs under way goes first;
+//   - of two with the same number, neither goes twice before the other.
+//
+// So a tenant that comes with its first run sees each other one go before it once at
+// most. It is workers that are shared, not starts: who asks for short runs gets more
+// of them than who asks for long ones, and is not held up by those. Jobs of a lower
+// class go before others, but not for ever: each job that waits is handed out at last,
+// whatever rings meanwhile.
 package queue
 
 import (
@@ -21,7 +33,7 @@ type Job struct {
 	Class  int    // see Class
 }
 
-// Classes of jobs. Those of a lower one go first.
+// Classes of jobs. Those of a lower one go first, most of the time.
 const (
 	ClassFirst = iota // of a tenant that has little waiting
 	ClassNext

@@ -4,13 +4,12 @@
 //
 //  1. Tenants that have Share runs under way are passed over, as long as a tenant
 //     below it has one waiting. What would stand idle otherwise they may use.
-//  2. Of those left, the lowest class goes first,
+//  2. Of those left, the lowest class goes first, except at every fourth start,
 //  3. then the tenant with the fewest runs under way,
-//  4. then the one that got a worker the longest time ago.
+//  4. then the one that got a worker the longest time ago. One that comes anew goes
+//     after those that wait, and before the one that was served last.
 //
 // Within a tenant the lower class goes first, and within a class the first to ring.
-// So a tenant's thousand runs do not hold up another's one: with one worker, that
-// one is the next but one at the latest.
 package local
 
 import (
@@ -54,7 +53,7 @@ type Queue struct {
 	busy     int // workers
 	idle     sync.Cond
 	rings    uint64                // of jobs, in order
-	starts   uint64                // of work, in order
+	starts   int64                 // of work, in order
 	tenants  map[string]*tenant    // that have something waiting or under way
 	waiting  map[string]bool       // runs
 	underWay map[string]*queue.Job // by run; the job that rang meanwhile, if any
@@ -64,7 +63,7 @@ type Queue struct {
 type tenant struct {
 	waiting jobs
 	running int
-	served  uint64 // when it last got a worker
+	served  int64 // the last start that was its own
 }
 
 var _ queue.Queue = (*Queue)(nil)
@@ -119,7 +118,7 @@ func (q *Queue) wait(j queue.Job) {
 	q.waiting[j.Run] = true
 	t := q.tenants[j.Tenant]
 	if t == nil {
-		t = &tenant{served: q.starts} // as if now: who waits already is before it
+		t = &tenant{served: q.starts - 1} // of those with the same, who waits already rang before
 		q.tenants[j.Tenant] = t
 	}
 	q.rings++
@@ -154,6 +153,10 @@ func (q *Queue) next() (best *tenant) {
 	return best
 }
 
+// unclassed is how often a start is without regard to class: there may always be
+// somebody of whom little waits, and the others wait no longer for that.
+const unclassed = 4
+
 // before says whether a, of which something waits as of b, has its turn first.
 func (q *Queue) before(a, b *tenant) bool {
 	atShare := func(t *tenant) int {
@@ -162,9 +165,13 @@ func (q *Queue) before(a, b *tenant) bool {
 		}
 		return 0
 	}
+	class := 0
+	if (q.starts+1)%unclassed != 0 {
+		class = cmp.Compare(a.waiting[0].Class, b.waiting[0].Class)
+	}
 	return cmp.Or(
 		cmp.Compare(atShare(a), atShare(b)),
-		cmp.Compare(a.waiting[0].Class, b.waiting[0].Class),
+		class,
 		cmp.Compare(a.running, b.running),
 		cmp.Compare(a.served, b.served),
 		cmp.Compare(a.waiting[0].rung, b.waiting[0].rung),

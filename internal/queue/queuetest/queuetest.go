@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +36,8 @@ func Run(t *testing.T, open Open) {
 		{"ThousandDoNotHoldUpOneThatComesLater", testThousandAndLater},
 		{"Share", testShare},
 		{"IdleWorkersAreUsed", testIdle},
+		{"Turns", testTurns},
+		{"NothingStarves", testStarving},
 		{"AtMostWorkers", testWorkers},
 		{"DoubledRing", testDoubled},
 		{"RingDuringWork", testRingDuringWork},
@@ -144,6 +148,88 @@ func testOrder(t *testing.T, open Open) {
 	want(t, b.work(6), "a3", "b2", "c1", "a1", "a2", "b1")
 }
 
+// Of two tenants that wait the one with less under way goes first, and of two with
+// the same number neither goes twice before the other, however long their runs take.
+// Starts are not counted: who asks for short runs has more of them.
+func testTurns(t *testing.T, open Open) {
+	const workers, share, runs = 4, 2, 40
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		b := newBench(t, open(t, workers, share))
+		waiting, underWay := map[string]int{}, map[string]int{}
+		longer := map[string]float64{"a": 20, "b": 5, "c": 1, "d": 1, "e": 0.2} // than others' runs, on average
+		passed := map[string]map[string]int{}                                   // by the one that waits: who went before it with as much under way
+		for tenant := range longer {
+			waiting[tenant], passed[tenant] = runs, map[string]int{}
+			for i := range runs {
+				b.ring(fmt.Sprintf("%s/%s%d", tenant, tenant, i))
+			}
+		}
+		b.start()
+		var under []started
+		for n := range len(longer) * runs {
+			if n >= workers {
+				at := endsFirst(random, under, longer)
+				close(under[at].done)
+				underWay[under[at].Tenant]--
+				under = slices.Delete(under, at, at+1)
+			}
+			s := <-b.started
+			for other := range longer {
+				switch mine, its := underWay[s.Tenant], underWay[other]; {
+				case other == s.Tenant || waiting[other] == 0 || n < workers: // which of the first is told first is open
+				case mine > its:
+					t.Fatalf("seed %d: %s gets worker %d besides %d, though %s waits with %d", seed, s.Tenant, n, mine, other, its)
+				case mine == its:
+					passed[other][s.Tenant]++
+					if passed[other][s.Tenant] > 1 {
+						t.Fatalf("seed %d: %s gets a worker twice, though %s waits with no more under way", seed, s.Tenant, other)
+					}
+				}
+			}
+			clear(passed[s.Tenant])
+			waiting[s.Tenant]--
+			underWay[s.Tenant]++
+			under = append(under, s)
+		}
+		for _, s := range under {
+			close(s.done)
+		}
+		b.stop()
+	}
+}
+
+// endsFirst draws which of the runs under way is over next.
+func endsFirst(random *rand.Rand, under []started, longer map[string]float64) (first int) {
+	soonest := math.Inf(1)
+	for i, s := range under {
+		if in := random.ExpFloat64() * longer[s.Tenant]; in < soonest {
+			first, soonest = i, in
+		}
+	}
+	return first
+}
+
+// Those of whom little waits go first, but others go as well, though there is always
+// somebody new.
+func testStarving(t *testing.T, open Open) {
+	b := newBench(t, open(t, 1, 1))
+	b.ring("big/big1/2", "big/big2/2", "a/a/0", "b/b/0")
+	b.start()
+	started := 0
+	for n := range 24 { // each fourth, of three that wait
+		s := <-b.started
+		if s.Tenant == "big" {
+			started++
+		}
+		b.ring(fmt.Sprintf("new%d/new%d/0", n, n))
+		close(s.done)
+	}
+	if started != 2 {
+		t.Errorf("%d of big's 2 were started in 24", started)
+	}
+}
+
 func testThousand(t *testing.T, open Open) {
 	b := newBench(t, open(t, 2, 1))
 	for i := range 1000 {
@@ -169,9 +255,7 @@ func testThousandAndLater(t *testing.T, open Open) {
 	s := <-b.started // the eleventh is under way
 	b.ring("small/small")
 	close(s.done)
-	if got := b.work(2); !slices.Contains(got, "small") {
-		t.Errorf("%v went first, and one of small waits", got)
-	}
+	want(t, b.work(1), "small")
 }
 
 // A tenant that has its share waits while others do, whatever the class.
