@@ -236,6 +236,15 @@ func heldOrLapsed(n int) string {
 	return held
 }
 
+// EndLeases ends the leases of all but owner, which knows that it is alone: SweepLeases
+// then takes their runs back.
+func (s *Store) EndLeases(ctx context.Context, owner string) error {
+	return s.write(ctx, "end leases", func(t *tx) error {
+		_, err := t.exec(`UPDATE runs SET lease_until = ?2 WHERE state = 'running' AND lease_owner <> ?1 AND lease_until > ?2`, owner, micros(t.now))
+		return err
+	})
+}
+
 // mostSwept is how many runs one sweep takes back.
 const mostSwept = 1000
 
