@@ -49,6 +49,9 @@ type Config struct {
 	Catalog *catalog.Catalog
 	Blobs   blob.Store
 	Owner   string // names this process in the ledger; no other ever has it
+	// Alone says that no other process works on runs, as a lock proves. Those that are
+	// running when it starts were an ended process's, and are taken back at once.
+	Alone bool
 
 	Lease      time.Duration // 30 s
 	Heartbeat  time.Duration // 5 s
@@ -133,8 +136,13 @@ func New(c Config) (*Runner, error) {
 	return &Runner{Config: c, cancelNow: make(chan struct{}, 1), attempts: map[string]*attempt{}}, nil
 }
 
-// Start begins to work and to sweep. It first rings what waits in the ledger.
+// Start begins to work and to sweep. It first takes back what an ended process held,
+// where it may, and rings what waits in the ledger.
 func (r *Runner) Start(ctx context.Context) error {
+	if r.Alone {
+		r.complain(ctx, "an ended process's leases were not ended", r.Ledger.EndLeases(ctx, r.Owner)) // they run out
+		r.sweepLeases(ctx)
+	}
 	loops, quit := context.WithCancel(context.WithoutCancel(ctx))
 	r.quit = quit
 	if err := r.Queue.Start(loops, r.work); err != nil {

@@ -10,6 +10,7 @@ import (
 )
 
 type sweepLedger interface {
+	EndLeases(ctx context.Context, owner string) error
 	SweepLeases(ctx context.Context, most int) (requeued, lost []outturn.Run, err error)
 	DueRuns(ctx context.Context, limit int) ([]outturn.Run, error)
 	ExpiredFiles(ctx context.Context, limit int) ([]outturn.File, error)
@@ -48,6 +49,13 @@ func (r *Runner) sweepLoop(ctx context.Context) {
 // sweep takes back what nobody works on any more, rings what waits unheard, and
 // removes files whose time is over. What fails is logged and tried again.
 func (r *Runner) sweep(ctx context.Context) {
+	r.sweepLeases(ctx)
+	r.complain(ctx, "due runs were not rung", r.ringDue(ctx))
+	r.complain(ctx, "expired files were not removed", r.sweepExpired(ctx))
+}
+
+// sweepLeases takes back the runs whose lease is over.
+func (r *Runner) sweepLeases(ctx context.Context) {
 	requeued, lost, err := r.Ledger.SweepLeases(ctx, r.MaxLapses)
 	r.lapses.Add(int64(len(requeued) + len(lost)))
 	for _, run := range requeued {
@@ -57,8 +65,6 @@ func (r *Runner) sweep(ctx context.Context) {
 		r.Log.Error("the workers of a run were lost", "run", run.ID, "attempt", run.Attempt)
 	}
 	r.complain(ctx, "lapsed leases were not swept", err)
-	r.complain(ctx, "due runs were not rung", r.ringDue(ctx))
-	r.complain(ctx, "expired files were not removed", r.sweepExpired(ctx))
 }
 
 func (r *Runner) complain(ctx context.Context, what string, err error) {

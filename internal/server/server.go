@@ -111,7 +111,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	var err error
 	s.runner, err = runner.New(runner.Config{
 		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
-		Owner: host + "/" + outturn.NewID(c.Now()), Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
+		Owner: host + "/" + outturn.NewID(c.Now()), Alone: folder.lock != nil, Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
 		Timeout: c.Timeout, MaxRows: c.MaxRows, Retention: c.Retention,
 		Version: c.Version, Log: c.Log, Now: c.Now,
 	})
