@@ -58,9 +58,9 @@ type Config struct {
 	CancelPoll time.Duration // 1 s
 	Sweep      time.Duration // 10 s
 
-	MaxAttempts int           // of a run, for reasons that may pass; 5
+	MaxAttempts int           // of a run, for reasons that may pass; 10
 	MaxLapses   int           // leases of a run that may run out before it fails; 3
-	Backoff     time.Duration // before the second attempt, doubled for each further; 2 s
+	Backoff     time.Duration // before the second attempt, doubled for each further up to 2 min; 2 s
 	Timeout     time.Duration // how long an attempt may take; 0 is any time
 	MaxRows     int64         // rows that a run may have; 0 is any number
 	Retention   time.Duration // how long files are kept; 90 days
@@ -83,7 +83,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Backoff, 2*time.Second)
 	set(&c.Retention, 90*24*time.Hour)
 	if c.MaxAttempts <= 0 {
-		c.MaxAttempts = 5
+		c.MaxAttempts = 10
 	}
 	if c.MaxLapses <= 0 {
 		c.MaxLapses = 3
@@ -221,10 +221,11 @@ func (r *Runner) stop(run string, cause error) {
 	}
 }
 
-// backoff is how long a run waits before the attempt after n: exponential, and
-// half of it by chance, so that what failed together does not come back together.
+// backoff is how long a run waits before the attempt after n: exponential, and up to
+// a quarter less by chance, so that what failed together does not come back together.
+// A disk that is full for five minutes costs no run its last attempt.
 func (r *Runner) backoff(n int) time.Duration {
-	const most = 10 * time.Minute
+	const most = 2 * time.Minute
 	d := min(r.Backoff<<min(n-1, 20), most)
-	return d/2 + rand.N(d/2+1)
+	return d - rand.N(d/4+1)
 }

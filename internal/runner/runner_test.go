@@ -212,12 +212,14 @@ func (b *bench) finish(id string) (run outturn.Run, pauses []time.Duration) {
 	}), pauses
 }
 
-// stored lists the keys of all files.
+// stored lists the keys of all files of runs.
 func (b *bench) stored() (keys []string) {
 	b.t.Helper()
 	for info, err := range b.files.List(b.t.Context(), "") {
 		must(b.t, err)
-		keys = append(keys, info.Key)
+		if strings.Contains(info.Key, "/") {
+			keys = append(keys, info.Key)
+		}
 	}
 	return keys
 }
