@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +67,8 @@ type bench struct {
 	config runner.Config // of runners that are made
 	log    *lines
 
+	snapshots atomic.Int64 // that are open
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -101,7 +104,7 @@ func newBench(t *testing.T) *bench {
 	b.tenant = root.ID
 	b.config = runner.Config{
 		Ledger: b.ledger, Catalog: cat, Now: b.time, Log: slog.New(slog.NewTextHandler(b.log, nil)),
-		Source: faultySource{duckdb.New(duckdb.Config{Path: b.data}), b.faults}, Blobs: faultyBlobs{b.files, b.faults},
+		Source: faultySource{duckdb.New(duckdb.Config{Path: b.data}), b}, Blobs: faultyBlobs{b.files, b.faults},
 		Lease: lease, Heartbeat: 5 * time.Millisecond, CancelPoll: 20 * time.Millisecond, Sweep: 5 * time.Millisecond,
 	}
 	return b
@@ -293,25 +296,34 @@ func untilStopped(ctx context.Context) error {
 
 type faultySource struct {
 	source.Source
-	faults *faults
+	bench *bench
 }
 
 func (s faultySource) Begin(ctx context.Context) (source.Snapshot, error) {
-	if err := ask(ctx, s.faults.begin); err != nil {
+	if err := ask(ctx, s.bench.faults.begin); err != nil {
 		return nil, err
 	}
 	snapshot, err := s.Source.Begin(ctx)
-	return faultySnapshot{snapshot, s.faults}, err
+	if err != nil {
+		return nil, err
+	}
+	s.bench.snapshots.Add(1)
+	return faultySnapshot{snapshot, s.bench}, nil
 }
 
 type faultySnapshot struct {
 	source.Snapshot
-	faults *faults
+	bench *bench
+}
+
+func (s faultySnapshot) Close() error {
+	defer s.bench.snapshots.Add(-1)
+	return s.Snapshot.Close()
 }
 
 func (s faultySnapshot) Query(ctx context.Context, q source.Query) (source.Reader, error) {
 	r, err := s.Snapshot.Query(ctx, q)
-	return faultyReader{r, ctx, s.faults}, err
+	return faultyReader{r, ctx, s.bench.faults}, err
 }
 
 type faultyReader struct {
