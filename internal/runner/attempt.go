@@ -248,6 +248,9 @@ func (a *attempt) finish(ctx context.Context, m outturn.Manifest, err error, sta
 		// commit may have been made all the same: then the files are what the ledger
 		// promises, and if not, the sweep of the storage removes them.
 		inDoubt = err != nil && outturn.ErrorCode(err) != outturn.CodeLeaseLost
+		if outturn.ErrorCode(err) == outturn.CodeUnavailable { // another process holds the ledger, and lets go of it
+			err = outturn.Errorf(outturn.CodeStorageUnavailable, "%w", err)
+		}
 	}
 	if err != nil {
 		if !inDoubt {

@@ -151,9 +151,7 @@ func (b *bench) start(owner string) worker {
 
 func (w worker) stopAtOnce(t *testing.T) {
 	t.Helper()
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	must(t, w.Stop(ended))
+	must(t, w.Stop(over()))
 	if c := w.Counts(); c.Uploads != 0 {
 		t.Errorf("%d uploads are open at the end", c.Uploads)
 	}
@@ -278,7 +276,7 @@ func (l *lines) String() string {
 // real thing, which its error is instead of; nil is no fault.
 type faults struct {
 	begin, next, commit func(context.Context) error
-	write               func() error
+	write, delete       func() error
 }
 
 func ask(ctx context.Context, fault func(context.Context) error) error {
@@ -347,6 +345,15 @@ type faultyBlobs struct {
 func (s faultyBlobs) Create(ctx context.Context, key string) (blob.Upload, error) {
 	up, err := s.Store.Create(ctx, key)
 	return faultyUpload{up, s.faults}, err
+}
+
+func (s faultyBlobs) Delete(ctx context.Context, key string) error {
+	if s.faults.delete != nil {
+		if err := s.faults.delete(); err != nil {
+			return err
+		}
+	}
+	return s.Store.Delete(ctx, key)
 }
 
 type faultyUpload struct {
