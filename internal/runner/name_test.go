@@ -21,7 +21,7 @@ func TestFileName(t *testing.T) {
 		{"a.b.csv", "a.b.csv"},
 		{"ünïcödé 報告書", "ünïcödé 報告書"},
 		{"👩‍👩‍👧 sales", "👩‍👩‍👧 sales"},
-		{"می‌خواهم", "می‌خواهم"}, // a joiner belongs to the spelling
+		{"می\u200Cخواهم", "می\u200Cخواهم"}, // a joiner belongs to the spelling
 		{"e\u0301", "e\u0301"},
 		{"", "report"},
 		{" \t ", "_"},
