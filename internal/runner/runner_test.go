@@ -78,8 +78,11 @@ const lease = 30 * time.Second
 
 var entry = outturn.AuditEntry{Subject: "test", Via: "local", Action: "test"}
 
+// newBench makes a bench for a test, which then runs beside others: most of its time
+// it waits for the disk.
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	t.Parallel()
 	dir := t.TempDir()
 	b := &bench{t: t, data: filepath.Join(dir, "data.duckdb"), faults: &faults{}, log: &lines{}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	db, closeDB := duckdbtest.Open(t, b.data)
@@ -102,10 +105,12 @@ func newBench(t *testing.T) *bench {
 	root, err := b.ledger.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"}, entry)
 	must(t, err)
 	b.tenant = root.ID
+	data := duckdb.New(duckdb.Config{Path: b.data, Linger: time.Minute})
+	t.Cleanup(func() { must(t, data.Close()) })
 	b.config = runner.Config{
 		Ledger: b.ledger, Catalog: cat, Now: b.time, Log: slog.New(slog.NewTextHandler(b.log, nil)),
-		Source: faultySource{duckdb.New(duckdb.Config{Path: b.data}), b}, Blobs: faultyBlobs{b.files, b.faults},
-		Lease: lease, Heartbeat: 5 * time.Millisecond, CancelPoll: 20 * time.Millisecond, Sweep: 5 * time.Millisecond,
+		Source: faultySource{data, b}, Blobs: faultyBlobs{b.files, b.faults},
+		Lease: lease, Heartbeat: 20 * time.Millisecond, CancelPoll: 20 * time.Millisecond, Sweep: 5 * time.Millisecond,
 	}
 	return b
 }
