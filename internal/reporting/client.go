@@ -113,7 +113,7 @@ func (s *Service) RotateClient(ctx context.Context, p outturn.Principal, id stri
 
 // changeClient changes a client whose role is not above the principal's.
 func (s *Service) changeClient(ctx context.Context, p outturn.Principal, a action, id string, detail map[string]string, change func(*outturn.Client) error) (outturn.Client, error) {
-	entry := s.entry(p, a, p.Tenant, id, detail)
+	entry := s.entry(p, a, "", id, detail) // it concerns the client's tenant, which the ledger knows
 	var above *outturn.Error
 	c, err := s.ledger.UpdateClient(ctx, p.Tenant, id, func(c *outturn.Client) error {
 		if !mayGive(p, c.Role) {

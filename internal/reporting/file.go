@@ -123,7 +123,8 @@ func (s *Service) RevokeLink(ctx context.Context, p outturn.Principal, id string
 	if err := s.permit(ctx, p, linkRevoke, id); err != nil {
 		return err
 	}
-	return s.ledger.RevokeLink(ctx, p.Tenant, id, s.entry(p, linkRevoke, p.Tenant, id, nil))
+	entry := s.entry(p, linkRevoke, "", id, nil) // it concerns the file's tenant, which the ledger knows
+	return s.ledger.RevokeLink(ctx, p.Tenant, id, entry)
 }
 
 // mostToken is more than the token of a link has.

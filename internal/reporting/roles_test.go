@@ -1,0 +1,335 @@
+package reporting_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"outturn"
+	"outturn/internal/reporting"
+)
+
+// A target is what a method is called about: something of the tenant of that name,
+// or of none where it is absent.
+type target struct {
+	*stage
+	whose string
+	made  map[string]string // by kind and tenant
+	key   string            // what was asked for last, in made
+	id    string
+}
+
+// get returns the id of something of a kind, which it makes where there is none yet.
+func (g *target) get(kind string, newID func(whose string) string) string {
+	g.key = kind + g.whose
+	if g.whose == "absent" {
+		g.made[g.key] = outturn.NewID(day)
+	} else if g.made[g.key] == "" {
+		g.made[g.key] = newID(g.whose)
+	}
+	g.id = g.made[g.key]
+	return g.id
+}
+
+func (g *target) tenant() string {
+	return g.get("tenant", func(whose string) string { return g.tenants[whose].ID })
+}
+
+func (g *target) queuedRun() string {
+	return g.get("queued", func(whose string) string { return g.queued(whose).ID })
+}
+
+func (g *target) succeededRun() string {
+	return g.get("succeeded", func(whose string) string { return g.succeeded(whose).ID })
+}
+
+func (g *target) file() string {
+	return g.get("file", func(whose string) string { return g.succeeded(whose).Files[0].ID })
+}
+
+func (g *target) viewID() string {
+	return g.get("view", func(whose string) string {
+		return g.view(whose, "v"+strings.ReplaceAll(outturn.NewID(day), "-", "")).ID
+	})
+}
+
+func (g *target) clientID() string {
+	return g.get("client", func(whose string) string { c, _ := g.client(whose, outturn.RoleViewer); return c.ID })
+}
+
+func (g *target) link() string {
+	return g.get("link", func(whose string) string {
+		l, _, err := g.CreateLink(g.t.Context(), g.operator(), g.succeeded(whose).Files[0].ID, 0)
+		must(g.t, err)
+		return l.ID
+	})
+}
+
+func (g *target) linkToken() string {
+	return g.get("token", func(whose string) string {
+		_, token, err := g.CreateLink(g.t.Context(), g.operator(), g.succeeded(whose).Files[0].ID, 0)
+		must(g.t, err)
+		return token
+	})
+}
+
+const (
+	everyRole = "operator admin manager viewer"
+	makers    = "operator admin manager"
+	admins    = "operator admin"
+)
+
+// methods has every exported method: who may, what it is about, and what the audit
+// then has. "" is no entry: nobody wants to know who looked how often.
+var methods = map[string]struct {
+	roles  string
+	global bool // it is about nothing that belongs to a tenant
+	audit  string
+	call   func(g *target, p outturn.Principal) (any, error)
+}{
+	"CreateRun": {makers, false, "run.create", func(g *target, p outturn.Principal) (any, error) {
+		in := input()
+		in.Tenant = g.tenant()
+		return g.CreateRun(g.t.Context(), p, in)
+	}},
+	"Run": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Run(g.t.Context(), p, g.succeededRun())
+	}},
+	"Runs": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		g.succeededRun()
+		return g.Runs(g.t.Context(), p, g.tenant(), outturn.ListQuery{})
+	}},
+	"CancelRun": {makers, false, "run.cancel", func(g *target, p outturn.Principal) (any, error) {
+		return g.CancelRun(g.t.Context(), p, g.queuedRun())
+	}},
+	"RetryRun": {makers, false, "run.retry", func(g *target, p outturn.Principal) (any, error) {
+		return g.RetryRun(g.t.Context(), p, g.succeededRun(), "", "")
+	}},
+	"DeleteRun": {makers, false, "run.delete", func(g *target, p outturn.Principal) (any, error) {
+		return nil, g.DeleteRun(g.t.Context(), p, g.succeededRun())
+	}},
+	"Manifest": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Manifest(g.t.Context(), p, g.succeededRun())
+	}},
+	"WatchRun": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		changes, err := g.WatchRun(g.t.Context(), p, g.queuedRun())
+		if err != nil {
+			return nil, err
+		}
+		for run, err := range changes {
+			return run, err
+		}
+		return nil, nil
+	}},
+	"Preview": {everyRole, false, "run.preview", func(g *target, p outturn.Principal) (any, error) {
+		in := input()
+		in.Tenant = g.tenant()
+		return g.Preview(g.t.Context(), p, in)
+	}},
+	"Datasets": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) { return g.Datasets(g.t.Context(), p) }},
+	"Dataset": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Dataset(g.t.Context(), p, "payments")
+	}},
+	"CreateView": {makers, false, "view.create", func(g *target, p outturn.Principal) (any, error) {
+		return g.CreateView(g.t.Context(), p, outturn.SavedView{Tenant: g.tenant(), View: outturn.View{
+			Name: "x" + strings.ReplaceAll(outturn.NewID(day), "-", ""), Dataset: "payments", Columns: []outturn.ViewColumn{{Field: "CUSTOMER_NAME"}},
+		}})
+	}},
+	"View": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.View(g.t.Context(), p, g.viewID())
+	}},
+	"Views": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		g.viewID()
+		return g.Views(g.t.Context(), p, outturn.ListQuery{})
+	}},
+	"UpdateView": {makers, false, "view.update", func(g *target, p outturn.Principal) (any, error) {
+		return g.UpdateView(g.t.Context(), p, g.viewID(), 1, outturn.SavedView{View: outturn.View{
+			Name: "y" + strings.ReplaceAll(outturn.NewID(day), "-", ""), Columns: []outturn.ViewColumn{{Field: "CUSTOMER_NAME"}},
+		}})
+	}},
+	"DeleteView": {makers, false, "view.delete", func(g *target, p outturn.Principal) (any, error) {
+		return nil, g.DeleteView(g.t.Context(), p, g.viewID(), 1)
+	}},
+	"File": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) { return g.File(g.t.Context(), p, g.file()) }},
+	"OpenFile": {everyRole, false, "file.download", func(g *target, p outturn.Principal) (any, error) {
+		f, content, err := g.OpenFile(g.t.Context(), p, g.file())
+		if err != nil {
+			return f, err
+		}
+		text, err := io.ReadAll(content)
+		must(g.t, content.Close())
+		return []any{f, string(text)}, err
+	}},
+	"CreateLink": {makers, false, "link.create", func(g *target, p outturn.Principal) (any, error) {
+		l, _, err := g.CreateLink(g.t.Context(), p, g.file(), 0)
+		return l, err
+	}},
+	"RevokeLink": {makers, false, "link.revoke", func(g *target, p outturn.Principal) (any, error) {
+		return nil, g.RevokeLink(g.t.Context(), p, g.link())
+	}},
+	"CreateTenant": {admins, false, "tenant.create", func(g *target, p outturn.Principal) (any, error) {
+		return g.CreateTenant(g.t.Context(), p, outturn.Tenant{Parent: g.tenant(), Kind: outturn.KindCustomer, Name: "new"})
+	}},
+	"Tenant": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Tenant(g.t.Context(), p, g.tenant())
+	}},
+	"Tenants": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Tenants(g.t.Context(), p, outturn.ListQuery{})
+	}},
+	"CreateClient": {admins, false, "client.create", func(g *target, p outturn.Principal) (any, error) {
+		c, _, err := g.CreateClient(g.t.Context(), p, outturn.Client{Tenant: g.tenant(), Name: "new", Role: outturn.RoleViewer})
+		return c, err
+	}},
+	"Clients": {admins, true, "", func(g *target, p outturn.Principal) (any, error) {
+		g.clientID()
+		return g.Clients(g.t.Context(), p, outturn.ListQuery{})
+	}},
+	"RevokeClient": {admins, false, "client.revoke", func(g *target, p outturn.Principal) (any, error) {
+		return g.RevokeClient(g.t.Context(), p, g.clientID())
+	}},
+	"RotateClient": {admins, false, "client.rotate", func(g *target, p outturn.Principal) (any, error) {
+		c, _, err := g.RotateClient(g.t.Context(), p, g.clientID(), time.Hour)
+		return c, err
+	}},
+}
+
+// withoutPrincipal are the methods that nobody in particular calls. Whoever has the
+// token of a link may have its file; see TestLinks.
+var withoutPrincipal = []string{"Close", "OpenLink"}
+
+// Every method for every role, about something of its own tenant, of one above,
+// below and beside it, and about what is not there. What is foreign is answered word
+// for word like what is not there.
+func TestMethodsByRole(t *testing.T) {
+	for m := range reflect.TypeFor[*reporting.Service]().Methods() {
+		if _, ok := methods[m.Name]; !ok && !slices.Contains(withoutPrincipal, m.Name) {
+			t.Errorf("%s is not in the table", m.Name)
+		}
+	}
+	s := newStage(t)
+	for name, m := range methods {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, made := s.in(t), map[string]string{}
+			for _, role := range append(slices.Clone(outturn.Roles), "none") {
+				absent := ""
+				for _, whose := range []string{"absent", "own", "child", "parent", "sibling"} {
+					g := &target{stage: s, whose: whose, made: made}
+					what := fmt.Sprintf("by %s about %s", role, whose)
+					p := s.as(role)
+					p.Subject += " of " + name
+					_, _ = m.call(g, outturn.Principal{}) // makes what it is about
+					before := s.audited()
+					answer, err := m.call(g, p)
+
+					want := outturn.Code("")
+					switch {
+					case !slices.Contains(strings.Fields(m.roles), string(role)):
+						want = outturn.CodeForbidden
+					case !m.global && whose != "own" && whose != "child":
+						want = outturn.CodeNotFound
+					}
+					wantCode(t, what, err, want)
+					noMarkers(t, what, answer, err)
+					checkAudit(t, what, g, p, s.audit(before, p.Subject), m.audit, want)
+					if want == outturn.CodeNotFound {
+						text := strings.ReplaceAll(err.Error(), g.id, "ID")
+						if whose == "absent" {
+							absent = text
+						} else if text != absent {
+							t.Errorf("%s: got %q, and of what is not there %q", what, text, absent)
+						}
+					}
+					if want == "" && m.audit != "" {
+						delete(made, g.key) // it may be another now
+					}
+				}
+			}
+			_, err := m.call(&target{stage: s, whose: "own", made: made}, outturn.Principal{})
+			wantCode(t, "by nobody", err, outturn.CodeUnauthenticated)
+		})
+	}
+}
+
+// noMarkers reports what an answer or an error tells of tenants that are no business
+// of own.
+func noMarkers(t testing.TB, what string, answer any, err error) {
+	t.Helper()
+	body, fault := json.Marshal(answer)
+	must(t, fault)
+	told := fmt.Sprintf("%s %+v %v", body, answer, err)
+	for _, whose := range []string{"parent", "provider", "sibling"} {
+		if strings.Contains(told, markers[whose]) {
+			t.Errorf("%s tells of %s: %s", what, whose, told)
+		}
+	}
+}
+
+// checkAudit wants one entry for a change and for a refusal by role, and none
+// otherwise.
+func checkAudit(t testing.TB, what string, g *target, p outturn.Principal, entries []outturn.AuditEntry, action string, code outturn.Code) {
+	t.Helper()
+	if code == outturn.CodeNotFound || code == "" && action == "" {
+		if len(entries) > 0 {
+			t.Errorf("%s: the audit got %+v", what, entries)
+		}
+		return
+	}
+	if len(entries) != 1 {
+		t.Errorf("%s: the audit got %+v, want one entry", what, entries)
+		return
+	}
+	e := entries[0]
+	wantTenant, wantOutcome := g.tenants["own"].ID, string(code)
+	if code == "" {
+		wantTenant, wantOutcome = g.tenants[g.whose].ID, "ok"
+		if e.Action != action {
+			t.Errorf("%s: the audit says %s, want %s", what, e.Action, action)
+		}
+		if action == "tenant.create" {
+			wantTenant = e.Object // it concerns the new one
+		}
+	}
+	if e.Tenant != wantTenant || e.Outcome != wantOutcome || e.From != p.From || e.Request != p.Request || e.Via != p.Via {
+		t.Errorf("%s: the audit got %+v, want tenant %s, outcome %s and who it was", what, e, wantTenant, wantOutcome)
+	}
+}
+
+// A list has what is of the tenant and of those below it, so that what it must not
+// have is not absent for want of anything.
+func TestListsHaveWhatIsTheirs(t *testing.T) {
+	s := newStage(t)
+	for whose := range accounts {
+		s.succeeded(whose)
+		s.view(whose, "v")
+		s.client(whose, outturn.RoleViewer)
+	}
+	ctx, p := t.Context(), s.as(outturn.RoleAdmin)
+	for name, list := range map[string]func() (any, error){
+		"Runs":    func() (any, error) { return s.Runs(ctx, p, "*", outturn.ListQuery{}) },
+		"Views":   func() (any, error) { return s.Views(ctx, p, outturn.ListQuery{}) },
+		"Clients": func() (any, error) { return s.Clients(ctx, p, outturn.ListQuery{}) },
+		"Tenants": func() (any, error) { return s.Tenants(ctx, p, outturn.ListQuery{}) },
+	} {
+		answer, err := list()
+		must(t, err)
+		noMarkers(t, name, answer, nil)
+		body, err := json.Marshal(answer)
+		must(t, err)
+		for _, whose := range []string{"own", "child"} {
+			if !strings.Contains(string(body), markers[whose]) {
+				t.Errorf("%s does not list what is of %s: %s", name, whose, body)
+			}
+		}
+	}
+	list, err := s.Runs(ctx, p, "", outturn.ListQuery{})
+	must(t, err)
+	if len(list.Items) != 1 || list.Items[0].Tenant != s.tenants["own"].ID {
+		t.Errorf("its own runs alone: got %+v", list.Items)
+	}
+}
