@@ -76,6 +76,7 @@ func TestExprCheck(t *testing.T) {
 		{`NAME like 'a\\'`, ""},
 		{"NMAE eq x", `Position 1 of the filter: The filter cannot be used: There is no field "NMAE". Did you mean NAME?`},
 		{"NAME eq x or COUNT eq 1.5", `Position 14 of the filter: Field COUNT: "1.5" is not a whole number`},
+		{"NMAE eq x or COUNT eq 1.5", "Did you mean NAME?\nPosition 14 of the filter: Field COUNT"},
 		{"TOTAL gt 1,000", `position`},
 		{"TOTAL gt 1e3", `Field TOTAL: "1e3" is not a decimal number`},
 		{"PAID eq yes", `Field PAID: "yes" is neither true nor false`},

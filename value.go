@@ -1,6 +1,7 @@
 package outturn
 
 import (
+	"errors"
 	"math"
 	"regexp"
 	"strconv"
@@ -8,20 +9,20 @@ import (
 	"time"
 )
 
-// Check reports the first condition of e that does not fit d's fields: an
-// unknown field, a value that is not of the field's type, an operator that the
-// type does not have. zone is the zone of days and times that name none.
+// Check reports every condition of e that does not fit d's fields, of each the
+// first fault: an unknown field, a value that is not of the field's type, an
+// operator that the type does not have. zone is the zone of days and times that
+// name none.
 func (e *Expr) Check(d *Dataset, zone *time.Location) error {
 	if e == nil {
 		return nil
 	}
 	if e.Field == "" {
+		faults := []error{e.checkShape()}
 		for _, arg := range e.Args {
-			if err := arg.Check(d, zone); err != nil {
-				return err
-			}
+			faults = append(faults, arg.Check(d, zone))
 		}
-		return e.checkShape()
+		return errors.Join(faults...)
 	}
 	f, ok := d.Field(e.Field)
 	if !ok {

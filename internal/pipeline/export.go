@@ -21,7 +21,8 @@ func PrepareOutput(o outturn.Output, zone *time.Location) (Output, error) {
 		return Output{}, outturn.InField("format", err)
 	}
 	var faults []error
-	if o.Dialect != "" && f.Dialects() == nil {
+	noDialect := o.Dialect != "" && f.Dialects() == nil
+	if noDialect {
 		faults = append(faults, outturn.InField("dialect", outturn.Errorf(outturn.CodeInvalid, "A dialect is for CSV and TSV, and the format is %s.", f.Name)))
 	}
 	if o.JSONNumbers && f.Name != "json" && f.Name != "ndjson" {
@@ -38,7 +39,7 @@ func PrepareOutput(o outturn.Output, zone *time.Location) (Output, error) {
 		Format: f.Name, Compression: o.Compression, Level: level,
 		Options: format.Options{Dialect: o.Dialect, JSONNumbers: o.JSONNumbers, Zone: zone},
 	}
-	if len(faults) == 0 {
+	if !noDialect {
 		if err := format.Check(f.Name, out.Options); err != nil {
 			faults = append(faults, outturn.InField("dialect", err))
 		}
