@@ -49,7 +49,7 @@ func (s *Service) Dataset(ctx context.Context, p outturn.Principal, name string)
 	for _, v := range s.config.Catalog.Views(d) {
 		detail.Views = append(detail.Views, v.Name)
 	}
-	own, err := s.ownViews(ctx, p, d)
+	own, err := s.viewNames(ctx, p.Tenant, d)
 	if err != nil {
 		return DatasetDetail{}, err
 	}
@@ -60,11 +60,11 @@ func (s *Service) Dataset(ctx context.Context, p outturn.Principal, name string)
 	return detail, nil
 }
 
-// ownViews names the views of d that are the principal's tenant's own.
-func (s *Service) ownViews(ctx context.Context, p outturn.Principal, d *outturn.Dataset) ([]string, error) {
-	list, err := s.ledger.Views(ctx, p.Tenant, outturn.ListQuery{
+// viewNames names the views of d that are a tenant's own.
+func (s *Service) viewNames(ctx context.Context, tenant string, d *outturn.Dataset) ([]string, error) {
+	list, err := s.ledger.Views(ctx, tenant, outturn.ListQuery{
 		Where: &outturn.Expr{Op: outturn.OpAnd, Args: []*outturn.Expr{
-			{Op: outturn.OpEQ, Field: "tenant", Values: []string{p.Tenant}},
+			{Op: outturn.OpEQ, Field: "tenant", Values: []string{tenant}},
 			{Op: outturn.OpEQ, Field: "dataset", Values: []string{d.Name}},
 		}},
 		Order: []outturn.Order{{Field: "name"}},

@@ -107,10 +107,7 @@ func (s *Service) understand(ctx context.Context, p outturn.Principal, tenant ou
 		f.addf("dataset", "Name the data set.")
 		return req, pipeline.Plan{}
 	}
-	if err := s.ownView(ctx, p, tenant, &req); err != nil {
-		f.add("view", err)
-		return req, pipeline.Plan{}
-	}
+	f.add("view", s.ownView(ctx, p, tenant, &req))
 	plan, err := pipeline.Prepare(s.config.Catalog, req)
 	f.add("", err)
 	if d, err := s.config.Catalog.Dataset(req.Dataset); err == nil && d.Tenant == "" && !req.Everything {

@@ -124,7 +124,8 @@ func (s *Service) DeleteView(ctx context.Context, p outturn.Principal, id string
 
 // ownView puts the tenant's own view of a name into the request, or the
 // principal's, where the catalogue has none of that name. From then on the run has
-// it, whatever becomes of it.
+// it, whatever becomes of it. Where there is none at all, the names that are offered
+// are those of all three.
 func (s *Service) ownView(ctx context.Context, p outturn.Principal, tenant outturn.Tenant, req *outturn.RunRequest) error {
 	if req.View == "" || req.OwnView != nil || len(req.Columns) > 0 {
 		return nil // nothing to look for, or a fault that is told elsewhere
@@ -136,7 +137,15 @@ func (s *Service) ownView(ctx context.Context, p outturn.Principal, tenant outtu
 	if _, err := s.config.Catalog.View(d, req.View); outturn.ErrorCode(err) != outturn.CodeNotFound {
 		return nil
 	}
-	for _, owner := range []string{tenant.ID, p.Tenant} {
+	var names []string
+	for _, v := range s.config.Catalog.Views(d) {
+		names = append(names, v.Name)
+	}
+	owners := []string{tenant.ID}
+	if p.Tenant != tenant.ID {
+		owners = append(owners, p.Tenant)
+	}
+	for _, owner := range owners {
 		v, err := s.ledger.ViewByName(ctx, owner, d.Name, req.View)
 		if err == nil {
 			req.View, req.OwnView = "", &v.View
@@ -145,6 +154,13 @@ func (s *Service) ownView(ctx context.Context, p outturn.Principal, tenant outtu
 		if outturn.ErrorCode(err) != outturn.CodeNotFound {
 			return err
 		}
+		own, err := s.viewNames(ctx, owner, d)
+		if err != nil {
+			return err
+		}
+		names = append(names, own...)
 	}
-	return nil
+	unknown := outturn.Unknown("view of "+d.Name, req.View, names)
+	req.View = "" // all else is looked at with the full one
+	return unknown
 }
