@@ -2,7 +2,6 @@ package reporting_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
@@ -27,7 +26,6 @@ import (
 	"outturn/internal/queue/local"
 	"outturn/internal/reporting"
 	"outturn/internal/seed"
-	"outturn/internal/source"
 	"outturn/internal/source/duckdb"
 	"outturn/internal/store"
 )
@@ -47,13 +45,15 @@ func TestMain(m *testing.M) {
 // The tree of accounts, in the source and in the ledger alike. Who asks belongs to
 // own, unless a test says otherwise.
 //
-//	provider ── parent ─┬─ own ── child
+//	provider ── parent ─┬─ own ─┬─ child
+//	                    │       └─ spare, in the source alone
 //	                    └─ sibling
 var accounts = map[string]struct{ id, parent string }{
 	"provider": {"1", ""},
 	"parent":   {"10", "provider"},
 	"own":      {"100", "parent"},
 	"child":    {"1000", "own"},
+	"spare":    {"1001", "own"},
 	"sibling":  {"101", "parent"},
 }
 
@@ -69,10 +69,6 @@ var markers = func() map[string]string {
 
 // day is when all was made, and where a stage's clock begins.
 var day = time.Date(2026, 9, 15, 12, 0, 0, 0, time.UTC)
-
-// payments of own: with more rows than a preview shows, and one that lies outside
-// September.
-const ownPayments = 70
 
 var shop string // the source's file
 
@@ -98,10 +94,10 @@ var newShop = sync.OnceValue(func() error {
 			a.id, parent, markers[name])
 		pay(a.id, markers[name], "1000.00000001", "USD", "2026-09-10 00:00:00Z")
 	}
-	for range ownPayments - 2 { // one is above and one of the child, who is below
+	for range 70 { // more than a preview shows
 		pay("100", markers["own"], "0.10000001", "EUR", "2026-09-11 00:00:00Z")
 	}
-	pay("100", markers["own"], "7", "EUR", "2026-10-11 00:00:00Z")
+	pay("1000", markers["child"], "7", "EUR", "2026-10-11 00:00:00Z")
 	return change(shop, b.String())
 })
 
@@ -351,13 +347,4 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// brokenSource is a source that cannot be opened until its context ends.
-type brokenSource struct{ begun chan struct{} }
-
-func (b brokenSource) Begin(ctx context.Context) (source.Snapshot, error) {
-	b.begun <- struct{}{}
-	<-ctx.Done()
-	return nil, context.Cause(ctx)
 }

@@ -97,9 +97,16 @@ func (s *Service) permit(ctx context.Context, p outturn.Principal, a action, obj
 	return s.refuse(ctx, p, a, object, outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this (%s). %s", a, whoMay(a)))
 }
 
+// mostID is how long our ids are. What is longer may be a token, sent in the wrong
+// place.
+const mostID = 36
+
 // refuse notes that p was not allowed to do a, and returns why.
 func (s *Service) refuse(ctx context.Context, p outturn.Principal, a action, object string, why *outturn.Error) error {
-	entry := s.entry(p, a, p.Tenant, outturn.Cut(object), nil)
+	if len(object) > mostID {
+		object = ""
+	}
+	entry := s.entry(p, a, p.Tenant, object, nil)
 	entry.Outcome = string(why.Code)
 	if err := s.ledger.Audit(context.WithoutCancel(ctx), entry); err != nil {
 		return fmt.Errorf("audit a refusal: %w", err)

@@ -1,0 +1,225 @@
+package reporting_test
+
+import (
+	"bytes"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"outturn"
+	"outturn/internal/auth"
+	"outturn/internal/secret"
+)
+
+func TestTenantFaults(t *testing.T) {
+	s := newStage(t)
+	customer, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: s.tenants["own"].ID, Kind: outturn.KindCustomer, Name: "c"})
+	must(t, err)
+	before := s.rowCounts()
+	for name, tt := range map[string]struct {
+		tenant outturn.Tenant
+		fields []string
+		code   outturn.Code
+		says   string
+	}{
+		"Kind":           {outturn.Tenant{Kind: "resler", Name: "n"}, []string{"kind"}, outturn.CodeInvalid, "reseller"},
+		"Provider":       {outturn.Tenant{Kind: outturn.KindProvider, Name: "n"}, []string{"kind"}, outturn.CodeInvalid, "one provider"},
+		"BelowACustomer": {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", Parent: customer.ID}, []string{"parent"}, outturn.CodeInvalid, "no tenants below"},
+		"Account":        {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "1\n2"}, []string{"external_id"}, outturn.CodeInvalid, "one line"},
+		"Taken":          {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "1000"}, []string{"external_id"}, outturn.CodeConflict, "already"},
+		"NotBelow":       {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "101"}, []string{"external_id"}, outturn.CodeInvalid, `no account "101" below`},
+		"Its own":        {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "100"}, []string{"external_id"}, outturn.CodeInvalid, `no account "100" below`},
+		"Above":          {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "10"}, []string{"external_id"}, outturn.CodeInvalid, `no account "10" below`},
+		"NoAccount":      {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "9999"}, []string{"external_id"}, outturn.CodeInvalid, `no account "9999" below`},
+		"NotOfChild":     {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "1001", Parent: s.tenants["child"].ID}, []string{"external_id"}, outturn.CodeInvalid, `no account "1001" below`},
+		"All":            {outturn.Tenant{Kind: "x", Name: " ", Zone: "Mars", ReportType: "x"}, []string{"kind", "name", "report_type", "zone"}, outturn.CodeInvalid, "Mars"},
+	} {
+		_, err := s.CreateTenant(t.Context(), s.as(outturn.RoleAdmin), tt.tenant)
+		var fields []string
+		for _, f := range outturn.Faults(err) {
+			fields = append(fields, f.Field)
+		}
+		slices.Sort(fields)
+		if outturn.ErrorCode(err) != tt.code || !slices.Equal(fields, tt.fields) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: got %q in %v: %v", name, outturn.ErrorCode(err), fields, err)
+		}
+		noMarkers(t, name, nil, err)
+	}
+	if after := s.rowCounts(); !maps.Equal(after, before) {
+		t.Errorf("what was refused left something: got %v, want %v", after, before)
+	}
+	for name, tenant := range map[string]outturn.Tenant{
+		"Below":   {Kind: outturn.KindCustomer, Name: "n", ExternalID: "1001"},
+		"Nowhere": {Kind: outturn.KindReseller, Name: "n", Zone: "Europe/Warsaw", ReportType: "provider"},
+	} {
+		made, err := s.CreateTenant(t.Context(), s.as(outturn.RoleAdmin), tenant)
+		if err != nil || made.Parent != s.tenants["own"].ID || made.ReportType != strings.ToUpper(tenant.ReportType) {
+			t.Errorf("%s: got %+v, %v", name, made, err)
+		}
+	}
+	_, err = s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Kind: outturn.KindReseller, Name: "n", ExternalID: "not there yet"})
+	must(t, err) // an operator may join what the source does not know yet
+}
+
+// Nobody makes, renews or ends a client whose role is above its own.
+func TestClientRoles(t *testing.T) {
+	s := newStage(t)
+	ctx := t.Context()
+	root := func(role outturn.Role) outturn.Principal {
+		p := s.as(role)
+		p.Tenant = s.tenants["provider"].ID
+		return p
+	}
+	operator, _ := s.client("provider", outturn.RoleOperator)
+	admin, _ := s.client("provider", outturn.RoleAdmin)
+	for name, tt := range map[string]struct {
+		do   func() error
+		want outturn.Code
+	}{
+		"OperatorMadeByAdmin": {func() error {
+			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n", Role: "operator"})
+			return err
+		}, outturn.CodeForbidden},
+		"OperatorRevokedByAdmin": {func() error { _, err := s.RevokeClient(ctx, root("admin"), operator.ID); return err }, outturn.CodeForbidden},
+		"OperatorRotatedByAdmin": {func() error { _, _, err := s.RotateClient(ctx, root("admin"), operator.ID, 0); return err }, outturn.CodeForbidden},
+		"OperatorOfAReseller": {func() error {
+			_, _, err := s.CreateClient(ctx, s.operator(), outturn.Client{Tenant: s.tenants["own"].ID, Name: "n", Role: "operator"})
+			return err
+		}, outturn.CodeInvalid},
+		"NoRole": {func() error { _, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n"}); return err }, outturn.CodeInvalid},
+		"NoName": {func() error {
+			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Role: "admin"})
+			return err
+		}, outturn.CodeInvalid},
+		"AdminMadeByAdmin": {func() error {
+			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n", Role: "admin"})
+			return err
+		}, ""},
+		"AdminRotatedByAdmin": {func() error { _, _, err := s.RotateClient(ctx, root("admin"), admin.ID, 0); return err }, ""},
+		"OverlapBelowZero":    {func() error { _, _, err := s.RotateClient(ctx, root("admin"), admin.ID, -1); return err }, outturn.CodeInvalid},
+		"OverlapTooLong":      {func() error { _, _, err := s.RotateClient(ctx, root("admin"), admin.ID, 30*24*time.Hour+1); return err }, outturn.CodeInvalid},
+	} {
+		before := s.audited()
+		wantCode(t, name, tt.do(), tt.want)
+		got := s.audit(before, "client:admin")
+		if tt.want == outturn.CodeForbidden && (len(got) != 1 || got[0].Outcome != "forbidden") || tt.want == outturn.CodeInvalid && len(got) > 0 {
+			t.Errorf("%s: the audit got %+v", name, got)
+		}
+	}
+}
+
+// door is a sign-in over the stage's ledger.
+func (s *stage) door() *auth.Service {
+	s.t.Helper()
+	keys, err := secret.NewKeyring(secret.NewKey())
+	must(s.t, err)
+	d, err := auth.New(s.t.Context(), auth.Config{Ledger: s.ledger, Sealer: keys, Now: s.clock.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
+	must(s.t, err)
+	return d
+}
+
+func signIn(t testing.TB, door *auth.Service, client, key string) (token string, err error) {
+	r, err := door.Token(t.Context(), auth.TokenRequest{GrantType: "client_credentials", ClientID: client, Secret: secret.Text(key)})
+	return r.AccessToken.Reveal(), err
+}
+
+// within is the time after which a revoked client is out everywhere: see
+// docs/operations.md.
+const within = 10 * time.Second
+
+func TestRevokedClientIsOut(t *testing.T) {
+	s := newStage(t)
+	door := s.door()
+	c, key := s.client("own", outturn.RoleManager)
+	token, err := signIn(t, door, c.ID, key)
+	must(t, err)
+	_, err = door.Authenticate(t.Context(), "Bearer "+token)
+	must(t, err)
+	c, err = s.RevokeClient(t.Context(), s.as(outturn.RoleAdmin), c.ID)
+	if err != nil || !c.RevokedAt.Equal(s.clock.Now()) {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	_, err = signIn(t, door, c.ID, key)
+	wantCode(t, "its secret at once", err, outturn.CodeUnauthenticated)
+	s.clock.advance(within)
+	_, err = door.Authenticate(t.Context(), "Bearer "+token)
+	wantCode(t, "its token", err, outturn.CodeUnauthenticated)
+	again, err := s.RevokeClient(t.Context(), s.as(outturn.RoleAdmin), c.ID)
+	if err != nil || !again.RevokedAt.Equal(c.RevokedAt) {
+		t.Errorf("again: got %+v, %v", again, err)
+	}
+	_, _, err = s.RotateClient(t.Context(), s.as(outturn.RoleAdmin), c.ID, 0)
+	wantCode(t, "a new secret for it", err, outturn.CodeConflict)
+}
+
+func TestRotatedSecret(t *testing.T) {
+	s := newStage(t)
+	door, admin := s.door(), s.as(outturn.RoleAdmin)
+	c, first := s.client("own", outturn.RoleManager)
+	token, err := signIn(t, door, c.ID, first)
+	must(t, err)
+	_, second, err := s.RotateClient(t.Context(), admin, c.ID, time.Hour)
+	must(t, err)
+	for _, key := range []string{first, second} {
+		_, err := signIn(t, door, c.ID, key)
+		must(t, err)
+	}
+	s.clock.advance(time.Minute)
+	_, err = door.Authenticate(t.Context(), "Bearer "+token)
+	must(t, err) // a token outlives the secret that it came from
+	s.clock.advance(59 * time.Minute)
+	_, err = signIn(t, door, c.ID, first)
+	wantCode(t, "the old secret after its hour", err, outturn.CodeUnauthenticated)
+	_, third, err := s.RotateClient(t.Context(), admin, c.ID, 0)
+	must(t, err)
+	_, err = signIn(t, door, c.ID, second)
+	wantCode(t, "a secret that was replaced at once", err, outturn.CodeUnauthenticated)
+	_, err = signIn(t, door, c.ID, third)
+	must(t, err)
+}
+
+// What opens something is shown once. It is in no audit row, no line of the log, and
+// nowhere in the ledger's files.
+func TestSecretsAreNotKept(t *testing.T) {
+	s := newStage(t)
+	door, admin := s.door(), s.as(outturn.RoleAdmin)
+	c, first := s.client("own", outturn.RoleManager)
+	token, err := signIn(t, door, c.ID, first)
+	must(t, err)
+	_, second, err := s.RotateClient(t.Context(), admin, c.ID, time.Hour)
+	must(t, err)
+	_, link, err := s.CreateLink(t.Context(), s.as(outturn.RoleManager), s.succeeded("own").Files[0].ID, 0)
+	must(t, err)
+	_, content, err := s.OpenLink(t.Context(), link, "", "")
+	read(t, content, err)
+	_, _, err = s.OpenLink(t.Context(), link+"x", "", "")
+	wantCode(t, "a wrong link", err, outturn.CodeNotFound)
+	_, err = signIn(t, door, c.ID, first+"x")
+	wantCode(t, "a wrong secret", err, outturn.CodeUnauthenticated)
+	_, err = s.CancelRun(t.Context(), s.as(outturn.RoleViewer), link)
+	wantCode(t, "a link in the place of an id", err, outturn.CodeForbidden)
+
+	kept := s.log.Bytes()
+	var file string
+	must(t, s.sql.QueryRowContext(t.Context(), `SELECT file FROM pragma_database_list`).Scan(&file))
+	files, err := filepath.Glob(file + "*")
+	must(t, err)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		kept = append(kept, text...)
+	}
+	if !bytes.Contains(kept, []byte(c.ID)) {
+		t.Fatal("not even the client is found, so the search is worth nothing")
+	}
+	for name, canary := range map[string]string{"the first secret": first, "the second": second, "the token": token, "the link": link} {
+		if bytes.Contains(kept, []byte(strings.TrimRight(canary, "x"))) {
+			t.Errorf("%s is kept", name)
+		}
+	}
+}
