@@ -70,14 +70,6 @@ func (g *target) link() string {
 	})
 }
 
-func (g *target) linkToken() string {
-	return g.get("token", func(whose string) string {
-		_, token, err := g.CreateLink(g.t.Context(), g.operator(), g.succeeded(whose).Files[0].ID, 0)
-		must(g.t, err)
-		return token
-	})
-}
-
 const (
 	everyRole = "operator admin manager viewer"
 	makers    = "operator admin manager"
@@ -304,7 +296,7 @@ func checkAudit(t testing.TB, what string, g *target, p outturn.Principal, entri
 // have is not absent for want of anything.
 func TestListsHaveWhatIsTheirs(t *testing.T) {
 	s := newStage(t)
-	for whose := range accounts {
+	for whose := range s.tenants {
 		s.succeeded(whose)
 		s.view(whose, "v")
 		s.client(whose, outturn.RoleViewer)
