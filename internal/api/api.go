@@ -10,6 +10,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -71,7 +72,6 @@ func config(version string) huma.Config {
 	c.Info.Description = description
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/openapi", "", ""
-	c.RejectUnknownQueryParameters = true
 	c.CreateHooks = nil // no $schema in answers
 	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -92,10 +92,14 @@ type route struct {
 	open             bool     // nobody needs to say who they are
 }
 
+// mostBody is the size of the largest body that is taken.
+const mostBody = 1 << 20
+
 func (r route) operation() huma.Operation {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.status, Tags: r.tags,
-		Errors: append([]int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
+		MaxBodyBytes: mostBody + 1, // huma refuses a body that is as long as this
+		Errors:       append([]int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
 	}
 	if !r.open {
 		op.Security = []map[string][]string{{"oauth2": {}}}
@@ -104,14 +108,27 @@ func (r route) operation() huma.Operation {
 	return op
 }
 
-// handle registers a route. What the handler refuses becomes a problem.
+// handle registers a route.
 func handle[I, O any](a *API, r route, handler func(context.Context, outturn.Principal, *I) (*O, error)) {
-	huma.Register(a.huma, r.operation(), func(ctx context.Context, in *I) (*O, error) {
-		out, err := handler(ctx, principalOf(ctx), in)
-		if err != nil {
-			return nil, a.problem(ctx, err)
+	register(a, r.operation(), func(ctx context.Context, in *I) (*O, error) { return handler(ctx, principalOf(ctx), in) })
+}
+
+// register registers an operation. What its handler refuses becomes a problem, or
+// stays what else it is that has a status.
+func register[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		err := unfit(ctx)
+		if err == nil {
+			var out *O
+			if out, err = handler(ctx, in); err == nil {
+				return out, nil
+			}
 		}
-		return out, nil
+		var dressed huma.StatusError
+		if errors.As(err, &dressed) && !errors.As(err, new(*problem)) {
+			return nil, err
+		}
+		return nil, a.problem(ctx, err)
 	})
 }
 

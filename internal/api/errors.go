@@ -54,6 +54,7 @@ var codes = map[int]outturn.Code{
 	http.StatusRequestedRangeNotSatisfiable: "invalid_range",
 	http.StatusUnprocessableEntity:          outturn.CodeInvalid,
 	http.StatusPreconditionRequired:         "precondition_required",
+	http.StatusInternalServerError:          outturn.CodeInternal,
 	http.StatusServiceUnavailable:           outturn.CodeUnavailable,
 }
 
@@ -105,11 +106,12 @@ func newProblem(status int, code outturn.Code, detail string) *problem {
 // problem tells err. A fault of ours goes whole into the log, and nothing of it to
 // the client.
 func (a *API) problem(ctx context.Context, err error) *problem {
+	request := requestID(ctx)
 	var known *problem
 	if errors.As(err, &known) {
+		known.Request = request
 		return known
 	}
-	request := requestID(ctx)
 	code := outturn.ErrorCode(err)
 	status, ok := statuses[code]
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -118,7 +120,7 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	}
 	if !ok {
 		a.Log.Error("request failed", "request", request, "error", err)
-		p := newProblem(http.StatusInternalServerError, outturn.CodeInternal, "Internal error. The operator finds it in the log under "+request+".")
+		p := newProblem(http.StatusInternalServerError, outturn.CodeInternal, internalDetail(request))
 		p.Request = request
 		return p
 	}
@@ -130,85 +132,28 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	}
 	for _, f := range faults {
 		if f.Field != "" || len(faults) > 1 {
-			p.Errors = append(p.Errors, problemFault{Field: f.Field, Message: f.Message})
+			p.Errors = append(p.Errors, problemFault{Field: memberOf(f.Field), Message: f.Message})
 		}
 	}
 	return p
 }
 
-// huma makes its own errors through these variables, which are the package's way
-// to have them look like ours.
-func init() {
-	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		return fromHuma("", status, message, errs...)
-	}
-	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		if ctx == nil {
-			return fromHuma("", status, message, errs...)
-		}
-		return fromHuma(requestID(ctx.Context()), status, message, errs...)
-	}
+func internalDetail(request string) string {
+	return "Internal error. The operator finds it in the log under " + request + "."
 }
 
-func fromHuma(request string, status int, message string, errs ...error) *problem {
-	code, ok := codes[status]
-	if !ok {
-		code = outturn.CodeInternal
+// memberOf is a field of a run as a request has it.
+func memberOf(field string) string {
+	if rest, ok := strings.CutPrefix(field, "outputs"); ok {
+		return "formats" + rest
 	}
-	p := newProblem(status, code, sentence(message))
-	p.Request = request
-	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		fault := problemFault{Message: sentence(err.Error())}
-		var detail huma.ErrorDetailer
-		if errors.As(err, &detail) {
-			d := detail.ErrorDetail()
-			fault = problemFault{Field: fieldOf(d.Location), Message: sentence(d.Message)}
-			if fault.Field != "" {
-				fault.Message = fault.Field + ": " + d.Message + "."
-			}
-		}
-		p.Errors = append(p.Errors, fault)
-	}
-	switch {
-	case len(p.Errors) == 1:
-		p.Detail = p.Errors[0].Message
-	case len(p.Errors) > 1:
-		p.Detail = fmt.Sprintf("The request has %d faults.", len(p.Errors))
-	}
-	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
-		p.Detail, p.Errors = "Internal error. The operator finds it in the log under "+request+".", nil
-	}
-	return p
-}
-
-// fieldOf turns huma's place of a fault into the name a client knows: a query
-// parameter by its name, a member of the body by its path.
-func fieldOf(location string) string {
-	for _, prefix := range []string{"body.", "query.", "path.", "header."} {
-		if rest, ok := strings.CutPrefix(location, prefix); ok {
-			return rest
-		}
-	}
-	return location
-}
-
-func sentence(text string) string {
-	if text == "" {
-		return text
-	}
-	text = strings.ToUpper(text[:1]) + text[1:]
-	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
-		text += "."
-	}
-	return text
+	return field
 }
 
 // writeProblem answers where no operation of the API was reached.
 func writeProblem(w http.ResponseWriter, r *http.Request, status int, detail string) {
-	p := fromHuma(requestID(r.Context()), status, detail)
+	p := newProblem(status, codes[status], detail)
+	p.Request = requestID(r.Context())
 	text, _ := json.Marshal(p) // of strings and numbers
 	for name, values := range p.header {
 		w.Header()[name] = values
@@ -232,7 +177,7 @@ var jsonFormat = huma.Format{
 			before := text[:min(int(syntax.Offset), len(text))]
 			line := bytes.Count(before, []byte("\n")) + 1
 			column := len(before) - bytes.LastIndexByte(before, '\n') - 1
-			return fmt.Errorf("the body is not JSON: line %d, column %d: %w", line, max(column, 1), err)
+			return fmt.Errorf("at line %d, column %d it is not JSON: %w", line, max(column, 1), err)
 		}
 		return err
 	},

@@ -23,14 +23,14 @@ func (a *API) registerEvents() {
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
 	}}
-	huma.Register(a.huma, op, a.watchRun)
+	register(a, op, a.watchRun)
 }
 
 // GET /v1/runs/{id}/events
 func (a *API) watchRun(ctx context.Context, in *IDInput) (*huma.StreamResponse, error) {
 	changes, err := a.Service.WatchRun(ctx, principalOf(ctx), in.ID)
 	if err != nil {
-		return nil, a.problem(ctx, err)
+		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(h huma.Context) {
 		h.SetHeader("Content-Type", "text/event-stream")

@@ -44,10 +44,10 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 		}}
 	}
 	op.Responses["304"] = &huma.Response{Description: "The client has it"}
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+	register(a, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		file, content, err := open(ctx, in)
 		if err != nil {
-			return nil, a.problem(ctx, err)
+			return nil, err
 		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			defer content.Close()
@@ -82,7 +82,7 @@ func (a *API) openLink(ctx context.Context, in *linkInput) (outturn.File, blob.O
 type createLinkInput struct {
 	IDInput
 	Body *struct {
-		ExpiresIn int64 `json:"expires_in,omitempty" minimum:"1" doc:"Seconds. Default: 48 hours; at most 90 days."`
+		ExpiresIn int64 `json:"expires_in,omitempty" minimum:"60" maximum:"7776000" doc:"Seconds, from a minute to 90 days. Default: 48 hours. It never outlives the file."`
 	} `required:"false"`
 }
 
@@ -100,7 +100,7 @@ type linkAnswer struct {
 func (a *API) createLink(ctx context.Context, p outturn.Principal, in *createLinkInput) (*linkAnswer, error) {
 	life := time.Duration(0)
 	if in.Body != nil {
-		life = time.Duration(min(in.Body.ExpiresIn, int64(time.Hour*24*365/time.Second))) * time.Second
+		life = time.Duration(in.Body.ExpiresIn) * time.Second
 	}
 	l, token, err := a.Service.CreateLink(ctx, p, in.ID, life)
 	if err != nil {

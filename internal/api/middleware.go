@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ type request struct {
 	base      string // how the caller reaches us: http://host
 	route     string // the pattern that it met, without what is in it
 	principal string
+
+	schemas huma.Registry  // of the API that it came to
+	misfits []problemFault // what its operation has no parameters for
 }
 
 func requestOf(ctx context.Context) *request {
@@ -48,24 +52,54 @@ func requestID(ctx context.Context) string { return requestOf(ctx).id }
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	r := requestOf(ctx.Context())
 	r.route = ctx.Operation().Method + " " + ctx.Operation().Path
+	r.misfits = unknownParameters(ctx)
+	if !accepts(ctx) {
+		a.refuse(ctx, newProblem(http.StatusNotAcceptable, codes[http.StatusNotAcceptable], "The answer is application/json, which Accept does not permit."))
+		return
+	}
 	if len(ctx.Operation().Security) == 0 {
 		next(ctx)
 		return
 	}
 	p, err := a.Auth.Authenticate(ctx.Context(), ctx.Header("Authorization"))
 	if err != nil {
-		known := a.problem(ctx.Context(), err)
-		for name := range known.header {
-			ctx.SetHeader(name, known.header.Get(name))
-		}
-		ctx.SetHeader("Content-Type", "application/problem+json")
-		ctx.SetStatus(known.Status)
-		_ = jsonFormat.Marshal(ctx.BodyWriter(), known) // whoever is gone needs no answer
+		a.refuse(ctx, err)
 		return
 	}
 	p.From, p.Request = r.from, r.id
 	r.principal = p.Subject
 	next(huma.WithValue(ctx, keyPrincipal, p))
+}
+
+// refuse answers before the operation is reached.
+func (a *API) refuse(ctx huma.Context, err error) {
+	p := a.problem(ctx.Context(), err)
+	for name := range p.header {
+		ctx.SetHeader(name, p.header.Get(name))
+	}
+	ctx.SetHeader("Content-Type", p.ContentType(""))
+	ctx.SetStatus(p.Status)
+	_ = jsonFormat.Marshal(ctx.BodyWriter(), p) // whoever is gone needs no answer
+}
+
+// accepts says whether a client takes the JSON that the operation answers with. What
+// else there is, files and events, comes to everybody who asks for it.
+func accepts(ctx huma.Context) bool {
+	success := ctx.Operation().Responses[strconv.Itoa(ctx.Operation().DefaultStatus)]
+	accept := ctx.Header("Accept")
+	if accept == "" || success == nil || success.Content["application/json"] == nil {
+		return true
+	}
+	for media := range strings.SplitSeq(accept, ",") {
+		name, params, _ := strings.Cut(media, ";")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "*/*", "application/*", "application/json":
+			if q, ok := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q="); !ok || strings.Trim(q, "0.") != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mostTime is how long a request may take that is no download and no watch.
@@ -75,7 +109,7 @@ const mostTime = time.Minute
 // one line in the log, and an answer whatever happens.
 func (a *API) middleware(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := &request{id: r.Header.Get("X-Request-Id"), from: address(r), base: a.BaseURL}
+		req := &request{id: r.Header.Get("X-Request-Id"), from: address(r), base: a.BaseURL, schemas: a.huma.OpenAPI().Components.Schemas}
 		if req.base == "" {
 			req.base = "http://" + r.Host
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -140,7 +141,7 @@ func (a *API) listRuns(ctx context.Context, p outturn.Principal, in *listRunsInp
 	}
 	list, err := a.Service.Runs(ctx, p, in.Tenant, q)
 	if err != nil {
-		return nil, err
+		return nil, listFault(err)
 	}
 	extra := url.Values{}
 	if in.Tenant != "" {
@@ -221,6 +222,16 @@ func (in ListInput) query() (q outturn.ListQuery, err error) {
 		}
 	}
 	return q, outturn.JoinFaults(faults)
+}
+
+// listFault is err as a request for a list has it: what is not there is a field of
+// the list, and not the list.
+func listFault(err error) error {
+	var e *outturn.Error
+	if errors.As(err, &e) && e.Code == outturn.CodeNotFound && e.Field != "" {
+		return &outturn.Error{Code: outturn.CodeInvalid, Message: e.Message, Field: e.Field}
+	}
+	return err
 }
 
 // A page is a stretch of a list.

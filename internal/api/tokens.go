@@ -38,7 +38,7 @@ func (a *API) registerTokens() {
 			Content:     map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[tokenRefusal](), true, "")}},
 		}
 	}
-	huma.Register(a.huma, op, a.createToken)
+	register(a, op, a.createToken)
 
 	handle(a, route{id: "listTokenKeys", method: http.MethodGet, path: "/.well-known/jwks.json", tags: []string{"Tokens"}, open: true,
 		summary: "The public keys that access tokens can be checked with (RFC 7517)"}, a.listTokenKeys)
@@ -91,7 +91,7 @@ func (a *API) createToken(ctx context.Context, in *tokenInput) (*body[tokenAnswe
 	}
 	t, err := a.Auth.Token(ctx, r)
 	if err != nil {
-		return nil, a.refuseToken(ctx, err)
+		return nil, refuseToken(err)
 	}
 	return &body[tokenAnswer]{tokenAnswer{t.AccessToken.Reveal(), t.TokenType, t.ExpiresIn, t.Scope}}, nil
 }
@@ -105,10 +105,10 @@ func formDecoded(text string) string {
 	return text
 }
 
-func (a *API) refuseToken(ctx context.Context, err error) error {
+func refuseToken(err error) error {
 	var refused *auth.TokenError
 	if !errors.As(err, &refused) {
-		return a.problem(ctx, err)
+		return err
 	}
 	r := &tokenRefusal{Name: refused.Name, Description: refused.Err.Message, status: http.StatusBadRequest, header: http.Header{}}
 	switch refused.Err.Code {

@@ -42,7 +42,7 @@ func (a *API) listViews(ctx context.Context, p outturn.Principal, in *ListInput)
 	}
 	list, err := a.Service.Views(ctx, p, q)
 	if err != nil {
-		return nil, err
+		return nil, listFault(err)
 	}
 	return pageOf(list, "/v1/views", *in, url.Values{}, func(v outturn.SavedView) outturn.SavedView { return v }), nil
 }
