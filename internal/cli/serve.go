@@ -20,6 +20,8 @@ type serveCmd struct {
 	Metrics  string `name:"metrics-listen" env:"OUTTURN_METRICS_LISTEN" placeholder:"ADDR" help:"Where /metrics answers, for Prometheus. Default: nowhere."`
 	Insecure bool   `name:"insecure" env:"OUTTURN_INSECURE" help:"Permit an address that others can reach, though nothing is encrypted."`
 
+	BaseURL  string `name:"base-url" env:"OUTTURN_BASE_URL" placeholder:"URL" help:"Where clients reach the API, such as https://reports.example.com behind a proxy: what links to files begin with. Default: what each client has called."`
+
 	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
 	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
@@ -62,7 +64,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	}
 	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
 	s, err := server.New(ctx, folder, server.Config{
-		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure,
+		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
 		Version: version, Log: log,
 	})

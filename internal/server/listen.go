@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
 	"strconv"
 	"syscall"
 
@@ -25,6 +26,19 @@ func checkListen(address string, insecure bool) error {
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return outturn.Errorf(outturn.CodeInvalid, "At %s others could reach the server, and what it says is not encrypted. Put a proxy with TLS before 127.0.0.1, or say --insecure.", address)
+	}
+	return nil
+}
+
+// checkBaseURL refuses what no link can begin with. The documentation page and the
+// paths in answers begin at the root of a host, so the address has no path.
+func checkBaseURL(base string) error {
+	if base == "" {
+		return nil
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return outturn.Errorf(outturn.CodeInvalid, "%q is no address where clients reach the server. Write it like https://reports.example.com, without a path.", base)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,9 @@ type Config struct {
 
 	Listen  string // host:port of the API; 127.0.0.1:8080
 	Metrics string // host:port of /metrics; "" is nowhere
+	// BaseURL is where clients reach the API, for the links that it makes; "" is what
+	// each client has called it.
+	BaseURL string
 	// Insecure permits an address that others can reach, though requests and
 	// credentials travel unencrypted.
 	Insecure bool
@@ -105,6 +109,9 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err := checkListen(c.Listen, c.Insecure); err != nil {
 		return nil, err
 	}
+	if err := checkBaseURL(c.BaseURL); err != nil {
+		return nil, err
+	}
 	s := &Server{config: c, folder: folder}
 	q := local.New(local.Config{Workers: c.Workers, Share: c.Share})
 	host, _ := os.Hostname()
@@ -129,7 +136,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{Service: s.reporting, Auth: tokens, Ready: s.check, Version: c.Version, Log: c.Log})
+	handler, err := api.New(api.Config{Service: s.reporting, Auth: tokens, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), Version: c.Version, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
