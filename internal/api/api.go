@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -99,7 +100,7 @@ func (r route) operation() huma.Operation {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.status, Tags: r.tags,
 		MaxBodyBytes: mostBody + 1, // huma refuses a body that is as long as this
-		Errors:       append([]int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
+		Errors:       append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
 	}
 	if !r.open {
 		op.Security = []map[string][]string{{"oauth2": {}}}
@@ -110,12 +111,19 @@ func (r route) operation() huma.Operation {
 
 // handle registers a route.
 func handle[I, O any](a *API, r route, handler func(context.Context, outturn.Principal, *I) (*O, error)) {
-	register(a, r.operation(), func(ctx context.Context, in *I) (*O, error) { return handler(ctx, principalOf(ctx), in) })
+	op := r.operation()
+	if _, answers := reflect.TypeFor[O]().FieldByName("Body"); answers {
+		op.Errors = append(op.Errors, http.StatusNotAcceptable)
+	}
+	register(a, op, func(ctx context.Context, in *I) (*O, error) { return handler(ctx, principalOf(ctx), in) })
 }
 
 // register registers an operation. What its handler refuses becomes a problem, or
 // stays what else it is that has a status.
 func register[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	if _, reads := reflect.TypeFor[I]().FieldByName("Body"); reads {
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		err := unfit(ctx)
 		if err == nil {

@@ -15,7 +15,7 @@ func (a *API) registerDatasets() {
 	handle(a, route{id: "getDataset", method: http.MethodGet, path: "/v1/datasets/{name}", summary: "The dictionary of a data set, its views, and how fresh it is",
 		tags: tags, errors: []int{404}}, a.getDataset)
 	handle(a, route{id: "previewDataset", method: http.MethodPost, path: "/v1/datasets/{name}/preview", summary: "The first 50 rows of a run, and the totals of all",
-		tags: tags, errors: []int{404, 413, 415}}, a.previewDataset)
+		tags: tags, errors: []int{404}}, a.previewDataset)
 }
 
 // GET /v1/datasets

@@ -13,17 +13,23 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"outturn"
+	"outturn/internal/auth"
 )
 
 // huma holds a request against the schema, and makes its errors through these
 // variables, which are the package's way to have them look like ours.
 func init() {
+	huma.DefaultArrayNullable = false
 	huma.ValidateStrictCasing = true // Dataset is not dataset
 	huma.NewError = func(status int, message string, _ ...error) huma.StatusError {
 		return newProblem(status, codes[status], sentence(message))
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		return misfit(ctx, status, message, errs)
+		p := misfit(ctx, status, message, errs)
+		if ctx.Operation().OperationID == createToken && p.Status < http.StatusInternalServerError && len(p.Errors) == 0 {
+			return &tokenRefusal{Name: auth.InvalidRequest, Description: p.Detail, status: p.Status}
+		}
+		return p
 	}
 }
 

@@ -19,7 +19,7 @@ func (a *API) registerFiles() {
 	registerDownload(a, content, a.openFile)
 	content.id, content.method, content.summary = "headFileContent", http.MethodHead, "What a download would say before its first byte"
 	registerDownload(a, content, a.openFile)
-	handle(a, route{id: "createLink", method: http.MethodPost, path: "/v1/files/{id}/links", status: http.StatusCreated, tags: tags, errors: []int{404, 410, 413, 415},
+	handle(a, route{id: "createLink", method: http.MethodPost, path: "/v1/files/{id}/links", status: http.StatusCreated, tags: tags, errors: []int{404, 410},
 		summary: "Make a link that downloads a file without a token until it expires"}, a.createLink)
 	handle(a, route{id: "revokeLink", method: http.MethodDelete, path: "/v1/links/{id}", status: http.StatusNoContent, tags: tags, errors: []int{404},
 		summary: "End a link"}, a.revokeLink)
@@ -37,13 +37,11 @@ type RangeInput struct {
 
 func registerDownload[I any](a *API, r route, open func(context.Context, *I) (outturn.File, blob.Object, error)) {
 	op := r.operation()
-	op.Responses = map[string]*huma.Response{}
-	for _, status := range []string{"200", "206"} {
-		op.Responses[status] = &huma.Response{Description: "The bytes", Content: map[string]*huma.MediaType{
-			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-		}}
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: "The file", Headers: fileHeaders(), Content: anything()},
+		"206": {Description: "The ranges that were asked for; of several, multipart/byteranges", Headers: fileHeaders(), Content: anything()},
+		"304": {Description: "The client has it (If-None-Match)"},
 	}
-	op.Responses["304"] = &huma.Response{Description: "The client has it"}
 	register(a, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		file, content, err := open(ctx, in)
 		if err != nil {
@@ -57,6 +55,22 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 			})
 		}}, nil
 	})
+}
+
+// anything is content of the media type that the file has.
+func anything() map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+}
+
+func fileHeaders() map[string]*huma.Param {
+	text := func(doc string) *huma.Param {
+		return &huma.Param{Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	return map[string]*huma.Param{
+		"Content-Disposition": text("attachment, with the file's name (RFC 6266, RFC 8187)."),
+		"ETag":                text("The SHA-256 that the manifest has, in quotes."),
+		"Repr-Digest":         text("The same as sha-256 of the whole file (RFC 9530)."),
+	}
 }
 
 type fileInput struct {

@@ -18,31 +18,35 @@ import (
 )
 
 func (a *API) registerTokens() {
-	op := route{id: "createToken", method: http.MethodPost, path: "/oauth2/token", tags: []string{"Tokens"}, open: true,
+	op := route{id: createToken, method: http.MethodPost, path: "/oauth2/token", tags: []string{"Tokens"}, open: true,
 		summary: "Exchange client credentials for an access token"}.operation()
 	op.Description = "OAuth 2 client credentials (RFC 6749 section 4.4): a form with `grant_type=client_credentials`, and the client's id and " +
 		"secret by HTTP Basic or as `client_id` and `client_secret` in the form. Refusals are those of RFC 6749 section 5.2."
-	op.Errors = nil
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/x-www-form-urlencoded": {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"grant_type"}, Properties: map[string]*huma.Schema{
+	op.Errors = []int{http.StatusNotAcceptable, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	op.Responses = map[string]*huma.Response{}
+	refusal := a.huma.OpenAPI().Components.Schemas.Schema(typeOf[tokenRefusal](), true, "")
+	for _, status := range []int{
+		http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
+	} {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/json": {Schema: refusal}}}
+	}
+	register(a, op, a.createToken)
+	// The handler reads the form itself; huma describes it as bytes.
+	a.huma.OpenAPI().Paths["/oauth2/token"].Post.RequestBody.Content["application/x-www-form-urlencoded"].Schema = &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"grant_type"}, Properties: map[string]*huma.Schema{
 			"grant_type":    {Type: huma.TypeString, Enum: []any{"client_credentials"}},
 			"client_id":     {Type: huma.TypeString},
 			"client_secret": {Type: huma.TypeString},
 			"scope":         {Type: huma.TypeString, Description: "One role, no higher than the client's."},
-		}}},
-	}}
-	op.Responses = map[string]*huma.Response{}
-	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status),
-			Content:     map[string]*huma.MediaType{"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[tokenRefusal](), true, "")}},
-		}
+		},
 	}
-	register(a, op, a.createToken)
 
 	handle(a, route{id: "listTokenKeys", method: http.MethodGet, path: "/.well-known/jwks.json", tags: []string{"Tokens"}, open: true,
 		summary: "The public keys that access tokens can be checked with (RFC 7517)"}, a.listTokenKeys)
 }
+
+// createToken is the operation that speaks as RFC 6749 has it.
+const createToken = "createToken"
 
 type tokenInput struct {
 	Authorization string `header:"Authorization" hidden:"true"`

@@ -15,9 +15,9 @@ func (a *API) registerViews() {
 		return route{id: id, method: method, path: path, summary: summary, status: status, errors: errors, tags: []string{"Views"}}
 	}
 	handle(a, r("listViews", http.MethodGet, "/v1/views", "List the views that the tenant has made", 0), a.listViews)
-	handle(a, r("createView", http.MethodPost, "/v1/views", "Keep a view", http.StatusCreated, 409, 413, 415), a.createView)
+	handle(a, r("createView", http.MethodPost, "/v1/views", "Keep a view", http.StatusCreated, 409), a.createView)
 	handle(a, r("getView", http.MethodGet, "/v1/views/{id}", "Show a view", 0, 404), a.getView)
-	handle(a, r("updateView", http.MethodPatch, "/v1/views/{id}", "Change a view that is still as If-Match says", 0, 404, 409, 412, 413, 415, 428), a.updateView)
+	handle(a, r("updateView", http.MethodPatch, "/v1/views/{id}", "Change a view that is still as If-Match says", 0, 404, 409, 412, 428), a.updateView)
 	handle(a, r("deleteView", http.MethodDelete, "/v1/views/{id}", "Remove a view that is still as If-Match says", http.StatusNoContent, 404, 412, 428), a.deleteView)
 }
 
