@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,15 +20,30 @@ func (a *API) registerEvents() {
 	op := route{id: "watchRun", method: http.MethodGet, path: "/v1/runs/{id}/events", tags: []string{"Runs"}, errors: []int{404},
 		summary: "Each change of a run, as server-sent events"}.operation()
 	op.Description = "First `event: run` with the run as it is, then one for each change; the stream ends after the final state. A comment every " +
-		"15 seconds keeps the connection open."
-	op.Responses = map[string]*huma.Response{"200": {
-		Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
-	}}
+		"15 seconds keeps the connection open. Who connects again gets the run as it is then, and 204 where `Last-Event-ID` is that of the final state."
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}},
+		"204": {Description: "There is nothing more to come"},
+	}
 	register(a, op, a.watchRun)
 }
 
+type watchInput struct {
+	IDInput
+	LastEvent string `header:"Last-Event-ID" doc:"The id of the last event that was seen; browsers send it when they connect again."`
+}
+
 // GET /v1/runs/{id}/events
-func (a *API) watchRun(ctx context.Context, in *IDInput) (*huma.StreamResponse, error) {
+func (a *API) watchRun(ctx context.Context, in *watchInput) (*huma.StreamResponse, error) {
+	if in.LastEvent != "" {
+		run, err := a.Service.Run(ctx, principalOf(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		if run.State.Final() && eventID(run) == in.LastEvent {
+			return &huma.StreamResponse{Body: func(h huma.Context) { h.SetStatus(http.StatusNoContent) }}, nil // browsers would ask for ever
+		}
+	}
 	changes, err := a.Service.WatchRun(ctx, principalOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
@@ -87,8 +103,11 @@ func (s *eventStream) send(run outturn.Run) {
 		s.err = err
 		return
 	}
-	s.write(fmt.Sprintf("event: run\nid: %d\ndata: %s\n\n", run.UpdatedAt.UnixMicro(), text))
+	s.write(fmt.Sprintf("event: run\nid: %s\ndata: %s\n\n", eventID(run), text))
 }
+
+// eventID tells the states of a run apart.
+func eventID(run outturn.Run) string { return strconv.FormatInt(run.UpdatedAt.UnixMicro(), 10) }
 
 func (s *eventStream) write(text string) {
 	if _, s.err = io.WriteString(s.w, text); s.err != nil {

@@ -28,12 +28,18 @@ func Serve(w http.ResponseWriter, r *http.Request, file outturn.File, content io
 		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":") // RFC 9530
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "private, no-store")
+	h.Set("Cache-Control", noStore)
+	if unit, _, _ := strings.Cut(r.Header.Get("Range"), "="); unit != "" && !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
+		r = r.Clone(r.Context())
+		r.Header.Del("Range") // RFC 9110 has units that are not known ignored; http.ServeContent refuses them
+	}
 	if badRange != nil {
 		w = &rangeWriter{ResponseWriter: w, r: r, bad: badRange}
 	}
 	http.ServeContent(w, r, "", file.CreatedAt, content)
 }
+
+const noStore = "private, no-store"
 
 // A rangeWriter lets another answer where http.ServeContent would say 416 in plain
 // text.
@@ -53,6 +59,7 @@ func (w *rangeWriter) WriteHeader(status int) {
 	for _, of := range []string{"Content-Type", "Content-Disposition", "ETag", "Repr-Digest", "Content-Length", "Last-Modified"} {
 		w.Header().Del(of) // they are the file's
 	}
+	w.Header().Set("Cache-Control", noStore) // http.ServeContent took it away
 	w.bad(w.ResponseWriter, w.r)
 }
 

@@ -115,6 +115,9 @@ func TestRanges(t *testing.T) {
 	if resp, body := get(t, s.URL, "Range", "bytes=-10"); resp.StatusCode != 206 || !bytes.Equal(body, content[len(content)-10:]) {
 		t.Errorf("the last ten: status %d, %d bytes", resp.StatusCode, len(body))
 	}
+	if resp, body := get(t, s.URL, "Range", "rows=1-2"); resp.StatusCode != 200 || len(body) != len(content) {
+		t.Errorf("a unit that is not known must be ignored: status %d, %d bytes", resp.StatusCode, len(body))
+	}
 	// If-Range: a range of this very file, or all of another.
 	if resp, body := get(t, s.URL, "Range", "bytes=10-", "If-Range", `"`+file.SHA256+`"`); resp.StatusCode != 206 || len(body) != len(content)-10 {
 		t.Errorf("If-Range with its tag: status %d, %d bytes", resp.StatusCode, len(body))
@@ -152,6 +155,9 @@ func TestBadRange(t *testing.T) {
 	}
 	if got := resp.Header.Get("Content-Range"); got != "bytes */100" {
 		t.Errorf("Content-Range %q", got)
+	}
+	if got := resp.Header.Get("Cache-Control"); got != "private, no-store" {
+		t.Errorf("Cache-Control %q", got)
 	}
 	if resp.Header.Get("ETag") != "" || resp.Header.Get("Content-Disposition") != "" {
 		t.Errorf("it has the file's headers: %v", resp.Header)
