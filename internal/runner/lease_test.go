@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,6 +131,35 @@ func TestLeaseLost(t *testing.T) {
 	}
 }
 
+// A worker that the ledger does not answer goes on until its lease must be over, by
+// its own clock, and not a moment less.
+func TestLedgerDoesNotAnswer(t *testing.T) {
+	b := newBench(t)
+	b.config.Lease, b.config.Heartbeat, b.config.Sweep = 400*time.Millisecond, 20*time.Millisecond, time.Hour
+	var beats, answered atomic.Int64
+	var silent atomic.Bool
+	b.config.Ledger = faultyLedger{Store: b.ledger, extend: func() error {
+		if n := beats.Add(1); n == 30 || silent.Load() { // at the thirtieth the lease of the claim is over
+			return outturn.Errorf(outturn.CodeStorageUnavailable, "The ledger does not answer.")
+		}
+		answered.Store(time.Now().UnixNano())
+		return nil
+	}}
+	w := b.start("test")
+	id := b.create("endless")
+	b.ring(w, id)
+	b.wait("forty heartbeats", func() bool { return beats.Load() >= 40 })
+	silent.Store(true)
+	b.wait("the worker gives up", func() bool {
+		_, underWay := w.queue.Waiting()
+		return underWay == 0
+	})
+	if held := time.Since(time.Unix(0, answered.Load())); held < b.config.Lease-b.config.Heartbeat { // it was asked a little before
+		t.Errorf("it gave up %s after the last answer", held)
+	}
+	b.nothingStays(id)
+}
+
 // stolen has another worker take a run away whose lease is over.
 func (b *bench) stolen(id string) outturn.Run {
 	b.t.Helper()
@@ -150,7 +180,17 @@ func (b *bench) stolen(id string) outturn.Run {
 // A ledger that fails where it is told to, before a change or after it.
 type faultyLedger struct {
 	*store.Store
+	extend  func() error
 	succeed func(does func() (outturn.Run, error)) (outturn.Run, error)
+}
+
+func (l faultyLedger) ExtendLease(ctx context.Context, c outturn.RunClaim, lease time.Duration, phase outturn.RunPhase, p outturn.RunProgress) error {
+	if l.extend != nil {
+		if err := l.extend(); err != nil {
+			return err
+		}
+	}
+	return l.Store.ExtendLease(ctx, c, lease, phase, p)
 }
 
 func (l faultyLedger) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Manifest, files []outturn.File) (outturn.Run, error) {
@@ -176,7 +216,7 @@ func TestSuccessInDoubt(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t)
 			failed := false
-			b.config.Ledger = faultyLedger{b.ledger, func(does func() (outturn.Run, error)) (run outturn.Run, err error) {
+			b.config.Ledger = faultyLedger{Store: b.ledger, succeed: func(does func() (outturn.Run, error)) (run outturn.Run, err error) {
 				if failed {
 					return does()
 				}

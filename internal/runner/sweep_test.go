@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,9 @@ func TestRetention(t *testing.T) {
 	w.stopAtOnce(t)
 	if run.State != outturn.RunSucceeded || len(run.Files) != 0 || failed < 3 {
 		t.Errorf("the run is %s with %d files after %d deletions", run.State, len(run.Files), failed)
+	}
+	if log := b.log.String(); strings.Contains(log, "nobody published") {
+		t.Errorf("the file was forgotten before its bytes were gone:\n%s", log)
 	}
 	if m, err := b.ledger.Manifest(t.Context(), b.tenant, run.ID); err != nil || m.Files[0].SHA256 != file.SHA256 {
 		t.Errorf("the manifest is %+v, %v", m, err)
