@@ -53,6 +53,7 @@ var clientList = listing{
 	indexes: []listIndex{
 		{name: "clients_tenant_created", tenant: true, order: "created_at"},
 		{name: "clients_created", order: "created_at"},
+		{equal: "client_id"},
 	},
 }
 

@@ -73,7 +73,7 @@ func (c *filterCheck) comparison(e *outturn.Expr) {
 		for _, f := range c.l.fields {
 			names = append(names, f.name)
 		}
-		c.faults = append(c.faults, outturn.Unknown("field of "+c.l.name, e.Field, names))
+		c.faults = append(c.faults, unknown("field of "+c.l.name, e.Field, names))
 		return
 	}
 	_, compares := operators[e.Op]
@@ -101,8 +101,16 @@ func (c *filterCheck) valueOf(f *listField, op outturn.Op, v string) {
 		return
 	}
 	if f.words != nil && (op == outturn.OpEQ || op == outturn.OpNE || op == outturn.OpIn) && !slices.Contains(f.words, v) {
-		c.faults = append(c.faults, outturn.Unknown(f.name, v, f.words))
+		c.faults = append(c.faults, unknown(f.name, v, f.words))
 	}
+}
+
+// unknown is outturn.Unknown for a part of a list's query: what is not found is not
+// the list.
+func unknown(kind, name string, allowed []string) *outturn.Error {
+	err := outturn.Unknown(kind, name, allowed)
+	err.Code = outturn.CodeInvalid
+	return err
 }
 
 func parseInstant(v string) (time.Time, error) {
@@ -144,11 +152,7 @@ func (c *armQuery) comparison(l *listing, e *outturn.Expr) string {
 	var text string
 	switch e.Op {
 	case outturn.OpIn:
-		args := make([]string, len(e.Values))
-		for i, v := range e.Values {
-			args[i] = c.arg(f.value(v))
-		}
-		text = f.column + " IN (" + strings.Join(args, ", ") + ")"
+		text = c.in(f.column, e.Values, f.value)
 	case outturn.OpLike:
 		text = f.column + " LIKE " + c.arg(e.Values[0]) + ` ESCAPE '\'`
 	default:

@@ -1,7 +1,11 @@
 package store
 
 import (
+	"cmp"
+	"container/heap"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -17,7 +21,8 @@ import (
 //
 // A filter that an index answers is exact and as fast on the last page as on the
 // first. Any other is checked row by row along the order, for at most mostLooked
-// rows a page: such a page may be short, or empty, and still have a Next.
+// rows a page: such a page may be short, or empty, and still have a Next. So no page
+// costs more than that, whatever is asked.
 type listing struct {
 	name, table string
 	tenant      string // the column that says whose a row is
@@ -43,9 +48,10 @@ const (
 
 // A listIndex leads from a tenant (or from all) and a field that equals something
 // to rows in an order. The rows whose order field is null have an index of their
-// own.
+// own. One without an order is for fields whose values are rare: its rows are read
+// all and sorted, if there are no more than mostFew.
 type listIndex struct {
-	name   string
+	name   string // "" is the table's key
 	tenant bool
 	equal  string
 	order  string
@@ -53,9 +59,9 @@ type listIndex struct {
 }
 
 const (
-	mostLooked = 5000 // rows that one page looks at for a filter without an index
-	leastLook  = 64   // of them each arm at least
-	mostArms   = 500  // tenants or values whose rows are merged; with more, rows are looked at one by one
+	mostLooked = 2000 // rows that one page looks at for a filter without an index
+	mostFew    = 1000 // rows that are read to be sorted; also all that a filter can name by their ids
+	mostArms   = 200  // tenants or values whose rows are merged; with more, rows are looked at one by one
 )
 
 func words[T ~string](list ...T) []string {
@@ -79,12 +85,15 @@ func (l *listing) field(name string) (*listField, bool) {
 func list[T any](s *Store, ctx context.Context, l *listing, viewer, tenant string, q outturn.ListQuery,
 	columns string, scan func(func(...any) error) (T, error), id func(*T) string,
 ) (page outturn.List[T], err error) {
-	p, err := l.plan(q)
+	p, err := l.plan(q, viewer+" "+tenant)
 	if err != nil {
 		return page, err
 	}
 	err = s.read(ctx, "list "+l.name, func(t *tx) error {
 		if p.scope, err = t.scope(viewer, tenant); err != nil {
+			return err
+		}
+		if err := t.narrow(p); err != nil {
 			return err
 		}
 		keys, next, err := t.keys(p)
@@ -125,6 +134,7 @@ func rowsOf[T any](t *tx, l *listing, keys []listKey, columns string, scan func(
 // A scope is whose rows are listed.
 type scope struct {
 	all     bool
+	none    bool
 	tenants []string
 	viewer  string // when there are too many tenants to name
 }
@@ -153,9 +163,43 @@ func (t *tx) scope(viewer, tenant string) (scope, error) {
 	return scope{tenants: tenants, viewer: viewer}, err
 }
 
+// narrow leaves of the scope those tenants that the filter names.
+func (t *tx) narrow(p *listPlan) error {
+	if p.tenant == "id" {
+		return nil // in a list of tenants, which has the key for it
+	}
+	i := slices.IndexFunc(p.fields, func(f listField) bool { return f.column == p.tenant })
+	named := p.equals[p.fields[i].name]
+	if len(named) == 0 {
+		return nil
+	}
+	var tenants []string
+	for _, n := range distinct(named[0].Values) {
+		sees := p.scope.all || slices.Contains(p.scope.tenants, n)
+		if !sees && p.scope.tenants == nil {
+			switch err := t.row(`SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = ?2`, p.scope.viewer, n).scan(new(int)); {
+			case err == nil:
+				sees = true
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+		}
+		if sees {
+			tenants = append(tenants, n)
+		}
+	}
+	if len(tenants) > mostArms {
+		return nil // the condition is checked row by row
+	}
+	p.equals[p.fields[i].name] = named[1:]
+	p.scope = scope{tenants: tenants, viewer: p.scope.viewer, none: len(tenants) == 0}
+	return nil
+}
+
 // A listPlan is a query that fits its listing.
 type listPlan struct {
 	*listing
+	whose string // who lists whose rows
 	scope scope
 	by    *listField
 	desc  bool
@@ -168,8 +212,8 @@ type listPlan struct {
 }
 
 // plan checks q and reports every fault of it.
-func (l *listing) plan(q outturn.ListQuery) (*listPlan, error) {
-	p := &listPlan{listing: l, equals: map[string][]*outturn.Expr{}, limit: q.Page.Limit}
+func (l *listing) plan(q outturn.ListQuery, whose string) (*listPlan, error) {
+	p := &listPlan{listing: l, whose: whose, equals: map[string][]*outturn.Expr{}, limit: q.Page.Limit}
 	faults := []error{outturn.InField("filter", l.check(q.Where))}
 	if p.limit == 0 {
 		p.limit = outturn.DefaultPage
@@ -208,7 +252,7 @@ func (p *listPlan) order(order []outturn.Order) error {
 	}
 	f, ok := p.field(order[0].Field)
 	if !ok || !f.order {
-		return outturn.Unknown("order of "+p.name, order[0].Field, offered)
+		return unknown("order of "+p.name, order[0].Field, offered)
 	}
 	p.by, p.desc = f, order[0].Desc
 	return nil
@@ -233,8 +277,9 @@ func (p *listPlan) sort(e *outturn.Expr) {
 	}
 }
 
-// index chooses the index that answers most of p, nil when none is of use.
-func (p *listPlan) index(nulls bool) *listIndex {
+// index chooses the index that answers most of p, nil when none is of use. Its rows
+// come in order, or in none.
+func (p *listPlan) index(order string, nulls bool) *listIndex {
 	var best *listIndex
 	most := -1
 	for i := range p.indexes {
@@ -246,7 +291,7 @@ func (p *listPlan) index(nulls bool) *listIndex {
 		if x.equal != "" {
 			worth += 2
 		}
-		if x.order == p.by.name && x.nulls == nulls && p.fits(x) && worth > most {
+		if x.order == order && x.nulls == nulls && p.fits(x) && worth > most {
 			best, most = x, worth
 		}
 	}
@@ -263,7 +308,9 @@ func (p *listPlan) fits(x *listIndex) bool {
 		if len(equal) == 0 {
 			return false
 		}
-		arms *= len(distinct(equal[0].Values))
+		if x.order != "" {
+			arms *= len(distinct(equal[0].Values))
+		}
 	}
 	return arms > 0 && arms <= mostArms
 }
@@ -284,12 +331,7 @@ func (p *listPlan) before(a, b listKey) bool {
 	}
 	c := 0
 	if !a.null {
-		if n, ok := a.value.(int64); ok {
-			m, _ := b.value.(int64)
-			c = compare(n, m)
-		} else {
-			c = strings.Compare(a.value.(string), b.value.(string))
-		}
+		c = compareValues(a.value, b.value)
 	}
 	if c == 0 {
 		c = strings.Compare(a.id, b.id)
@@ -300,53 +342,118 @@ func (p *listPlan) before(a, b listKey) bool {
 	return c < 0
 }
 
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+func compareValues(a, b any) int {
+	if n, ok := a.(int64); ok {
+		m, _ := b.(int64)
+		return cmp.Compare(n, m)
 	}
-	return 0
+	return strings.Compare(a.(string), b.(string))
 }
 
-// A harvest is what the arms of a page have brought so far: one more than it shows,
-// in order. An arm that stopped looking before its end sets the horizon: what comes
-// after it is not known to be complete.
+// A harvest is the page while it is gathered: one entry more than it shows, in order.
 type harvest struct {
-	keys    []listKey
-	horizon *listKey
+	keys   []listKey
+	looked int
+	last   listKey // the one that was looked at last
+	over   bool    // it is known that nothing comes after last
 }
 
 // keys returns the places of the rows of the page, and the cursor of the next.
 func (t *tx) keys(p *listPlan) ([]listKey, string, error) {
 	var h harvest
+	if p.scope.none {
+		return nil, "", nil
+	}
+	if err := t.few(p, &h); err != nil {
+		return nil, "", err
+	}
 	for _, nulls := range []bool{false, true} {
-		done := len(h.keys) > p.limit || h.horizon != nil
 		skip := nulls && (!p.by.null || len(p.ranges) > 0) || !nulls && p.after != nil && p.after.null
-		if done || skip {
+		if h.over || h.full(p) || skip {
 			continue
 		}
 		if err := t.gather(p, nulls, &h); err != nil {
 			return nil, "", err
 		}
 	}
-	if h.horizon != nil {
-		h.keys = slices.DeleteFunc(h.keys, func(k listKey) bool { return p.before(*h.horizon, k) })
-	}
 	switch {
 	case len(h.keys) > p.limit:
 		h.keys = h.keys[:p.limit]
 		return h.keys, p.encode(h.keys[p.limit-1]), nil
-	case h.horizon != nil:
-		return h.keys, p.encode(*h.horizon), nil
+	case h.full(p):
+		return h.keys, p.encode(h.last), nil
 	}
 	return h.keys, "", nil
 }
 
-// gather merges the rows of each tenant and each value that the index leads to.
+func (h *harvest) full(p *listPlan) bool { return len(h.keys) > p.limit || h.looked >= mostLooked }
+
+// few gathers all rows that an index without an order leads to, where they are few.
+func (t *tx) few(p *listPlan, h *harvest) error {
+	x := p.index("", false)
+	if x == nil {
+		return nil
+	}
+	rows, err := p.compileFew(x).rows(t, p, x, "", mostFew+1)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var keys []listKey
+	looked := 0
+	for ; rows.Next(); looked++ {
+		k, ok, err := p.scanKey(rows.Scan)
+		if err != nil {
+			return err
+		}
+		if ok && (p.after == nil || p.before(*p.after, k)) {
+			keys = append(keys, k)
+		}
+	}
+	if err := rows.Err(); err != nil || looked > mostFew {
+		return err
+	}
+	sort.Slice(keys, func(i, j int) bool { return p.before(keys[i], keys[j]) })
+	h.keys, h.over = keys, true
+	return nil
+}
+
+// An arm is the rows of one tenant and one value, in their order.
+type arm struct {
+	rows *sql.Rows
+	key  listKey
+	ok   bool
+}
+
+// next goes to the next row and reports whether there is one.
+func (a *arm) next(p *listPlan) (more bool, err error) {
+	if !a.rows.Next() {
+		return false, a.rows.Err()
+	}
+	a.key, a.ok, err = p.scanKey(a.rows.Scan)
+	return true, err
+}
+
+// arms is a heap of them, with the one whose row comes first on top.
+type arms struct {
+	p    *listPlan
+	list []*arm
+}
+
+func (a *arms) Len() int           { return len(a.list) }
+func (a *arms) Less(i, j int) bool { return a.p.before(a.list[i].key, a.list[j].key) }
+func (a *arms) Swap(i, j int)      { a.list[i], a.list[j] = a.list[j], a.list[i] }
+func (a *arms) Push(v any)         { a.list = append(a.list, v.(*arm)) }
+func (a *arms) Pop() any {
+	last := a.list[len(a.list)-1]
+	a.list = a.list[:len(a.list)-1]
+	return last
+}
+
+// gather merges the rows of each tenant and each value that the index leads to. It
+// reads no further than the page takes.
 func (t *tx) gather(p *listPlan, nulls bool, h *harvest) error {
-	x := p.index(nulls)
+	x := p.index(p.by.name, nulls)
 	tenants, values := []string{""}, []string{""}
 	if x.tenant {
 		tenants = p.scope.tenants
@@ -354,81 +461,64 @@ func (t *tx) gather(p *listPlan, nulls bool, h *harvest) error {
 	if x.equal != "" {
 		values = distinct(p.equals[x.equal][0].Values)
 	}
-	look := max(leastLook, mostLooked/(len(tenants)*len(values)))
+	merged := &arms{p: p}
 	for _, tenant := range tenants {
 		for _, value := range values {
-			if err := t.arm(p, x, tenant, value, look, h); err != nil {
+			c := p.compile(x, tenant, value)
+			most := p.limit + 1
+			if c.check != "" {
+				most = mostLooked
+			}
+			rows, err := c.rows(t, p, x, p.orderBy(x), most)
+			if err != nil {
 				return err
+			}
+			defer rows.Close()
+			a := &arm{rows: rows}
+			switch more, err := a.next(p); {
+			case err != nil:
+				return err
+			case more:
+				merged.list = append(merged.list, a)
 			}
 		}
 	}
-	return nil
-}
-
-// arm reads the rows of one tenant and one value in their order: as many as the
-// page takes, and none that comes after what it has already.
-func (t *tx) arm(p *listPlan, x *listIndex, tenant, value string, look int, h *harvest) error {
-	c := p.compile(x, tenant, value)
-	limit := p.limit + 1
-	if c.checks {
-		limit = look
-	}
-	if p.after != nil && p.after.null == x.nulls {
-		c.where(c.beyond(p, x.nulls, *p.after, p.desc))
-	}
-	if len(h.keys) > p.limit {
-		c.where(c.beyond(p, x.nulls, h.keys[p.limit], !p.desc))
-	}
-	rows, err := t.once(c.text(p, x, limit), c.args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	looked, found := 0, 0
-	var k listKey
-	for found <= p.limit && rows.Next() {
-		var ok bool
-		if k, ok, err = p.scanKey(rows.Scan, x.nulls); err != nil {
+	heap.Init(merged)
+	for merged.Len() > 0 && !h.full(p) {
+		a := merged.list[0]
+		h.looked, h.last = h.looked+1, a.key
+		if a.ok {
+			h.keys = append(h.keys, a.key)
+		}
+		switch more, err := a.next(p); {
+		case err != nil:
 			return err
+		case more:
+			heap.Fix(merged, 0)
+		default:
+			heap.Pop(merged)
 		}
-		looked++
-		if ok {
-			found++
-			h.keys = append(h.keys, k)
-		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if c.checks && looked == look && found <= p.limit && (h.horizon == nil || p.before(k, *h.horizon)) {
-		h.horizon = &k
-	}
-	sort.Slice(h.keys, func(i, j int) bool { return p.before(h.keys[i], h.keys[j]) })
-	h.keys = h.keys[:min(len(h.keys), p.limit+1)]
 	return nil
 }
 
-func (p *listPlan) scanKey(scan func(...any) error, nulls bool) (k listKey, ok bool, err error) {
-	k.null = nulls
-	if p.by.kind == instantField || nulls {
-		var n *int64
-		err = scan(&n, &k.id, &ok)
-		if n != nil {
-			k.value = *n
-		}
+func (p *listPlan) scanKey(scan func(...any) error) (k listKey, ok bool, err error) {
+	if p.by.kind == textField {
+		var s string
+		err = scan(&s, &k.id, &ok)
+		k.value = s
 		return k, ok, err
 	}
-	var s string
-	err = scan(&s, &k.id, &ok)
-	k.value = s
+	var n sql.NullInt64
+	err = scan(&n, &k.id, &ok)
+	k.null, k.value = !n.Valid, n.Int64
 	return k, ok, err
 }
 
 // An armQuery is the statement of an arm while it is put together.
 type armQuery struct {
 	conditions []string
-	check      string // what rows are checked for one by one
-	checks     bool
+	check      string // what rows are checked for one by one; "" is nothing
 	args       []any
 }
 
@@ -439,28 +529,59 @@ func (c *armQuery) arg(v any) string {
 
 func (c *armQuery) where(condition string) { c.conditions = append(c.conditions, condition) }
 
+// in is the condition that column is one of values.
+func (c *armQuery) in(column string, values []string, value func(string) any) string {
+	args := make([]string, len(values))
+	for i, v := range values {
+		args[i] = c.arg(value(v))
+	}
+	return column + " IN (" + strings.Join(args, ", ") + ")"
+}
+
 func (p *listPlan) compile(x *listIndex, tenant, value string) *armQuery {
 	c := &armQuery{}
-	var checks []string
-	switch {
-	case x.tenant:
+	if x.tenant {
 		c.where(p.tenant + " = " + c.arg(tenant))
-	case p.scope.all:
-	case len(p.scope.tenants) == 1:
-		checks = append(checks, p.tenant+" = "+c.arg(p.scope.tenants[0]))
-	default:
-		checks = append(checks, `EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = `+c.arg(p.scope.viewer)+` AND descendant = `+p.table+`.`+p.tenant+`)`)
+	}
+	if x.equal != "" {
+		f, _ := p.field(x.equal)
+		c.where(f.column + " = " + c.arg(f.value(value)))
 	}
 	if p.by.null {
 		c.where(p.by.column + map[bool]string{false: " IS NOT NULL", true: " IS NULL"}[x.nulls])
 	}
+	c.within(p, x.nulls)
+	c.check = strings.Join(c.checks(p, x), " AND ")
+	return c
+}
+
+func (p *listPlan) compileFew(x *listIndex) *armQuery {
+	c := &armQuery{}
+	if x.tenant {
+		c.where(c.in(p.tenant, p.scope.tenants, func(v string) any { return v }))
+	}
+	f, _ := p.field(x.equal)
+	c.where(c.in(f.column, distinct(p.equals[x.equal][0].Values), f.value))
+	checks := c.checks(p, x)
 	for _, e := range p.ranges {
-		c.where(p.by.column + operators[e.Op] + c.arg(p.by.value(e.Values[0])))
+		checks = append(checks, c.condition(p.listing, e))
+	}
+	c.check = strings.Join(checks, " AND ")
+	return c
+}
+
+// checks lists the conditions that x does not answer.
+func (c *armQuery) checks(p *listPlan, x *listIndex) (checks []string) {
+	switch {
+	case x.tenant || p.scope.all:
+	case p.scope.tenants != nil:
+		checks = append(checks, c.in(p.tenant, p.scope.tenants, func(v string) any { return v }))
+	default:
+		checks = append(checks, `EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = `+c.arg(p.scope.viewer)+` AND descendant = `+p.table+`.`+p.tenant+`)`)
 	}
 	for _, f := range p.fields {
 		equal := p.equals[f.name]
 		if f.name == x.equal {
-			c.where(f.column + " = " + c.arg(f.value(value)))
 			equal = equal[1:]
 		}
 		for _, e := range equal {
@@ -470,37 +591,105 @@ func (p *listPlan) compile(x *listIndex, tenant, value string) *armQuery {
 	for _, e := range p.rest {
 		checks = append(checks, c.condition(p.listing, e))
 	}
-	c.checks = len(checks) > 0
-	c.check = strings.Join(checks, " AND ")
-	return c
+	return checks
 }
 
-// beyond is the condition of rows that come after k.
-func (c *armQuery) beyond(p *listPlan, nulls bool, k listKey, desc bool) string {
-	than := map[bool]string{false: " > ", true: " < "}[desc]
+// A limit is one end of the stretch of an order that is read: the values from it, or
+// after it, or after the row with that value and id.
+type limit struct {
+	value any
+	id    string
+	op    outturn.Op // greater or less, or equal as well
+}
+
+// within limits the rows to what lies within the ranges and after the cursor. Of
+// several limits it names the nearest alone: given two, the database may begin at
+// the one that is further off.
+func (c *armQuery) within(p *listPlan, nulls bool) {
 	if nulls {
-		return "id" + than + c.arg(k.id)
+		if p.after != nil && p.after.null {
+			c.where("id" + than(p.desc) + c.arg(p.after.id))
+		}
+		return
 	}
-	return "(" + p.by.column + ", id)" + than + "(" + c.arg(k.value) + ", " + c.arg(k.id) + ")"
+	var from, to *limit
+	for _, e := range p.ranges {
+		value := p.by.value(e.Values[0])
+		if e.Op != outturn.OpLT && e.Op != outturn.OpLE {
+			from = p.nearer(from, &limit{value: value, op: map[bool]outturn.Op{true: outturn.OpGT, false: outturn.OpGE}[e.Op == outturn.OpGT]})
+		}
+		if e.Op != outturn.OpGT && e.Op != outturn.OpGE {
+			to = p.nearer(to, &limit{value: value, op: map[bool]outturn.Op{true: outturn.OpLT, false: outturn.OpLE}[e.Op == outturn.OpLT]})
+		}
+	}
+	switch {
+	case p.after == nil:
+	case p.desc:
+		to = p.nearer(to, &limit{value: p.after.value, id: p.after.id, op: outturn.OpLT})
+	default:
+		from = p.nearer(from, &limit{value: p.after.value, id: p.after.id, op: outturn.OpGT})
+	}
+	for _, l := range []*limit{from, to} {
+		switch {
+		case l == nil:
+		case l.id == "":
+			c.where(p.by.column + operators[l.op] + c.arg(l.value))
+		default:
+			c.where("(" + p.by.column + ", id)" + operators[l.op] + "(" + c.arg(l.value) + ", " + c.arg(l.id) + ")")
+		}
+	}
 }
 
-func (c *armQuery) text(p *listPlan, x *listIndex, limit int) string {
+// nearer returns which of two limits of the same end leaves less.
+func (p *listPlan) nearer(a, b *limit) *limit {
+	if a == nil {
+		return b
+	}
+	closeness := func(l *limit) int { // at the same value
+		switch {
+		case l.op == outturn.OpLE || l.op == outturn.OpGE:
+			return 0
+		case l.id != "":
+			return 1
+		}
+		return 2
+	}
+	c := compareValues(a.value, b.value)
+	if a.op == outturn.OpLT || a.op == outturn.OpLE {
+		c = -c
+	}
+	if c = cmp.Or(c, cmp.Compare(closeness(a), closeness(b))); c < 0 {
+		return b
+	}
+	return a
+}
+
+func than(desc bool) string { return map[bool]string{false: " > ", true: " < "}[desc] }
+
+// orderBy is the order of an index's rows.
+func (p *listPlan) orderBy(x *listIndex) string {
 	direction := map[bool]string{false: "", true: " DESC"}[p.desc]
+	if x.nulls {
+		return " ORDER BY id" + direction
+	}
+	return " ORDER BY " + p.by.column + direction + ", id" + direction
+}
+
+func (c *armQuery) rows(t *tx, p *listPlan, x *listIndex, order string, most int) (*sql.Rows, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SELECT %s, id, ", p.by.column)
-	if c.checks {
+	if c.check != "" {
 		fmt.Fprintf(&b, "CASE WHEN %s THEN 1 ELSE 0 END", c.check)
 	} else {
 		b.WriteString("1")
 	}
-	fmt.Fprintf(&b, " FROM %s%s", p.table, useIndex(x.name))
+	b.WriteString(" FROM " + p.table)
+	if x.name != "" {
+		b.WriteString(useIndex(x.name))
+	}
 	if len(c.conditions) > 0 {
 		b.WriteString(" WHERE " + strings.Join(c.conditions, " AND "))
 	}
-	b.WriteString(" ORDER BY ")
-	if !x.nulls {
-		b.WriteString(p.by.column + direction + ", ")
-	}
-	fmt.Fprintf(&b, "id%s LIMIT %d", direction, limit)
-	return b.String()
+	fmt.Fprintf(&b, "%s LIMIT %d", order, most)
+	return t.once(b.String(), c.args...)
 }

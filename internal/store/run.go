@@ -228,6 +228,13 @@ var runList = listing{
 		{name: "runs_unfinished", order: "finished_at", nulls: true},
 		{name: "runs_state_unfinished", equal: "state", order: "finished_at", nulls: true},
 		{name: "runs_name", order: "name"},
+		{name: "runs_tenant_reason_created", tenant: true, equal: "reason", order: "created_at"},
+		{name: "runs_reason_created", equal: "reason", order: "created_at"},
+		{equal: "id"},
+		{name: "runs_retries", equal: "retry_of"},
+		{name: "runs_reason_created", equal: "reason"},
+		{name: "runs_tenant_name", tenant: true, equal: "name"},
+		{name: "runs_name", equal: "name"},
 	},
 }
 

@@ -82,12 +82,6 @@ func (s *Store) Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, 
 	return n, found("tenant", id, err)
 }
 
-// TenantByExternalID returns the tenant that stands for an account of the source.
-func (s *Store) TenantByExternalID(ctx context.Context, viewer, externalID string) (outturn.Tenant, error) {
-	n, err := scanTenant(s.look(ctx).row(`SELECT `+tenantColumns+` FROM tenants WHERE external_id = ?2 AND `+seen("tenants.id"), viewer, externalID).scan)
-	return n, found("tenant of account", externalID, err)
-}
-
 // Root returns the provider, CodeNotFound before it was made.
 func (s *Store) Root(ctx context.Context) (outturn.Tenant, error) {
 	n, err := scanTenant(s.look(ctx).row(`SELECT ` + tenantColumns + ` FROM tenants WHERE parent IS NULL`).scan)
@@ -111,6 +105,8 @@ var tenantList = listing{
 	indexes: []listIndex{
 		{name: "tenants_created", order: "created_at"},
 		{name: "tenants_name", order: "name"},
+		{equal: "id"},
+		{name: "tenants_external", equal: "external_id"},
 	},
 }
 

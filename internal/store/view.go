@@ -88,6 +88,7 @@ var viewList = listing{
 		{name: "views_tenant_name", tenant: true, order: "name"},
 		{name: "views_created", order: "created_at"},
 		{name: "views_name", order: "name"},
+		{equal: "id"},
 	},
 }
 

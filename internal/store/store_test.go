@@ -1,0 +1,44 @@
+package store_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"outturn/internal/store"
+	"outturn/internal/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(tb testing.TB, now func() time.Time) (*store.Store, *sql.DB) {
+		path := filepath.Join(tb.TempDir(), "ledger.db")
+		return open(tb, store.Config{Path: path, Now: now}), database(tb, path)
+	})
+}
+
+// open opens a ledger until the test ends.
+func open(tb testing.TB, c store.Config) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// database opens the file of a ledger past it.
+func database(tb testing.TB, path string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(OFF)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	return db
+}
