@@ -28,6 +28,7 @@ type bench struct {
 	peerRows int // for peers that are slow
 	scale    int // of the seeded shop
 	pairs    int
+	calls    int    // of each list
 	dir      string // tables and output; kept between calls
 	binary   string // outturn
 	self     string // this program, which is also the peer
@@ -45,6 +46,7 @@ var cases = []benchCase{
 	{"orders", "a reseller's Provisioned Orders, 162 columns of ten tables, to CSV, against COPY of the same SELECT: at most 1.0 of its wall", (*bench).orders},
 	{"xlsx", "a table of 32 columns to XLSX, against excelize and libxlsxwriter: at least 6 times their rows per CPU s at 1.20 of their size, 4 times at 1.05", (*bench).xlsx},
 	{"memory", "the peak with 4 times the rows: at most 1.15 of the peak before", (*bench).memory},
+	{"list", "pages of runs out of as many as -rows says, for every order and filters on every field, the first and the 5,000th: p99 at most 50 ms", (*bench).list},
 	{"encode", "the row formats alone, against the standard library", (*bench).encode},
 }
 
@@ -68,10 +70,11 @@ func main() {
 		return
 	}
 	b := &bench{}
-	flag.IntVar(&b.rows, "rows", 1_000_000, "rows of the table")
+	flag.IntVar(&b.rows, "rows", 1_000_000, "rows of the table; runs of the ledger")
 	flag.IntVar(&b.peerRows, "peer-rows", 100_000, "rows of the table for the libraries that write workbooks")
 	flag.IntVar(&b.scale, "scale", 10, "scale of the seeded shop: 100,000 charges times this")
 	flag.IntVar(&b.pairs, "pairs", 5, "how often each of two programs runs")
+	flag.IntVar(&b.calls, "calls", 100, "how often each list is read")
 	flag.StringVar(&b.dir, "dir", "bench/out", "folder of tables and output")
 	flag.Usage = help
 	flag.Parse()
