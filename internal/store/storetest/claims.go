@@ -72,7 +72,6 @@ func testLostClaims(t *testing.T, b *bench) {
 			must[outturn.Run](t)(b.store.CancelRun(ctx, b.root.ID, r.ID, "client:1", outturn.AuditEntry{}))
 		}
 		good := r.Claim()
-		before := b.dump()
 		for what, bad := range map[string]outturn.RunClaim{
 			"another owner":    {Run: good.Run, Attempt: good.Attempt, Owner: "worker-2"},
 			"no owner":         {Run: good.Run, Attempt: good.Attempt},
@@ -81,14 +80,14 @@ func testLostClaims(t *testing.T, b *bench) {
 			"an absent run":    {Run: "absent", Attempt: good.Attempt, Owner: good.Owner},
 			"a run that waits": {Run: b.in(outturn.RunQueued, b.root.ID).ID, Owner: good.Owner},
 		} {
-			before = b.dump() // the run that waits is new
+			before := b.dump()
 			refused(t, name+", "+what, call(bad), outturn.CodeLeaseLost)
 			if b.dump() != before {
 				t.Errorf("%s, %s: the ledger changed", name, what)
 			}
 		}
 		b.pass(lease)
-		before = b.dump()
+		before := b.dump()
 		refused(t, name+", after its lease", call(good), outturn.CodeLeaseLost)
 		if b.dump() != before {
 			t.Errorf("%s, after its lease: the ledger changed", name)
@@ -117,7 +116,7 @@ func testLapses(t *testing.T, b *bench) {
 		b.pass(time.Microsecond)
 		requeued, gone, err := b.store.SweepLeases(ctx, most)
 		ok(t, err)
-		again, last := append(requeued, gone...), len(gone) == 1
+		again, last := slices.Concat(requeued, gone), len(gone) == 1
 		if len(again) != 1 || again[0].ID != r.ID || again[0].Lapses != lapse || last != (lapse == most) {
 			t.Fatalf("lapse %d: queued again %+v, given up %+v", lapse, requeued, gone)
 		}
