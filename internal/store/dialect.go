@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -51,14 +52,24 @@ func openReading(path string) (*sql.DB, error) {
 	return open(path, max(4, runtime.GOMAXPROCS(0)), "", "cache_size(-4000)", "query_only(1)")
 }
 
+// openLooking opens what may be no ledger: it leaves a file as it is, also its
+// journal's mode.
+func openLooking(path string) (*sql.DB, error) {
+	return connect(path, 1, "", "busy_timeout(5000)", "query_only(1)")
+}
+
 func openCopying(path string) (*sql.DB, error) { return open(path, 1, "") }
 
 // copyTo writes a copy of one committed state. PostgreSQL has pg_dump for it.
 const copyTo = `VACUUM INTO ?1`
 
 func open(path string, connections int, mode string, more ...string) (*sql.DB, error) {
+	return connect(path, connections, mode, slices.Concat(settings, more)...)
+}
+
+func connect(path string, connections int, mode string, settings ...string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + mode
-	for _, s := range append(append([]string{}, settings...), more...) {
+	for _, s := range settings {
 		dsn += "&_pragma=" + s
 	}
 	db, err := sql.Open("sqlite", dsn)

@@ -25,22 +25,28 @@ var migrations embed.FS
 // versionTable is goose's: the numbers of the migrations that were applied.
 const versionTable = "goose_db_version"
 
-// migrate brings the ledger up to date, or refuses what is no ledger of ours or
-// one of a newer program.
-func migrate(ctx context.Context, file string, db *sql.DB) error {
-	todo, err := pending(ctx, file, db)
-	if err != nil || len(todo) == 0 {
-		return err
-	}
+// mostTries is how often migrations are begun again when another process, which
+// opened the same ledger, was in the middle of them.
+const mostTries = 10
+
+// migrate brings the ledger up to date.
+func migrate(ctx context.Context, c Config, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
+	for range mostTries {
+		var p *goose.Provider
+		if p, err = goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true)); err != nil {
+			return err
+		}
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
+		if todo, pending := Pending(ctx, c); pending == nil && len(todo) == 0 {
+			return nil
+		}
 	}
-	_, err = p.Up(ctx)
 	return fault("bring the ledger up to date", err)
 }
 
@@ -54,7 +60,7 @@ func Pending(ctx context.Context, c Config) ([]string, error) {
 	if err != nil {
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "The ledger %s cannot be opened: %w.", c.Path, err)
 	}
-	db, err := openReading(c.Path)
+	db, err := openLooking(c.Path)
 	if err != nil {
 		return nil, fault("open the ledger", err)
 	}

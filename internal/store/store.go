@@ -63,6 +63,10 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err := makeFile(c.Path); err != nil {
 		return nil, err
 	}
+	todo, err := Pending(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	db, err := openWriting(c.Path)
 	if err != nil {
 		return nil, fault("open the ledger", err)
@@ -72,8 +76,10 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			_ = db.Close()
 		}
 	}()
-	if err := migrate(ctx, c.Path, db); err != nil {
-		return nil, err
+	if len(todo) > 0 {
+		if err := migrate(ctx, c, db); err != nil {
+			return nil, err
+		}
 	}
 	s := &Store{now: c.Now, path: c.Path}
 	if s.reads, err = openReading(c.Path); err != nil {

@@ -1,0 +1,213 @@
+package store_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"outturn"
+	"outturn/internal/store"
+)
+
+// oldLedger makes a ledger as testdata has it: of version 2, with one of everything.
+func oldLedger(t *testing.T) store.Config {
+	t.Helper()
+	text, err := os.ReadFile("testdata/ledger-2.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(string(text)); err != nil {
+		t.Fatal(err)
+	}
+	return store.Config{Path: path, Now: func() time.Time { return time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) }}
+}
+
+// contents are the rows of a ledger, of the tables that it had at version 2.
+func contents(t *testing.T, path string) []string {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var all []string
+	for _, table := range strings.Fields("tenants tenant_closure clients runs run_totals manifests files links views idempotency_keys audit counters secrets") {
+		rows, err := db.Query(`SELECT * FROM ` + table + ` ORDER BY 1, 2`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns, _ := rows.Columns()
+		for rows.Next() {
+			values, to := make([]any, len(columns)), make([]any, len(columns))
+			for i := range to {
+				to[i] = &values[i]
+			}
+			if err := rows.Scan(to...); err != nil {
+				t.Fatal(err)
+			}
+			row := table
+			for i, c := range columns {
+				row += fmt.Sprint(" ", c, "=", values[i])
+			}
+			all = append(all, row)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func TestMigrate(t *testing.T) {
+	c := oldLedger(t)
+	before, file := contents(t, c.Path), read(t, c.Path)
+	for range 2 {
+		todo, err := store.Pending(t.Context(), c)
+		if err != nil || !slices.Equal(todo, []string{"00003_lists.sql"}) {
+			t.Errorf("to be done: %v, %v", todo, err)
+		}
+	}
+	if read(t, c.Path) != file {
+		t.Error("asking what is to be done changed the ledger")
+	}
+
+	s := open(t, c)
+	if after := contents(t, c.Path); !slices.Equal(after, before) {
+		t.Errorf("after:\n%s\nbefore:\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+	}
+	page, err := s.Runs(t.Context(), "provider", "*", outturn.ListQuery{Order: []outturn.Order{{Field: "created_at"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range page.Items {
+		if want := outturn.RunStates[i]; r.State != want || r.Name != "Orders of "+string(want) || len(r.Request.Columns) != 1 {
+			t.Errorf("run %d is %+v", i, r)
+		}
+	}
+	if len(page.Items) != len(outturn.RunStates) || len(page.Items[2].Files) != 1 {
+		t.Errorf("%d runs, %+v", len(page.Items), page.Items)
+	}
+	if m, err := s.Manifest(t.Context(), "reseller", "succeeded"); err != nil || m.Outturn != "old" {
+		t.Errorf("its manifest: %+v, %v", m, err)
+	}
+	if _, f, err := s.LinkByHash(t.Context(), "hash"); err != nil || f.ID != "file" {
+		t.Errorf("its link leads to %+v, %v", f, err)
+	}
+	if r, err := s.ClaimRun(t.Context(), "queued", "w", time.Minute); err != nil || r.Attempt != 1 {
+		t.Errorf("the one that waited: %+v, %v", r, err)
+	}
+
+	changed := contents(t, c.Path)
+	open(t, c)
+	if todo, err := store.Pending(t.Context(), c); err != nil || len(todo) != 0 {
+		t.Errorf("then to be done: %v, %v", todo, err)
+	}
+	if !slices.Equal(contents(t, c.Path), changed) {
+		t.Error("opening it again changed it")
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	body, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// TestMigrateTogether opens a ledger that is not there yet, and an old one, from many
+// sides at once, as two commands would.
+func TestMigrateTogether(t *testing.T) {
+	for name, c := range map[string]store.Config{"new": {Path: filepath.Join(t.TempDir(), "ledger.db")}, "old": oldLedger(t)} {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				s, err := store.Open(t.Context(), c)
+				if err == nil {
+					err = s.Ping(t.Context())
+					s.Close()
+				}
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// TestOpenRefuses opens what is no ledger of this program, and leaves it alone.
+func TestOpenRefuses(t *testing.T) {
+	execute := func(statement string) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) {
+			if _, err := database(t, path).Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		code outturn.Code
+		want string
+	}{
+		{"Newer", func(t *testing.T, path string) {
+			s, err := store.Open(t.Context(), store.Config{Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			execute(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)(t, path)
+		}, outturn.CodeConflict, "Run the newer program, or restore a backup from before the upgrade."},
+		{"Another", execute(`CREATE TABLE songs (name TEXT)`), outturn.CodeConflict, "no ledger of Outturn"},
+		{"NoDatabase", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte(strings.Repeat("not a database\n", 300)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, outturn.CodeStorageUnavailable, "restore a backup"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			test.make(t, path)
+			before := read(t, path)
+			s, err := store.Open(t.Context(), store.Config{Path: path})
+			if err == nil {
+				s.Close()
+			}
+			if outturn.ErrorCode(err) != test.code || !strings.Contains(fmt.Sprint(err), test.want) {
+				t.Errorf("Open: %q, %v", outturn.ErrorCode(err), err)
+			}
+			if _, err := store.Pending(t.Context(), store.Config{Path: path}); outturn.ErrorCode(err) != test.code {
+				t.Errorf("Pending: %q, %v", outturn.ErrorCode(err), err)
+			}
+			if read(t, path) != before {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+// TestPendingMakesNothing asks what a ledger that is not there would need.
+func TestPendingMakesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	todo, err := store.Pending(t.Context(), store.Config{Path: path})
+	if err != nil || len(todo) != 3 {
+		t.Errorf("got %v, %v", todo, err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the file is there: %v", err)
+	}
+}
