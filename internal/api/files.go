@@ -47,6 +47,7 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 		if err != nil {
 			return nil, err
 		}
+		requestOf(ctx).run = file.Run
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			defer content.Close()
 			r, w := humago.Unwrap(h)

@@ -34,6 +34,7 @@ type request struct {
 	base      string // how the caller reaches us: http://host
 	route     string // the pattern that it met, without what is in it
 	principal string
+	run       string // which it was about, where its path does not say so
 
 	schemas huma.Registry  // of the API that it came to
 	misfits []problemFault // what its operation has no parameters for
@@ -142,7 +143,7 @@ func (a *API) middleware(mux *http.ServeMux) http.Handler {
 					writeProblem(rec, r, http.StatusInternalServerError, "Internal error.")
 				}
 			}
-			a.Log.Info("request", "request", req.id, "method", r.Method, "route", req.route, "status", rec.status,
+			a.Log.Info("request", "request", req.id, "run", runOf(req, r, h), "method", r.Method, "route", req.route, "status", rec.status,
 				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond).String(), "who", req.principal, "from", req.from)
 		}()
 		a.route(mux, rec, r)
@@ -169,6 +170,21 @@ func (a *API) route(mux *http.ServeMux, w *recorder, r *http.Request) {
 // isLong says of a path that what is there may take as long as it does.
 func isLong(path string) bool {
 	return strings.HasPrefix(path, "/f/") || strings.HasSuffix(path, "/content") || strings.HasSuffix(path, "/events")
+}
+
+// mostID is how long the id of a run is. What is longer may be a token, sent in the
+// wrong place.
+const mostID = 36
+
+// runOf says for the log which run a request made or was about; "" is none.
+func runOf(req *request, r *http.Request, answer http.Header) string {
+	if made, ok := strings.CutPrefix(answer.Get("Location"), "/v1/runs/"); ok {
+		return made
+	}
+	if id := r.PathValue("id"); strings.HasPrefix(r.URL.Path, "/v1/runs/") && len(id) <= mostID {
+		return id
+	}
+	return req.run
 }
 
 // address is the caller's, without its port.
