@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -84,20 +85,38 @@ type call struct {
 
 // do makes a call and reads its answer into out, if that is not nil.
 func (c *Client) do(ctx context.Context, call call, out any) (http.Header, error) {
-	resp, err := c.send(ctx, call)
-	if err != nil {
-		return nil, err
+	for attempt := 0; ; attempt++ {
+		resp, err := c.send(ctx, call)
+		if err != nil {
+			return nil, err
+		}
+		if err = readAnswer(resp, out); err == nil {
+			return resp.Header, nil
+		}
+		err = fmt.Errorf("%s %s: read the answer: %w", call.method, call.path, err)
+		if !call.again || !brokeOff(err) || attempt >= c.config.Retries {
+			return nil, err
+		}
+		if err := sleep(ctx, (&retryable{}).pause(attempt)); err != nil {
+			return nil, err
+		}
 	}
+}
+
+func readAnswer(resp *http.Response, out any) error {
 	defer resp.Body.Close()
 	if out == nil {
-		_, err = io.Copy(io.Discard, resp.Body)
-	} else {
-		err = json.NewDecoder(resp.Body).Decode(out)
+		_, err := io.Copy(io.Discard, resp.Body)
+		return err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: read the answer: %w", call.method, call.path, err)
-	}
-	return resp.Header, nil
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+// brokeOff says of an error in reading an answer that the connection ended before
+// the answer did.
+func brokeOff(err error) bool {
+	var net net.Error
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &net)
 }
 
 // send makes a call and returns its answer, which is no refusal. The caller closes
@@ -173,9 +192,8 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
 	refusal := readProblem(resp)
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
-		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		return nil, &retryable{
-			err: refusal, after: time.Duration(seconds) * time.Second,
+			err: refusal, after: retryAfter(resp.Header.Get("Retry-After")),
 			refused: resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable,
 		}
 	}
@@ -191,6 +209,17 @@ type retryable struct {
 
 func (e *retryable) Error() string { return e.err.Error() }
 func (e *retryable) Unwrap() error { return e.err }
+
+// retryAfter understands the header of that name: seconds, or a time.
+func retryAfter(text string) time.Duration {
+	if seconds, err := strconv.ParseUint(text, 10, 16); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return time.Until(at)
+	}
+	return 0
+}
 
 // mostPause bounds how long the server may have a client wait between two tries.
 const mostPause = 30 * time.Second

@@ -27,8 +27,8 @@ type Dataset struct {
 
 // Freshness says of when the data are.
 type Freshness struct {
-	Snapshot time.Time  `json:"snapshot"`          // when it was looked at
-	Changed  *time.Time `json:"changed,omitempty"` // the newest change; absent where the data set does not tell
+	Snapshot outturn.ManifestSnapshot `json:"snapshot"`          // when it was looked at
+	Changed  *time.Time               `json:"changed,omitempty"` // the newest change; absent where the data set does not tell
 }
 
 // Dataset returns the dictionary of a data set.
@@ -85,15 +85,16 @@ func (c *Client) Views(ctx context.Context, in ListInput) (list outturn.List[out
 }
 
 // UpdateView changes a view that is still as saved has it: else the error is
-// CodeVersionChanged.
+// CodeVersionChanged. It is asked for once: where the answer is lost, read the view to
+// see what became of it.
 func (c *Client) UpdateView(ctx context.Context, saved outturn.SavedView) (outturn.SavedView, error) {
-	_, err := c.do(ctx, call{method: http.MethodPatch, path: viewPath(saved.ID), body: saved.View, header: ifMatch(saved), again: true}, &saved)
+	_, err := c.do(ctx, call{method: http.MethodPatch, path: viewPath(saved.ID), body: saved.View, header: ifMatch(saved)}, &saved)
 	return saved, err
 }
 
 // DeleteView removes a view that is still as saved has it.
 func (c *Client) DeleteView(ctx context.Context, saved outturn.SavedView) error {
-	_, err := c.do(ctx, call{method: http.MethodDelete, path: viewPath(saved.ID), header: ifMatch(saved), again: true}, nil)
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: viewPath(saved.ID), header: ifMatch(saved)}, nil)
 	return err
 }
 

@@ -27,7 +27,10 @@ func (c *Client) Download(ctx context.Context, file outturn.File, w io.Writer) e
 		if d.got > before {
 			attempt = 0 // it moves
 		}
-		if d.broken != nil || ctx.Err() != nil || outturn.ErrorCode(err) != outturn.CodeUnavailable || attempt >= c.config.Retries {
+		if d.broken == nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if d.broken != nil || outturn.ErrorCode(err) != outturn.CodeUnavailable || attempt >= c.config.Retries {
 			return err
 		}
 		if err := sleep(ctx, (&retryable{}).pause(attempt)); err != nil {

@@ -2,7 +2,7 @@ package client
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,24 +19,9 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 	if c.token != "" && time.Now().Before(c.renewAt) {
 		return c.token, nil
 	}
-	form := url.Values{"grant_type": {"client_credentials"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.address("/oauth2/token", nil), strings.NewReader(form.Encode()))
+	token, err := c.newToken(ctx)
 	if err != nil {
 		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret))
-	resp, err := c.roundTrip(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	var token struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int64  `json:"expires_in"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&token); err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
 	}
 	if token.AccessToken == "" {
 		return "", outturn.Errorf(outturn.CodeUnauthenticated, "The server %s gave no token.", c.base.Host)
@@ -44,6 +29,39 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 	// Well before its end, for a request takes its time.
 	c.token, c.renewAt = token.AccessToken, time.Now().Add(time.Duration(token.ExpiresIn)*time.Second*3/4)
 	return c.token, nil
+}
+
+type token struct {
+	AccessToken string `json:"access_token"`
+	ExpiresIn   int64  `json:"expires_in"`
+}
+
+// newToken asks for a token. Where that fails in a way that may pass, the call that
+// needs it has not been made, so that it can be tried again whatever it does.
+func (c *Client) newToken(ctx context.Context) (t token, err error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.address("/oauth2/token", nil), strings.NewReader(form.Encode()))
+	if err != nil {
+		return t, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret))
+	resp, err := c.roundTrip(req)
+	if err == nil {
+		if err = readAnswer(resp, &t); err == nil {
+			return t, nil
+		}
+		err = fmt.Errorf("read the token: %w", err)
+		if !brokeOff(err) {
+			return t, err
+		}
+		err = &retryable{err: err}
+	}
+	var later *retryable
+	if errors.As(err, &later) {
+		later.refused = true
+	}
+	return t, err
 }
 
 func (c *Client) forgetToken() {

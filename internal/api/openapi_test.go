@@ -250,6 +250,9 @@ func TestRandomRequests(t *testing.T) {
 		r := g.request(o)
 		a := who.do(t, o.method, r.target, r.body, r.header...)
 		statuses[a.status]++
+		if a.status == http.StatusRequestHeaderFieldsTooLarge {
+			continue // net/http's, before any route
+		}
 		if err := d.fits(o, a); err != nil && !failures[o.String()+err.Error()] && len(failures) < 20 {
 			failures[o.String()+err.Error()] = true
 			t.Errorf("seed %d: %s: %v\n%s %q %q\n%.600s", seed, o, err, r.target, r.header, r.body, a.body)

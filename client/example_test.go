@@ -1,0 +1,159 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+
+	"outturn"
+	"outturn/client"
+)
+
+// connect is client.New with the address and credentials of a server of our own. Where
+// yours come from is yours to say.
+func connect() *client.Client {
+	c, err := client.New(client.Config{URL: shop.URL(), ClientID: shop.cred.ID, ClientSecret: shop.cred.Secret})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return c
+}
+
+// A run is made, watched and downloaded.
+func Example() {
+	ctx := context.Background()
+	c := connect()
+
+	run, err := c.CreateRun(ctx, client.RunInput{
+		Dataset: "payments",
+		Window:  &client.Window{From: "2026-09-01", To: "2026-10-01", Zone: "Europe/Berlin"},
+		Formats: []outturn.Output{{Format: "csv", Compression: "gzip"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Name, "is", run.State)
+
+	for now, err := range c.WatchRun(ctx, run.ID) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		run = now // its phase and its progress, each time they change
+	}
+	if run.State != outturn.RunSucceeded {
+		log.Fatal(run.Reason.Message)
+	}
+
+	var content bytes.Buffer // or a file
+	for _, file := range run.Files {
+		if err := c.Download(ctx, file, &content); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(run.State, file.Format, file.Compression, int64(content.Len()) == file.Bytes)
+	}
+	// Output:
+	// payments is queued
+	// succeeded csv gzip true
+}
+
+// The dictionary of a data set says what there is to ask for.
+func ExampleClient_Dataset() {
+	d, err := connect().Dataset(context.Background(), "payments")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d.Views)
+	for _, f := range d.Fields {
+		if f.Additive {
+			fmt.Println(f.Name, f.Type, f.Scale, "in", f.Currency)
+			break
+		}
+	}
+	// Output:
+	// [full cmp]
+	// CUSTOMER_PAYMENT_TOTAL decimal 8 in CUSTOMER_PAYMENT_CURRENCY_ID
+}
+
+// A preview has the first rows, and the totals of all.
+func ExampleClient_Preview() {
+	p, err := connect().Preview(context.Background(), client.RunInput{
+		Dataset: "payments",
+		Columns: []string{"CUSTOMER_PAYMENT_CURRENCY_ID", "CUSTOMER_PAYMENT_TOTAL"},
+		Filter:  "CUSTOMER_PAYMENT_CURRENCY_ID eq EUR",
+		Order:   []outturn.Order{{Field: "CUSTOMER_PAYMENT_TOTAL", Desc: true}},
+		Window:  &client.Window{From: "2026-01-01", To: "2027-01-01", Zone: "UTC"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var row map[string]string
+	if err := json.Unmarshal(p.Rows[0], &row); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.RowCount, "rows, together", p.Totals["CUSTOMER_PAYMENT_TOTAL"]["EUR"])
+	fmt.Println("the largest is", row["CUSTOMER_PAYMENT_TOTAL"])
+	// Output:
+	// 14 rows, together 1816.19000000
+	// the largest is 573.72000000
+}
+
+// A list has pages.
+func ExampleClient_Runs() {
+	ctx := context.Background()
+	c := connect()
+	for range 3 {
+		if _, err := c.CreateRun(ctx, client.RunInput{Dataset: "accounts", Name: "listed", Formats: []outturn.Output{{Format: "csv"}}}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	n := 0
+	for in := (client.ListInput{Filter: "name eq listed", Order: "created_at desc", Limit: 2}); ; {
+		page, err := c.Runs(ctx, in)
+		if err != nil {
+			log.Fatal(err)
+		}
+		n += len(page.Items)
+		if in.Cursor = page.Next; in.Cursor == "" {
+			break
+		}
+	}
+	fmt.Println(n)
+	// Output: 3
+}
+
+// A run that is not wanted any more is cancelled. Cancelling one that has ended is a
+// conflict.
+func ExampleClient_CancelRun() {
+	ctx := context.Background()
+	c := connect()
+	run, err := c.CreateRun(ctx, client.RunInput{Dataset: "provisioned_orders", Formats: []outturn.Output{{Format: "xlsx"}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := c.CancelRun(ctx, run.ID); err != nil {
+		log.Fatal(err)
+	}
+	if run, err = c.WaitRun(ctx, run.ID); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.State)
+	// Output: cancelled
+}
+
+// Of a refusal, each fault names its field.
+func ExampleClient_CreateRun_refused() {
+	_, err := connect().CreateRun(context.Background(), client.RunInput{Dataset: "paymnts", Formats: []outturn.Output{{Format: "csv"}}})
+	fmt.Println(outturn.ErrorCode(err))
+	for _, fault := range outturn.Faults(err) {
+		fmt.Println(fault.Field, "-", fault.Message)
+	}
+	var refused *outturn.Error
+	fmt.Println(errors.As(err, &refused))
+	// Output:
+	// invalid_parameters
+	// dataset - There is no data set "paymnts". Did you mean payments?
+	// true
+}
