@@ -82,7 +82,7 @@ func testKeysTogether(t *testing.T, b *bench) {
 // testRefusedCreates asks for what cannot be, beside what can: refusals share their
 // commit with others.
 func testRefusedCreates(t *testing.T, b *bench) {
-	there := b.queued(b.root.ID)
+	there, held, done := b.queued(b.root.ID), b.running(b.root.ID), b.succeeded(b.root.ID)
 	view := must[outturn.SavedView](t)(b.store.CreateView(ctx, outturn.SavedView{Tenant: b.root.ID, View: outturn.View{Dataset: "orders", Name: "v"}}, outturn.AuditEntry{}))
 	ok(t, b.store.CreateClient(ctx, outturn.Client{ID: "c", Tenant: b.root.ID, Role: outturn.RoleViewer}, outturn.AuditEntry{}))
 	before := strings.Split(b.dump(), "\n")
@@ -133,6 +133,12 @@ func testRefusedCreates(t *testing.T, b *bench) {
 		}},
 		{"a link to no file", outturn.CodeNotFound, func() error {
 			return b.store.CreateLink(ctx, outturn.Link{Tenant: b.root.ID, File: "absent", TokenHash: "h"}, entry)
+		}},
+		{"a success whose second file lies where another does", outturn.CodeInternal, func() error {
+			first, second := file(held, "a.csv", time.Time{}), file(held, "b.csv", time.Time{})
+			second.Key = done.Files[0].Key
+			_, err := b.store.SucceedRun(ctx, held.Claim(), outturn.Manifest{}, []outturn.File{first, second})
+			return err
 		}},
 		{"a view at another version", outturn.CodeVersionChanged, func() error {
 			_, err := b.store.UpdateView(ctx, b.root.ID, view.ID, 2, view.View, entry)

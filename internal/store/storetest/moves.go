@@ -127,6 +127,7 @@ func testNeverChanged(t *testing.T, b *bench) {
 		`DELETE FROM runs WHERE id = '` + waits.ID + `'`,
 		`UPDATE runs SET attempt = attempt - 1 WHERE state = 'succeeded'`,
 		`UPDATE runs SET tenant = 'nobody'`,
+		`UPDATE runs SET state = 'running', phase = 'starting', lease_owner = 'w', lease_until = 1 WHERE state = 'queued'`, // never claimed
 		`UPDATE files SET run = '` + waits.ID + `x'`,
 		`INSERT INTO files SELECT 'f', '` + waits.ID + `', tenant, 0, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, 'key', created_at, NULL, NULL FROM files`,
 		`INSERT INTO tenants SELECT 'second', NULL, 'provider', name, NULL, zone, report_type, created_at FROM tenants`,
