@@ -23,18 +23,19 @@ func (c *doctorCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 	if err != nil {
 		return err
 	}
-	return settings.withFolder(ctx, func(f *server.Folder, _ outturn.Principal) error {
-		findings := f.Doctor(ctx, src, cat)
-		if err := c.print(streams, findings); err != nil {
-			return err
+	if err := settings.needFolder(); err != nil {
+		return err
+	}
+	findings := server.Doctor(ctx, settings.DataDir, server.Config{Source: src, Catalog: cat})
+	if err := c.print(streams, findings); err != nil {
+		return err
+	}
+	for _, finding := range findings {
+		if !finding.Sound {
+			return outturn.Errorf(outturn.ErrorCode(finding.Err), "Not all is well: see %s above.", finding.Check)
 		}
-		for _, finding := range findings {
-			if !finding.Sound {
-				return outturn.Errorf(outturn.ErrorCode(finding.Err), "Not all is well: see %s above.", finding.Check)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (c *doctorCmd) print(streams IO, findings []server.Finding) error {

@@ -107,11 +107,19 @@ func newLog(w io.Writer, format string, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
+// needFolder refuses settings whose data folder is not there.
+func (s *Settings) needFolder() error {
+	if _, err := os.Stat(s.DataDir); err != nil {
+		return outturn.Errorf(outturn.CodeNotFound, "There is no data folder %s. `outturn serve` makes one; --data names another.", s.DataDir)
+	}
+	return nil
+}
+
 // withFolder calls work with the data folder that the settings name, which must
 // be there, and with who uses it from this machine.
 func (s *Settings) withFolder(ctx context.Context, work func(*server.Folder, outturn.Principal) error) error {
-	if _, err := os.Stat(s.DataDir); err != nil {
-		return outturn.Errorf(outturn.CodeNotFound, "There is no data folder %s. `outturn serve` makes one; --data names another.", s.DataDir)
+	if err := s.needFolder(); err != nil {
+		return err
 	}
 	folder, err := server.OpenFolder(ctx, s.DataDir, time.Now)
 	if err != nil {

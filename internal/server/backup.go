@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"outturn"
@@ -43,7 +45,7 @@ func (f *Folder) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	b := &backup{w: tar.NewWriter(w), sums: map[string]string{}}
-	if err := b.addFile("ledger.db", ledger); err != nil {
+	if err := b.addFile(LedgerName, ledger); err != nil {
 		return err
 	}
 	if err := b.addFile("key", keyPath(f.Path)); err != nil {
@@ -168,12 +170,20 @@ func unpack(folder string, r io.Reader) error {
 			}
 			continue
 		}
-		if h.Typeflag != tar.TypeReg || !filepath.IsLocal(h.Name) {
+		if _, twice := sums[h.Name]; twice || h.Typeflag != tar.TypeReg || !isPart(h.Name) {
 			return damaged("%s has no place in one", outturn.Shown(h.Name))
 		}
-		if sums[h.Name], err = restoreFile(root, h.Name, in); err != nil {
-			return err
+		sum, err := restoreFile(root, h.Name, in)
+		var place *fs.PathError // else the backup could not be read
+		switch {
+		case errors.As(err, &place) && errors.Is(err, syscall.ENOSPC):
+			return outturn.Errorf(outturn.CodeDiskFull, "There is no room for what is in the backup: %w. Nothing was restored.", err)
+		case errors.As(err, &place):
+			return outturn.Errorf(outturn.CodeStorageUnavailable, "What is in the backup cannot be written: %w. Nothing was restored.", err)
+		case err != nil:
+			return damaged("%s: %w", outturn.Shown(h.Name), err)
 		}
+		sums[h.Name] = sum
 	}
 	if want == nil {
 		return damaged("its end is missing")
@@ -182,6 +192,11 @@ func unpack(folder string, r io.Reader) error {
 		return damaged("what is in it is not what %s says", sumsName)
 	}
 	return nil
+}
+
+// isPart says whether a backup has such a file.
+func isPart(name string) bool {
+	return name == LedgerName || name == "key" || strings.HasPrefix(name, "files/") && filepath.IsLocal(name)
 }
 
 func readSums(r io.Reader) (map[string]string, error) {

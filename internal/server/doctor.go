@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"outturn"
+	"outturn/internal/blob"
 	"outturn/internal/catalog"
+	"outturn/internal/secret"
 	"outturn/internal/source"
+	"outturn/internal/store"
 )
 
 // A Finding is what one of Doctor's looks came to.
@@ -23,8 +26,11 @@ type Finding struct {
 	Sound  bool   `json:"sound"`
 }
 
-// Doctor looks at everything that a server over the folder will need.
-func (f *Folder) Doctor(ctx context.Context, src source.Source, cat *catalog.Catalog) []Finding {
+// Doctor looks at everything that a server over the data folder at path will need,
+// of which c names the source and the catalogue. It changes nothing there: a ledger
+// that is of an older program stays so.
+func Doctor(ctx context.Context, path string, c Config) []Finding {
+	c = c.withDefaults()
 	var findings []Finding
 	look := func(check string, look func() (string, error)) {
 		finding := Finding{Check: check}
@@ -34,27 +40,58 @@ func (f *Folder) Doctor(ctx context.Context, src source.Source, cat *catalog.Cat
 		}
 		findings = append(findings, finding)
 	}
-	look("permissions", func() (string, error) {
-		info, err := os.Stat(keyPath(f.Path))
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("the data folder %s and its key (%s) are its owner's alone", f.Path, info.Mode().Perm()), makeFolder(f.Path)
-	})
-	look("ledger", func() (string, error) { return "it answers, and is up to date", f.Ledger.Ping(ctx) })
-	look("storage", func() (string, error) { return f.tryStorage(ctx) })
-	look("source", func() (string, error) { return trySource(ctx, src, cat) })
-	look("clock", f.tryClock)
+	look("permissions", func() (string, error) { return tryPermissions(path) })
+	look("ledger", func() (string, error) { return tryLedger(ctx, store.Config{Path: ledgerPath(path), Now: c.Now}) })
+	look("storage", func() (string, error) { return tryStorage(ctx, filesPath(path)) })
+	look("source", func() (string, error) { return trySource(ctx, c.Source, c.Catalog) })
+	look("clock", func() (string, error) { return tryClock(path, c.Now) })
 	return findings
 }
 
+// tryPermissions looks whether others may enter the folder or read its key, and
+// whether the key is there that the ledger was sealed with.
+func tryPermissions(path string) (string, error) {
+	faults := []error{checkFolder(path)}
+	_, err := os.Stat(ledgerPath(path))
+	if fresh := errors.Is(err, os.ErrNotExist); !fresh {
+		_, err := secret.OpenKeyFile(keyPath(path), false)
+		faults = append(faults, err)
+	}
+	return "the data folder " + path + " and its key are its owner's alone", errors.Join(faults...)
+}
+
+// tryLedger asks a ledger that is up to date for an answer.
+func tryLedger(ctx context.Context, c store.Config) (detail string, err error) {
+	if _, err := os.Stat(c.Path); errors.Is(err, os.ErrNotExist) {
+		return "there is none yet; the first start makes it", nil
+	}
+	pending, err := store.Pending(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if len(pending) > 0 {
+		return fmt.Sprintf("it is of an older Outturn; the next start, or outturn migrate, brings it up to date (%d steps)", len(pending)), nil
+	}
+	ledger, err := store.Open(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	return "it answers, and is up to date", ledger.Ping(ctx)
+}
+
 // tryStorage writes a file, reads it back and deletes it.
-func (f *Folder) tryStorage(ctx context.Context) (string, error) {
-	if err := f.Files.Check(ctx); err != nil {
+func tryStorage(ctx context.Context, path string) (string, error) {
+	files, err := blob.OpenFolder(path)
+	if err != nil {
+		return "", err
+	}
+	defer files.Close()
+	if err := files.Check(ctx); err != nil {
 		return "", err
 	}
 	key := "doctor/" + outturn.NewID(time.Now()) + "/1/probe"
-	up, err := f.Files.Create(ctx, key)
+	up, err := files.Create(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -65,14 +102,14 @@ func (f *Folder) tryStorage(ctx context.Context) (string, error) {
 	if err := up.Commit(ctx); err != nil {
 		return "", err
 	}
-	object, err := f.Files.Open(ctx, key)
+	object, err := files.Open(ctx, key)
 	if err != nil {
 		return "", err
 	}
 	text, err := io.ReadAll(object)
-	err = errors.Join(err, object.Close(), f.Files.Delete(ctx, key))
+	err = errors.Join(err, object.Close(), files.Delete(ctx, key))
 	if err == nil && string(text) != key {
-		err = outturn.Errorf(outturn.CodeStorageUnavailable, "What was written to %s is not what is read there.", filesPath(f.Path))
+		err = outturn.Errorf(outturn.CodeStorageUnavailable, "What was written to %s is not what is read there.", path)
 	}
 	return "a file was written, read back and deleted", err
 }
@@ -96,14 +133,14 @@ func trySource(ctx context.Context, src source.Source, cat *catalog.Catalog) (de
 const mostSkew = 2 * time.Second
 
 // tryClock holds our clock against the one that stamps files.
-func (f *Folder) tryClock() (string, error) {
-	probe, err := os.CreateTemp(f.Path, ".clock-*")
+func tryClock(path string, clock func() time.Time) (string, error) {
+	probe, err := os.CreateTemp(path, ".clock-*")
 	if err != nil {
-		return "", err
+		return "", outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be written: %w.", err)
 	}
 	defer os.Remove(probe.Name())
 	defer probe.Close()
-	now := time.Now()
+	now := clock()
 	info, err := probe.Stat()
 	if err != nil {
 		return "", err

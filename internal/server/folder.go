@@ -55,7 +55,7 @@ func OpenFolder(ctx context.Context, path string, now func() time.Time) (*Folder
 		return nil, err
 	}
 	if f.Ledger, err = store.Open(ctx, store.Config{Path: ledgerPath(path), Now: now}); err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	if _, err := f.provider(ctx); err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -69,6 +69,10 @@ func makeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be made: %w.", path, err)
 	}
+	return checkFolder(path)
+}
+
+func checkFolder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be read: %w.", path, err)
@@ -119,6 +123,10 @@ func (f *Folder) Close() error {
 	if f.Ledger != nil {
 		errs = append(errs, f.Ledger.Close())
 		f.Ledger = nil
+	}
+	if f.Files != nil {
+		errs = append(errs, f.Files.Close())
+		f.Files = nil
 	}
 	if f.lock != nil {
 		errs = append(errs, f.lock.Close())

@@ -12,7 +12,7 @@ import (
 )
 
 // checkListen refuses an address that others can reach: what travels there is not
-// encrypted.
+// encrypted, and /metrics asks nobody who they are.
 func checkListen(address string, insecure bool) error {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -43,11 +43,12 @@ func checkBaseURL(base string) error {
 	return nil
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen listens at the address that a flag says.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, outturn.Errorf(outturn.CodeConflict, "Something listens at %s already. Choose another address with --listen, such as 127.0.0.1:0 for any free port.", address)
+		return nil, outturn.Errorf(outturn.CodeConflict, "Something listens at %s already. Choose another address with %s, such as 127.0.0.1:0 for any free port.", address, flag)
 	case errors.Is(err, syscall.EACCES):
 		return nil, outturn.Errorf(outturn.CodeConflict, "You may not listen at %s: ports below 1024 are the system's.", address)
 	case err != nil:

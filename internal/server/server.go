@@ -98,6 +98,7 @@ type Server struct {
 	listener net.Listener
 	scrape   *http.Server // of metrics; nil where there are none
 	ready    atomic.Bool
+	unwell   atomic.Bool // the ledger or the storage did not answer when last asked
 	serving  sync.WaitGroup
 	stopOnce sync.Once
 	stopErr  error
@@ -106,8 +107,13 @@ type Server struct {
 // New puts a server over an open folder together. The folder stays its owner's.
 func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	c = c.withDefaults()
-	if err := checkListen(c.Listen, c.Insecure); err != nil {
-		return nil, err
+	for _, address := range []string{c.Listen, c.Metrics} {
+		if address == "" {
+			continue
+		}
+		if err := checkListen(address, c.Insecure); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		return nil, err
@@ -160,17 +166,21 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 // Start answers requests and works on runs when it returns.
 func (s *Server) Start(ctx context.Context) error {
 	var err error
-	if s.listener, err = listen(ctx, s.config.Listen); err != nil {
+	if s.listener, err = listen(ctx, "--listen", s.config.Listen); err != nil {
 		return err
 	}
 	var scrape net.Listener
 	if s.scrape != nil {
-		if scrape, err = listen(ctx, s.config.Metrics); err != nil {
+		if scrape, err = listen(ctx, "--metrics-listen", s.config.Metrics); err != nil {
 			return errors.Join(err, s.listener.Close())
 		}
 	}
 	if err := s.runner.Start(ctx); err != nil {
-		return errors.Join(err, s.listener.Close())
+		err = errors.Join(err, s.listener.Close())
+		if scrape != nil {
+			err = errors.Join(err, scrape.Close())
+		}
+		return err
 	}
 	s.serve(s.api, s.listener)
 	if scrape != nil {
@@ -199,10 +209,17 @@ func (s *Server) check(ctx context.Context) error {
 	if !s.ready.Load() {
 		return outturn.Errorf(outturn.CodeUnavailable, "The server is starting or stopping.")
 	}
-	if err := s.folder.Ledger.Ping(ctx); err != nil {
-		return err
+	err := s.folder.Ledger.Ping(ctx)
+	if err == nil {
+		err = s.folder.Files.Check(ctx)
 	}
-	return s.folder.Files.Check(ctx)
+	if was := s.unwell.Swap(err != nil); err != nil && !was {
+		s.config.Log.Error("not ready", "error", err)
+	}
+	if err != nil { // whoever asks need not know what lies where
+		return outturn.Errorf(outturn.CodeUnavailable, "The ledger cannot be reached, or files cannot be written. The log says which.")
+	}
+	return nil
 }
 
 // Stop tells the world that the server is going, lets runs go on for Config.Drain
