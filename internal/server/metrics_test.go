@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"outturn"
 	"outturn/client"
@@ -52,6 +54,25 @@ func TestMetrics(t *testing.T) {
 		during, _ = scrape(t, address)
 		return during["outturn_uploads_open"] == 1 && during["outturn_queue_oldest_seconds"] > 0
 	})
+	_, err = s.folder.Ledger.ClaimRun(t.Context(), waiting.ID, "a worker that dies", time.Microsecond)
+	must(t, err)
+	until(t, "its lease is found to be over", func() bool {
+		values, _ := scrape(t, address)
+		return values["outturn_lease_expiries_total"] == 1
+	})
+	until(t, "somebody has waited for a connection to the ledger", func() bool {
+		var crowd sync.WaitGroup
+		for range 100 {
+			crowd.Go(func() {
+				for range 20 {
+					_, _ = s.folder.Ledger.Stats(t.Context())
+				}
+			})
+		}
+		crowd.Wait()
+		values, _ := scrape(t, address)
+		return values["outturn_ledger_wait_seconds_total"] > before["outturn_ledger_wait_seconds_total"]
+	})
 	for _, id := range []string{waiting.ID, busy.ID} {
 		_, err := s.client.CancelRun(t.Context(), id)
 		must(t, err)
@@ -68,7 +89,7 @@ func TestMetrics(t *testing.T) {
 		`outturn_runs{state="cancelled"}`: {0, 0, 2},
 		reason:                            {0, 1, 1},
 		"outturn_uploads_open":            {0, 1, 0},
-		"outturn_lease_expiries_total":    {0, 0, 0},
+		"outturn_lease_expiries_total":    {0, 0, 1},
 	} {
 		if got := [3]float64{before[key], during[key], after[key]}; got != want {
 			t.Errorf("%s: got %v before, during and after, want %v", key, got, want)

@@ -89,6 +89,7 @@ func start(t testing.TB, path string, changes ...func(*server.Config)) *site {
 	src, cat := newSource(t)
 	c := server.Config{
 		Source: src, Catalog: cat, Listen: "127.0.0.1:0", Metrics: freeAddress(t), Workers: 2, Drain: 5 * time.Second,
+		Lease:   4 * time.Second, // with a heartbeat six times as often, which tells the phase
 		Version: "test", Log: slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
 	for _, change := range changes {
