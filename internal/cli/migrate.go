@@ -29,11 +29,11 @@ func (c *migrateCmd) Run(ctx context.Context, streams IO, settings *Settings) er
 		return err
 	}
 	if !c.DryRun && len(pending) > 0 {
-		s, err := store.Open(ctx, config)
+		folder, err := server.OpenFolder(ctx, settings.DataDir, time.Now)
 		if err != nil {
 			return err
 		}
-		if err := s.Close(); err != nil {
+		if err := folder.Close(); err != nil {
 			return err
 		}
 	}

@@ -135,7 +135,14 @@ func TestOpenFolderRefuses(t *testing.T) {
 		code outturn.Code
 		says string
 	}{
-		"NewerLedger":  {func(path string) error { ledger(t, path, newer); return nil }, outturn.CodeConflict, "newer Outturn"},
+		"NewerLedger": {func(path string) error { ledger(t, path, newer); return nil }, outturn.CodeConflict, "newer Outturn"},
+		"OlderLedgerBeingServed": {func(path string) error {
+			f, err := server.OpenFolder(t.Context(), path, time.Now)
+			must(t, err)
+			t.Cleanup(func() { must(t, f.Close()) })
+			ledger(t, path, older)
+			return f.Lock()
+		}, outturn.CodeConflict, "Another process serves"},
 		"FolderForAll": {func(path string) error { return os.Chmod(path, 0o755) }, outturn.CodeStorageUnavailable, "chmod 700"},
 		"KeyForAll":    {func(path string) error { return os.Chmod(filepath.Join(path, "key"), 0o640) }, outturn.CodeInvalid, "chmod 600"},
 		"FilesIsAFile": {func(path string) error {

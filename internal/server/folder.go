@@ -54,13 +54,33 @@ func OpenFolder(ctx context.Context, path string, now func() time.Time) (*Folder
 	if f.Files, err = blob.OpenFolder(filesPath(path)); err != nil {
 		return nil, err
 	}
-	if f.Ledger, err = store.Open(ctx, store.Config{Path: ledgerPath(path), Now: now}); err != nil {
+	if err := f.openLedger(ctx, store.Config{Path: ledgerPath(path), Now: now}); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	if _, err := f.provider(ctx); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// openLedger opens the ledger. An older one it brings up to date, unless a server of
+// the older Outturn is at work on it.
+func (f *Folder) openLedger(ctx context.Context, c store.Config) error {
+	if _, err := os.Stat(c.Path); err == nil {
+		pending, err := store.Pending(ctx, c)
+		if err != nil {
+			return err
+		}
+		if len(pending) > 0 {
+			if err := f.Lock(); err != nil {
+				return outturn.Errorf(outturn.ErrorCode(err), "The ledger is to be brought up to date. %w", err)
+			}
+			defer f.unlock()
+		}
+	}
+	var err error
+	f.Ledger, err = store.Open(ctx, c)
+	return err
 }
 
 // makeFolder makes a data folder that nobody else may look into, and refuses one
@@ -115,6 +135,11 @@ func (f *Folder) Lock() error {
 	}
 	f.lock = lock
 	return nil
+}
+
+func (f *Folder) unlock() {
+	_ = f.lock.Close()
+	f.lock = nil
 }
 
 // Close gives everything back. It may be called twice.
