@@ -117,14 +117,16 @@ func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where s
 		return nil, err
 	}
 	query := "SELECT"
+	var columns []batch.Column
 	for i, column := range outturn.TenantColumns {
 		if i > 0 {
 			query += ","
 		}
+		columns = append(columns, batch.Column{Name: column, Type: outturn.Text})
 		query += " COALESCE(CAST(" + column + " AS VARCHAR), '') AS " + column
 	}
 	query += fmt.Sprintf(" FROM (%s\n) AS t WHERE %s ORDER BY 1 LIMIT %d", sql, where, mostAccounts)
-	rows, err := texts(ctx, s, Query{SQL: query, Args: args})
+	rows, err := texts(ctx, s, Query{SQL: query, Args: args, Columns: columns})
 	if err != nil {
 		return nil, fmt.Errorf("tenant tree: %w", err)
 	}

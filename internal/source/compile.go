@@ -101,11 +101,14 @@ func CheckFit(ctx context.Context, d *outturn.Dataset, e Engine) error {
 // compileRaw wraps an operator's own SELECT only where a column must be turned
 // into something that formats can write.
 func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
+	s := Statement{SQL: q.SQL, Args: q.Args, Columns: q.Columns, Zone: time.UTC}
+	if q.Columns != nil {
+		return s, nil
+	}
 	have, err := e.Describe(ctx, q.SQL)
 	if err != nil {
 		return Statement{}, err
 	}
-	s := Statement{SQL: q.SQL, Args: q.Args, Zone: time.UTC}
 	var list []string
 	wrap := false
 	for _, col := range have {

@@ -104,6 +104,8 @@ type Query struct {
 	// stands alone: all of the above is empty.
 	SQL  string
 	Args []string
+	// Columns are what SQL selects, where that is known: then no engine is asked.
+	Columns []batch.Column
 }
 
 // HiddenPrefix opens the names of hidden columns in the batches. Their titles are

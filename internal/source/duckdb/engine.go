@@ -27,6 +27,55 @@ type engine struct {
 	descriptions atomic.Int64
 
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
+
+	mu   sync.Mutex
+	idle []duck.Connection // set up, and in no transaction
+}
+
+// mostIdle is how many connections wait for the next snapshot. More than run at
+// once are of no use.
+const mostIdle = 16
+
+// connect returns a connection for a snapshot: the one that was used last, for to
+// set one up takes as long as to answer a small question.
+func (e *engine) connect(ctx context.Context, path string) (conn duck.Connection, err error) {
+	e.mu.Lock()
+	if last := len(e.idle) - 1; last >= 0 {
+		conn, e.idle = e.idle[last], e.idle[:last]
+		e.mu.Unlock()
+		return conn, nil
+	}
+	e.mu.Unlock()
+	if duck.Connect(e.db, &conn) != duck.StateSuccess {
+		duck.Disconnect(&conn)
+		return conn, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
+	}
+	for _, sql := range []string{
+		"SET enable_progress_bar_print = false", // first, for nothing may go to our standard output
+		"SET enable_progress_bar = true",
+		"SET progress_bar_time = 0",
+	} {
+		if err := execute(ctx, conn, "", sql, path); err != nil {
+			duck.Disconnect(&conn)
+			return conn, err
+		}
+	}
+	return conn, nil
+}
+
+// giveBack takes a connection whose snapshot has ended. One on which a statement
+// failed is not used again.
+func (e *engine) giveBack(conn duck.Connection, sound bool) {
+	if sound && execute(context.Background(), conn, "", "ROLLBACK", "") == nil {
+		e.mu.Lock()
+		if len(e.idle) < mostIdle {
+			e.idle = append(e.idle, conn)
+			e.mu.Unlock()
+			return
+		}
+		e.mu.Unlock()
+	}
+	duck.Disconnect(&conn)
 }
 
 // openFile opens a DuckDB file read-only.
@@ -132,6 +181,9 @@ func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 }
 
 func (e *engine) close() {
+	for i := range e.idle {
+		duck.Disconnect(&e.idle[i])
+	}
 	duck.Close(&e.db)
 	if e.temp != nil {
 		e.temp.remove()

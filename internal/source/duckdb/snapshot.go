@@ -30,20 +30,13 @@ type snapshot struct {
 
 func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error) {
 	s := &snapshot{source: src, engine: e, instant: time.Now().UTC().Truncate(time.Microsecond)}
-	if duck.Connect(e.db, &s.conn) != duck.StateSuccess {
-		duck.Disconnect(&s.conn)
-		return nil, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
+	var err error
+	if s.conn, err = e.connect(ctx, src.config.Path); err != nil {
+		return nil, err
 	}
-	for _, sql := range []string{
-		"SET enable_progress_bar_print = false", // first, for nothing may go to our standard output
-		"SET enable_progress_bar = true",
-		"SET progress_bar_time = 0",
-		"BEGIN TRANSACTION READ ONLY",
-	} {
-		if err := s.execute(ctx, sql); err != nil {
-			duck.Disconnect(&s.conn)
-			return nil, err
-		}
+	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+		e.giveBack(s.conn, false)
+		return nil, err
 	}
 	return s, nil
 }
@@ -63,7 +56,7 @@ func (s *snapshot) Close() error {
 	if s.reader != nil {
 		err = s.reader.Close()
 	}
-	duck.Disconnect(&s.conn)
+	s.engine.giveBack(s.conn, !s.aborted && !s.source.config.Folder) // a folder's engine ends with it
 	s.source.release(s.engine)
 	return err
 }
