@@ -121,17 +121,31 @@ func (c *column) prepare(zone *time.Location) error {
 // begin starts a batch.
 func (f *filler) begin(b *batch.Batch) {
 	f.batch, f.filled = b, 0
-	if cap(b.Arena()) < batch.TargetBytes {
-		// At once, for growing step by step would leave behind as much again; a
-		// little more than the text, because that is copied in words.
-		b.SetArena(make([]byte, 0, batch.TargetBytes+arenaSlack))
-	}
 	for i := range f.columns {
 		clear(f.columns[i].spans)
 	}
 }
 
-const arenaSlack = 64
+// makeRoom gives the batch the memory for so many bytes of text of a chunk. A first
+// chunk that is not full is mostly the only one, and a report of few rows needs no
+// more than it has.
+func (f *filler) makeRoom(text, rows int) {
+	arena := f.batch.Arena()
+	need := batch.TargetBytes
+	if len(arena) == 0 && rows < fullChunk {
+		need = min(text, need)
+	}
+	if need += arenaSlack; cap(arena) < need {
+		// At once, for growing step by step would leave behind as much again; a
+		// little more than the text, because that is copied in words.
+		f.batch.SetArena(append(make([]byte, 0, need), arena...))
+	}
+}
+
+const (
+	arenaSlack = 64
+	fullChunk  = 2048 // rows that the engine gives at a time where it has them
+)
 
 // load points the columns at a chunk.
 func (f *filler) load(chunk duck.DataChunk) {
@@ -153,6 +167,7 @@ func (f *filler) fitting(at, rows int) (int, error) {
 	for _, i := range f.texts {
 		total += f.columns[i].vector.textBytes(at, rows)
 	}
+	f.makeRoom(total, rows)
 	if total <= room {
 		return rows - at, nil
 	}
