@@ -59,7 +59,7 @@ func (d *download) goOn(ctx context.Context) error {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", d.got))
 		header.Set("If-Range", `"`+d.file.SHA256+`"`)
 	}
-	resp, err := d.client.send(ctx, call{method: http.MethodGet, path: "/v1/files/" + url.PathEscape(d.file.ID) + "/content", header: header, again: true})
+	resp, err := d.client.send(ctx, call{method: http.MethodGet, path: "/v1/files/" + url.PathEscape(d.file.ID) + "/content", header: header}) // Download tries again
 	if err != nil {
 		return err
 	}

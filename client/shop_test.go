@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,6 +29,8 @@ var shop struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "50") // what the tests do most is wait, as the client does between two tries
 	status, err := testMain(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -227,7 +227,7 @@ func TestRandomRequests(t *testing.T) {
 		"order":  {"created_at", "created_at desc", "ACCOUNT_ID", "NAME desc"}, "values": {"failed", "1000003"},
 		"format": {"csv", "json", "ndjson", "tsv", "xml"}, "formats": {"csv", "ndjson"}, "compression": {"gzip", "none"}, "level": {"fast"}, "dialect": {"machine", "spreadsheet"},
 		"from": {"2026-12-30"}, "to": {"2026-12-31"}, "zone": {"UTC", "Europe/Warsaw"}, "report_type": {"RESELLER", "PROVIDER"},
-		"tenant": {shop.tenants["Northwind"].ID, "*"}, "limit": {"1", "3"}, "Range": {"bytes=0-9", "bytes=-5", "bytes=0-1,4-5"},
+		"tenant": {shop.tenants["Northwind"].ID, "*"}, "limit": {"1", "3"}, "Range": {"bytes=0-9", "bytes=-5", "bytes=0-1,4-5", "bytes=99999999-"},
 		"If-Match": {`"1"`, `"2"`}, "If-Range": {`"` + run.Files[0].SHA256 + `"`}, "Idempotency-Key": {"k1", "k2", "k3"},
 		"grant_type": {"client_credentials"}, "client_id": {manager.ClientID}, "client_secret": {manager.ClientSecret}, "scope": {"manager", "viewer"},
 	}}
