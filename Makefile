@@ -28,8 +28,10 @@ tools: $(BIN)/gotestsum $(BIN)/skips $(BIN)/notices ## Install what the tests ne
 test: tools ## Vet, then all tests and every benchmark once
 	tools/test.sh
 
+test-full: export OUTTURN_TEST_FULL = 1
 test-full: tools ## The same with all cases, and the race detector where goroutines live
-	OUTTURN_TEST_FULL=1 tools/test.sh
+	-@tools/assets.sh
+	tools/test.sh
 
 lint: $(BIN)/golangci-lint ## Run golangci-lint (builds it first, 2 minutes)
 	$(BIN)/golangci-lint run ./...

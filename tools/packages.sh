@@ -9,8 +9,12 @@ needs=(
 	g++:g++
 	make:make
 	soffice:libreoffice-calc # opens workbooks as a person does; make test-full
+	curl:curl # speaks to the server as people do
 	python3:python3 # reads exported CSV, JSON and XML with a library that is not ours
 )
+
+# make test-full also looks at the documentation page as a person does.
+[ -z "${OUTTURN_TEST_FULL:-}" ] || needs+=(chromium:chromium)
 
 missing=()
 for need in "${needs[@]}"; do
