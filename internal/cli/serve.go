@@ -20,7 +20,7 @@ type serveCmd struct {
 	Metrics  string `name:"metrics-listen" env:"OUTTURN_METRICS_LISTEN" placeholder:"ADDR" help:"Where /metrics answers, for Prometheus. Default: nowhere."`
 	Insecure bool   `name:"insecure" env:"OUTTURN_INSECURE" help:"Permit an address that others can reach, though nothing is encrypted."`
 
-	BaseURL  string `name:"base-url" env:"OUTTURN_BASE_URL" placeholder:"URL" help:"Where clients reach the API, such as https://reports.example.com behind a proxy: what links to files begin with. Default: what each client has called."`
+	BaseURL string `name:"base-url" env:"OUTTURN_BASE_URL" placeholder:"URL" help:"Where clients reach the API, such as https://reports.example.com behind a proxy: what links to files begin with. Default: what each client has called."`
 
 	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
