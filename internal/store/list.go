@@ -60,6 +60,7 @@ type listIndex struct {
 
 const (
 	mostLooked = 2000 // rows that one page looks at for a filter without an index
+	readCosts  = 4    // as many rows as to look at costs to read some of an arm
 	mostFew    = 1000 // rows that are read to be sorted; also all that a filter can name by their ids
 	mostArms   = 200  // tenants or values whose rows are merged; with more, rows are looked at one by one
 )
@@ -353,9 +354,10 @@ func compareValues(a, b any) int {
 // A harvest is the page while it is gathered: one entry more than it shows, in order.
 type harvest struct {
 	keys   []listKey
-	looked int
-	last   listKey // the one that was looked at last
-	over   bool    // it is known that nothing comes after last
+	checks bool // there are conditions that rows are checked for one by one
+	looked int  // rows that were read for it
+	last   listKey
+	over   bool // nothing comes after keys
 }
 
 // keys returns the places of the rows of the page, and the cursor of the next.
@@ -386,7 +388,9 @@ func (t *tx) keys(p *listPlan) ([]listKey, string, error) {
 	return h.keys, "", nil
 }
 
-func (h *harvest) full(p *listPlan) bool { return len(h.keys) > p.limit || h.looked >= mostLooked }
+func (h *harvest) full(p *listPlan) bool {
+	return len(h.keys) > p.limit || h.checks && h.looked >= mostLooked && h.last.id != "" // each page gets on
+}
 
 // few gathers all rows that an index without an order leads to, where they are few.
 func (t *tx) few(p *listPlan, h *harvest) error {
@@ -394,7 +398,8 @@ func (t *tx) few(p *listPlan, h *harvest) error {
 	if x == nil {
 		return nil
 	}
-	rows, err := p.compileFew(x).rows(t, p, x, "", mostFew+1)
+	c := p.compileFew(x)
+	rows, err := t.db.QueryContext(t.ctx, bind(c.text(p, x, "", mostFew+1)), c.args...)
 	if err != nil {
 		return err
 	}
@@ -418,20 +423,17 @@ func (t *tx) few(p *listPlan, h *harvest) error {
 	return nil
 }
 
-// An arm is the rows of one tenant and one value, in their order.
+// An arm is the rows of one tenant and one value, in their order. It reads them a
+// few at a time: with many arms most bring nothing to the page.
 type arm struct {
-	rows *sql.Rows
-	key  listKey
-	ok   bool
+	tenant, value string
+	keys          []armKey // read and not used
+	more          bool     // there may be more than those
 }
 
-// next goes to the next row and reports whether there is one.
-func (a *arm) next(p *listPlan) (more bool, err error) {
-	if !a.rows.Next() {
-		return false, a.rows.Err()
-	}
-	a.key, a.ok, err = p.scanKey(a.rows.Scan)
-	return true, err
+type armKey struct {
+	listKey
+	ok bool // it fits the conditions that were checked
 }
 
 // arms is a heap of them, with the one whose row comes first on top.
@@ -440,18 +442,19 @@ type arms struct {
 	list []*arm
 }
 
-func (a *arms) Len() int           { return len(a.list) }
-func (a *arms) Less(i, j int) bool { return a.p.before(a.list[i].key, a.list[j].key) }
-func (a *arms) Swap(i, j int)      { a.list[i], a.list[j] = a.list[j], a.list[i] }
-func (a *arms) Push(v any)         { a.list = append(a.list, v.(*arm)) }
+func (a *arms) Len() int { return len(a.list) }
+func (a *arms) Less(i, j int) bool {
+	return a.p.before(a.list[i].keys[0].listKey, a.list[j].keys[0].listKey)
+}
+func (a *arms) Swap(i, j int) { a.list[i], a.list[j] = a.list[j], a.list[i] }
+func (a *arms) Push(v any)    { a.list = append(a.list, v.(*arm)) }
 func (a *arms) Pop() any {
 	last := a.list[len(a.list)-1]
 	a.list = a.list[:len(a.list)-1]
 	return last
 }
 
-// gather merges the rows of each tenant and each value that the index leads to. It
-// reads no further than the page takes.
+// gather merges the rows of each tenant and each value that the index leads to.
 func (t *tx) gather(p *listPlan, nulls bool, h *harvest) error {
 	x := p.index(p.by.name, nulls)
 	tenants, values := []string{""}, []string{""}
@@ -461,24 +464,17 @@ func (t *tx) gather(p *listPlan, nulls bool, h *harvest) error {
 	if x.equal != "" {
 		values = distinct(p.equals[x.equal][0].Values)
 	}
+	r := &armReader{t: t, p: p, x: x, h: h, kept: map[string]*sql.Stmt{}}
+	defer r.close()
+	n := len(tenants) * len(values)
 	merged := &arms{p: p}
 	for _, tenant := range tenants {
 		for _, value := range values {
-			c := p.compile(x, tenant, value)
-			most := p.limit + 1
-			if c.check != "" {
-				most = mostLooked
-			}
-			rows, err := c.rows(t, p, x, p.orderBy(x), most)
-			if err != nil {
+			a := &arm{tenant: tenant, value: value}
+			if err := r.read(a, p.after, max(2, min(p.limit+1, 2*p.limit/n))); err != nil {
 				return err
 			}
-			defer rows.Close()
-			a := &arm{rows: rows}
-			switch more, err := a.next(p); {
-			case err != nil:
-				return err
-			case more:
+			if len(a.keys) > 0 {
 				merged.list = append(merged.list, a)
 			}
 		}
@@ -486,20 +482,63 @@ func (t *tx) gather(p *listPlan, nulls bool, h *harvest) error {
 	heap.Init(merged)
 	for merged.Len() > 0 && !h.full(p) {
 		a := merged.list[0]
-		h.looked, h.last = h.looked+1, a.key
-		if a.ok {
-			h.keys = append(h.keys, a.key)
+		k := a.keys[0]
+		a.keys = a.keys[1:]
+		h.last = k.listKey
+		if k.ok {
+			h.keys = append(h.keys, k.listKey)
 		}
-		switch more, err := a.next(p); {
-		case err != nil:
-			return err
-		case more:
+		if len(a.keys) == 0 && a.more {
+			if err := r.read(a, &k.listKey, max(8, min(256, mostLooked/n))); err != nil {
+				return err
+			}
+		}
+		if len(a.keys) > 0 {
 			heap.Fix(merged, 0)
-		default:
+		} else {
 			heap.Pop(merged)
 		}
 	}
 	return nil
+}
+
+// An armReader reads arms with statements that it prepares once: to prepare one
+// takes longer than what it does.
+type armReader struct {
+	t    *tx
+	p    *listPlan
+	x    *listIndex
+	h    *harvest
+	kept map[string]*sql.Stmt
+}
+
+func (r *armReader) close() {
+	for _, stmt := range r.kept {
+		_ = stmt.Close()
+	}
+}
+
+// read reads up to n rows of a, from the first or after a place.
+func (r *armReader) read(a *arm, after *listKey, n int) error {
+	c := r.p.compile(r.x, a.tenant, a.value, after)
+	text := c.text(r.p, r.x, r.p.orderBy(r.x), n)
+	stmt := r.kept[text]
+	if stmt == nil {
+		var err error
+		if stmt, err = r.t.db.PrepareContext(r.t.ctx, bind(text)); err != nil {
+			return err
+		}
+		r.kept[text] = stmt
+	}
+	rows, err := stmt.QueryContext(r.t.ctx, c.args...)
+	a.keys, err = all(rows, err, func(scan func(...any) error) (armKey, error) {
+		k, ok, err := r.p.scanKey(scan)
+		return armKey{k, ok}, err
+	})
+	a.more = len(a.keys) == n
+	r.h.checks = c.check != ""
+	r.h.looked += readCosts + len(a.keys)
+	return err
 }
 
 func (p *listPlan) scanKey(scan func(...any) error) (k listKey, ok bool, err error) {
@@ -538,7 +577,8 @@ func (c *armQuery) in(column string, values []string, value func(string) any) st
 	return column + " IN (" + strings.Join(args, ", ") + ")"
 }
 
-func (p *listPlan) compile(x *listIndex, tenant, value string) *armQuery {
+// compile makes the statement for the rows of an arm after a place.
+func (p *listPlan) compile(x *listIndex, tenant, value string, after *listKey) *armQuery {
 	c := &armQuery{}
 	if x.tenant {
 		c.where(p.tenant + " = " + c.arg(tenant))
@@ -550,7 +590,7 @@ func (p *listPlan) compile(x *listIndex, tenant, value string) *armQuery {
 	if p.by.null {
 		c.where(p.by.column + map[bool]string{false: " IS NOT NULL", true: " IS NULL"}[x.nulls])
 	}
-	c.within(p, x.nulls)
+	c.within(p, x.nulls, after)
 	c.check = strings.Join(c.checks(p, x), " AND ")
 	return c
 }
@@ -602,13 +642,13 @@ type limit struct {
 	op    outturn.Op // greater or less, or equal as well
 }
 
-// within limits the rows to what lies within the ranges and after the cursor. Of
+// within limits the rows to what lies within the ranges and after a place. Of
 // several limits it names the nearest alone: given two, the database may begin at
 // the one that is further off.
-func (c *armQuery) within(p *listPlan, nulls bool) {
+func (c *armQuery) within(p *listPlan, nulls bool, after *listKey) {
 	if nulls {
-		if p.after != nil && p.after.null {
-			c.where("id" + than(p.desc) + c.arg(p.after.id))
+		if after != nil && after.null {
+			c.where("id" + than(p.desc) + c.arg(after.id))
 		}
 		return
 	}
@@ -623,11 +663,11 @@ func (c *armQuery) within(p *listPlan, nulls bool) {
 		}
 	}
 	switch {
-	case p.after == nil:
+	case after == nil:
 	case p.desc:
-		to = p.nearer(to, &limit{value: p.after.value, id: p.after.id, op: outturn.OpLT})
+		to = p.nearer(to, &limit{value: after.value, id: after.id, op: outturn.OpLT})
 	default:
-		from = p.nearer(from, &limit{value: p.after.value, id: p.after.id, op: outturn.OpGT})
+		from = p.nearer(from, &limit{value: after.value, id: after.id, op: outturn.OpGT})
 	}
 	for _, l := range []*limit{from, to} {
 		switch {
@@ -675,7 +715,7 @@ func (p *listPlan) orderBy(x *listIndex) string {
 	return " ORDER BY " + p.by.column + direction + ", id" + direction
 }
 
-func (c *armQuery) rows(t *tx, p *listPlan, x *listIndex, order string, most int) (*sql.Rows, error) {
+func (c *armQuery) text(p *listPlan, x *listIndex, order string, most int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SELECT %s, id, ", p.by.column)
 	if c.check != "" {
@@ -691,5 +731,5 @@ func (c *armQuery) rows(t *tx, p *listPlan, x *listIndex, order string, most int
 		b.WriteString(" WHERE " + strings.Join(c.conditions, " AND "))
 	}
 	fmt.Fprintf(&b, "%s LIMIT %d", order, most)
-	return t.once(b.String(), c.args...)
+	return b.String()
 }

@@ -197,12 +197,13 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 }
 
 // A tx is what statements run in. Texts of exec, rows and row are few and stay
-// prepared; once is for those that are put together.
+// prepared; db is for those that are put together.
 type tx struct {
 	ctx context.Context
 	now time.Time // one time stamp for all it does
 	db  interface {
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 	}
 	keep func(text string) (*sql.Stmt, error)
 }
@@ -226,10 +227,6 @@ func (t *tx) rows(text string, args ...any) (*sql.Rows, error) {
 		return nil, err
 	}
 	return stmt.QueryContext(t.ctx, args...)
-}
-
-func (t *tx) once(text string, args ...any) (*sql.Rows, error) {
-	return t.db.QueryContext(t.ctx, bind(text), args...)
 }
 
 // A row is the first of a result.
