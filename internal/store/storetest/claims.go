@@ -129,6 +129,17 @@ func testLapses(t *testing.T, b *bench) {
 		t.Errorf("it is %s at attempt %d", got.State, got.Attempt)
 	}
 
+	// Whoever knows that it is alone ends the leases of all but itself.
+	mine := b.running(b.root.ID)
+	theirs := must[outturn.Run](t)(b.store.ClaimRun(ctx, b.queued(b.root.ID).ID, "worker-2", lease))
+	ok(t, b.store.EndLeases(ctx, worker))
+	refused(t, "the other, whose lease was ended", b.store.ReleaseRun(ctx, theirs.Claim()), outturn.CodeLeaseLost)
+	requeued, gone, err := b.store.SweepLeases(ctx, most)
+	if err != nil || len(requeued) != 1 || requeued[0].ID != theirs.ID || requeued[0].Lapses != 1 || len(gone) != 0 {
+		t.Errorf("then the sweep takes back %v, %v, %v", requeued, gone, err)
+	}
+	ok(t, b.store.ReleaseRun(ctx, mine.Claim()))
+
 	// What was given back or failed by itself is no lapse, and counts up attempts all the same.
 	r = b.running(b.root.ID)
 	ok(t, b.store.ReleaseRun(ctx, r.Claim()))
