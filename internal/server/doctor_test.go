@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -162,4 +163,23 @@ func TestOpenFolderRefuses(t *testing.T) {
 			t.Errorf("%s: %d files were open, and %d are: %v", name, before, len(after), after)
 		}
 	}
+}
+
+// Of those that open a new folder at the same moment each gets it.
+func TestOpenFolderAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			f, err := server.OpenFolder(t.Context(), path, time.Now)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -21,6 +21,7 @@ import (
 //	  files/             what runs produced
 //	  tmp/               temporary files of the query engine
 //	  lock               held by the one process that serves it
+//	  opening            held by a process for as long as it opens the ledger
 //	  commerce.duckdb    sample data, where somebody had them made
 type Folder struct {
 	Path   string
@@ -57,15 +58,21 @@ func OpenFolder(ctx context.Context, path string, now func() time.Time) (*Folder
 	if err := f.openLedger(ctx, store.Config{Path: ledgerPath(path), Now: now}); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if _, err := f.provider(ctx); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
 	return f, nil
 }
 
-// openLedger opens the ledger. An older one it brings up to date, unless a server of
-// the older Outturn is at work on it.
+// openLedger opens the ledger, or makes it; of several processes that do so one after
+// the other. An older one it brings up to date, unless a server of the older Outturn is
+// at work on it.
 func (f *Folder) openLedger(ctx context.Context, c store.Config) error {
+	opening, err := os.OpenFile(filepath.Join(f.Path, "opening"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		defer opening.Close()
+		err = awaitFile(opening)
+	}
+	if err != nil {
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be written: %w.", f.Path, err)
+	}
 	if _, err := os.Stat(c.Path); err == nil {
 		pending, err := store.Pending(ctx, c)
 		if err != nil {
@@ -78,8 +85,10 @@ func (f *Folder) openLedger(ctx context.Context, c store.Config) error {
 			defer f.unlock()
 		}
 	}
-	var err error
-	f.Ledger, err = store.Open(ctx, c)
+	if f.Ledger, err = store.Open(ctx, c); err != nil {
+		return err
+	}
+	_, err = f.provider(ctx)
 	return err
 }
 

@@ -11,3 +11,6 @@ import (
 // lockFile takes the lock on a file, which the system gives back when the process
 // ends, however it ends.
 func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+
+// awaitFile takes the lock on a file as soon as it is free.
+func awaitFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }
