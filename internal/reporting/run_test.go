@@ -323,12 +323,16 @@ type waitingLedger struct {
 
 func (l waitingLedger) Backlog(ctx context.Context, tenant string) (int, int, error) {
 	l.come <- struct{}{}
-	<-l.let
+	select {
+	case <-l.let:
+	case <-ctx.Done():
+		return 0, 0, context.Cause(ctx)
+	}
 	return l.Ledger.Backlog(ctx, tenant)
 }
 
 func TestIdempotencyInFlight(t *testing.T) {
-	l := waitingLedger{come: make(chan struct{}), let: make(chan struct{})}
+	l := waitingLedger{come: make(chan struct{}, 3), let: make(chan struct{})}
 	s := newStage(t, func(c *reporting.Config) { l.Ledger = c.Ledger; c.Ledger = l })
 	in := input()
 	in.Key, in.Fingerprint = "k", "a"
@@ -336,7 +340,9 @@ func TestIdempotencyInFlight(t *testing.T) {
 	var wait sync.WaitGroup
 	wait.Go(func() { first, _ = s.CreateRun(t.Context(), s.as(outturn.RoleManager), in) })
 	<-l.come
-	_, err := s.CreateRun(t.Context(), s.as(outturn.RoleManager), in)
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := s.CreateRun(soon, s.as(outturn.RoleManager), in)
 	wantCode(t, "while the first is not answered", err, outturn.CodeKeyInFlight)
 	close(l.let)
 	wait.Wait()
