@@ -154,12 +154,23 @@ func (f *Folder) place(file *File, key string) error {
 	if err != nil {
 		return err
 	}
-	for _, folder := range append(made, path.Dir(key)) {
-		if err := f.syncFolder(folder); err != nil {
-			return errors.Join(err, f.remove(key))
-		}
+	if err := f.syncFolders(append(made, path.Dir(key))); err != nil {
+		return errors.Join(err, f.remove(key))
 	}
 	return nil
+}
+
+// syncFolders waits for the disk once and not for each folder: all of them have to
+// be on it before the file counts, in any order.
+func (f *Folder) syncFolders(folders []string) error {
+	errs := make([]error, len(folders))
+	var others sync.WaitGroup
+	for i, folder := range folders[1:] {
+		others.Go(func() { errs[i+1] = f.syncFolder(folder) })
+	}
+	errs[0] = f.syncFolder(folders[0])
+	others.Wait()
+	return errors.Join(errs...)
 }
 
 // name gives a file its name: at once where it has none and nothing is there, so
