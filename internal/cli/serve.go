@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/term"
@@ -22,7 +23,7 @@ type serveCmd struct {
 
 	BaseURL string `name:"base-url" env:"OUTTURN_BASE_URL" placeholder:"URL" help:"Where clients reach the API, such as https://reports.example.com behind a proxy: what links to files begin with. Default: what each client has called."`
 
-	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is one a core."`
+	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is two a core and at least 4, or over a folder of files, where each has memory of its own, one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
 	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
 	Retention time.Duration `name:"retention" env:"OUTTURN_RETENTION" default:"2160h" placeholder:"TIME" help:"How long files are kept (${default}: 90 days)."`
@@ -61,6 +62,9 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	defer folder.Close()
 	if err := folder.Lock(); err != nil {
 		return err
+	}
+	if kind, _, err := settings.sourcePath(); err == nil && kind == "folder" && c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0) // see server.DefaultWorkers
 	}
 	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
 	s, err := server.New(ctx, folder, server.Config{

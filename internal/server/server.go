@@ -48,7 +48,7 @@ type Config struct {
 	// credentials travel unencrypted.
 	Insecure bool
 
-	Workers   int           // runs at once; 0 is one a core
+	Workers   int           // runs at once; 0 is DefaultWorkers
 	Share     int           // of those, most of one tenant while others wait; 0 is Workers - 1
 	Drain     time.Duration // how long Stop lets runs go on; 20 s
 	Retention time.Duration // how long files are kept; 90 days
@@ -61,12 +61,17 @@ type Config struct {
 	Now     func() time.Time
 }
 
+// DefaultWorkers is more than one a core: a run of few rows waits for the disk most
+// of the time. All runs over a DuckDB file share the engine's threads and memory;
+// over a folder each has its own, and there should be no more than cores.
+func DefaultWorkers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
+
 func (c Config) withDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8080"
 	}
 	if c.Workers <= 0 {
-		c.Workers = runtime.GOMAXPROCS(0)
+		c.Workers = DefaultWorkers()
 	}
 	if c.Share <= 0 {
 		c.Share = max(1, c.Workers-1)
