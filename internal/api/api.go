@@ -64,7 +64,9 @@ func New(c Config) (http.Handler, error) {
 	a.registerRuns()
 	a.registerFiles()
 	a.registerHealth()
-	a.registerDocs(mux)
+	if err := a.registerDocs(mux); err != nil {
+		return nil, err
+	}
 	return a.middleware(mux), nil
 }
 
@@ -72,7 +74,7 @@ func config(version string) huma.Config {
 	c := huma.DefaultConfig("Outturn", version)
 	c.Info.Description = description
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/openapi", "", ""
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // see registerDocs
 	c.CreateHooks = nil // no $schema in answers
 	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -2,6 +2,7 @@ package api
 
 import (
 	"embed"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 )
@@ -15,16 +16,26 @@ var assets embed.FS
 // docsPolicy lets the documentation page load what is here and nothing else.
 const docsPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
-// registerDocs serves the documentation page.
+// registerDocs serves what all other routes are described by, once they are
+// registered.
 //
+//	GET /openapi.json   the description
 //	GET /               leads to it
 //	GET /docs           the page, or how to build it
 //	GET /docs/{file}    its files
-func (a *API) registerDocs(mux *http.ServeMux) {
+func (a *API) registerDocs(mux *http.ServeMux) error {
+	description, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		return err
+	}
 	files, err := fs.Sub(assets, "assets")
 	if err != nil {
-		panic(err) // the folder is embedded
+		return err
 	}
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(description) // who went away needs no error
+	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/docs", http.StatusFound)
 	})
@@ -43,6 +54,7 @@ func (a *API) registerDocs(mux *http.ServeMux) {
 		}
 		serveAsset(w, r, files, name)
 	})
+	return nil
 }
 
 func serveAsset(w http.ResponseWriter, r *http.Request, files fs.FS, name string) {

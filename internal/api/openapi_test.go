@@ -133,7 +133,7 @@ func (d *description) schema(pointer string) (*jsonschema.Schema, error) {
 // unlisted are the routes that are for people and for those who read descriptions.
 var unlisted = []string{
 	"GET /{$}", "GET /docs", "GET /docs/{file...}",
-	"GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
+	"GET /openapi.json",
 }
 
 // Every route is described, and everything described is there: whatever else the
