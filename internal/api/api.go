@@ -75,7 +75,7 @@ func config(version string) huma.Config {
 	c.Info.Description = description
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // see registerDocs
-	c.CreateHooks = nil // no $schema in answers
+	c.CreateHooks = nil                                   // no $schema in answers
 	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{
