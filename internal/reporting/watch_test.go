@@ -192,8 +192,12 @@ func TestWatchersThatLeave(t *testing.T) {
 
 		go func() { tapes <- s.watch(t.Context(), r.ID) }()
 		synctest.Wait()
+		started := time.Now()
 		s.Close()
 		s.Close() // may come twice
+		if took := time.Since(started); took > 0 {
+			t.Errorf("it took %s to send them away", took)
+		}
 		tapes <- s.watch(t.Context(), r.ID)
 		for range 2 {
 			if got := <-tapes; outturn.ErrorCode(got.err) != outturn.CodeUnavailable {
