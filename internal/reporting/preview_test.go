@@ -73,7 +73,7 @@ func TestPreview(t *testing.T) {
 // It refuses what a run would be refused for, and leaves nothing.
 func TestPreviewFaults(t *testing.T) {
 	s := newStage(t)
-	lost, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: s.tenants["own"].ID, Kind: outturn.KindReseller, Name: "Lost", ExternalID: "424242"})
+	lost, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: s.tenants["own"].ID, Kind: outturn.KindReseller, Name: "Lost", ExternalID: "102"})
 	must(t, err)
 	before := s.rowCounts()
 	for name, tt := range map[string]struct {
@@ -86,7 +86,7 @@ func TestPreviewFaults(t *testing.T) {
 		"Column":  {func(in *reporting.CreateRunInput) { in.Request.Columns = []string{"INVOICE"} }, outturn.CodeInvalid, "columns", "Did you mean INVOICES?"},
 		"Window":  {func(in *reporting.CreateRunInput) { in.Window = &reporting.WindowText{From: "2026-09-01"} }, outturn.CodeInvalid, "window.to", "both"},
 		// The account may be on its way into the source: other accounts are nobody's business.
-		"NoAccount": {func(in *reporting.CreateRunInput) { in.Tenant = lost.ID }, outturn.CodeNotFound, "", "no account \"424242\""},
+		"NoAccount": {func(in *reporting.CreateRunInput) { in.Tenant = lost.ID }, outturn.CodeNotFound, "", "no account \"102\""},
 	} {
 		in := input()
 		tt.edit(&in)
@@ -96,6 +96,9 @@ func TestPreviewFaults(t *testing.T) {
 			t.Errorf("%s: got %v, %+v", name, err, faults)
 		}
 		noMarkers(t, name, nil, err)
+		if strings.Contains(err.Error(), "101") {
+			t.Errorf("%s: it tells of the sibling's account: %v", name, err)
+		}
 	}
 	if after := s.rowCounts(); !maps.Equal(after, before) {
 		t.Errorf("it left %v, want %v", after, before)
