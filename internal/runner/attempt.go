@@ -22,11 +22,12 @@ type attempt struct {
 	run    outturn.Run
 	log    *slog.Logger
 	stop   context.CancelCauseFunc
-	said   time.Time // when the ledger last heard of it
 
 	progress pipeline.Progress
 	uploads  []blob.Upload
 	files    []outturn.File // as far as is known
+
+	entered chan struct{} // a phase; has room for one
 
 	mu    sync.Mutex
 	phase outturn.RunPhase
@@ -45,7 +46,7 @@ func (r *Runner) work(ctx context.Context, j queue.Job) {
 		return
 	}
 	a := &attempt{
-		runner: r, run: run, phase: outturn.PhaseStarting, said: r.Now(),
+		runner: r, run: run, phase: outturn.PhaseStarting, entered: make(chan struct{}, 1),
 		log: r.Log.With("run", run.ID, "tenant", run.Tenant, "attempt", run.Attempt),
 	}
 	a.work(ctx)
@@ -82,18 +83,27 @@ func (a *attempt) delist() {
 	delete(a.runner.attempts, a.run.ID)
 }
 
-// heartbeat keeps the lease and says how far the attempt has come. When the lease
-// cannot be kept the attempt ends: somebody else may have the run.
+// heartbeat keeps the lease and says how far the attempt has come: every Heartbeat,
+// and soon after each new phase. When the lease cannot be kept the attempt ends:
+// somebody else may have the run.
 func (a *attempt) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(a.runner.Heartbeat)
 	defer tick.Stop()
+	var soon <-chan time.Time // after a new phase
 	held := time.Now().Add(a.runner.Lease)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-a.entered:
+			if soon == nil {
+				soon = time.After(sayWithin)
+			}
+			continue
+		case <-soon:
 		case <-tick.C:
 		}
+		soon = nil
 		began := time.Now()
 		err := a.say(ctx)
 		switch {
@@ -111,11 +121,14 @@ func (a *attempt) heartbeat(ctx context.Context) {
 	}
 }
 
+// sayWithin is how long a new phase may be unknown to the ledger. A run of few rows
+// has ended before, and costs no write for any.
+const sayWithin = 200 * time.Millisecond
+
 // say extends the lease and publishes phase and progress.
 func (a *attempt) say(ctx context.Context) error {
 	a.mu.Lock()
 	phase := a.phase
-	a.said = a.runner.Now()
 	a.mu.Unlock()
 	p := outturn.RunProgress{Rows: a.progress.Rows.Load(), Bytes: a.progress.Bytes.Load()}
 	if share, known := a.progress.Share(); known {
@@ -124,20 +137,14 @@ func (a *attempt) say(ctx context.Context) error {
 	return a.runner.Ledger.ExtendLease(ctx, a.run.Claim(), a.runner.Lease, phase, p)
 }
 
-// sayAtOnce is how old the last word to the ledger may be for a new phase to wait
-// for the next heartbeat. A run of few rows has ended before.
-const sayAtOnce = 200 * time.Millisecond
-
-func (a *attempt) enter(ctx context.Context, phase outturn.RunPhase) {
+// enter notes a new phase. It does not wait for the ledger: rows do.
+func (a *attempt) enter(phase outturn.RunPhase) {
 	a.mu.Lock()
 	a.phase = phase
-	old := a.runner.Now().Sub(a.said) > sayAtOnce
 	a.mu.Unlock()
-	if !old {
-		return
-	}
-	if err := a.say(ctx); err != nil && ctx.Err() == nil {
-		a.log.Warn("the phase was not noted", "phase", string(phase), "error", err) // the heartbeat deals with it
+	select {
+	case a.entered <- struct{}{}:
+	default: // the one before is not heard yet
 	}
 }
 
@@ -182,7 +189,7 @@ func (a *attempt) export(ctx context.Context, snapshot source.Snapshot, plan pip
 	if err != nil {
 		return m, err
 	}
-	a.progress.OnPhase = func(p outturn.RunPhase) { a.enter(ctx, p) }
+	a.progress.OnPhase = a.enter
 	if m, err = pipeline.Export(ctx, snapshot, plan, outputs, &a.progress); err != nil {
 		return m, err
 	}

@@ -22,6 +22,7 @@ func TestCancel(t *testing.T) {
 	} {
 		t.Run(string(tt.phase), func(t *testing.T) {
 			b := newBench(t)
+			b.config.Heartbeat, b.config.Lease = time.Hour, 2*time.Hour // the phase is told sooner
 			*b.faults = tt.faults
 			w := b.start("test")
 			id := b.create(tt.dataset)
