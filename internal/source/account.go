@@ -74,9 +74,31 @@ SELECT CAST((SELECT count(*) FROM tree WHERE id IS NULL OR CAST(id AS VARCHAR) =
 	return outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree does not hold together: %s.", strings.Join(faults, "; "))
 }
 
+// A memory is a Snapshot of data that others have read before and that cannot have
+// changed since. Account and Remember are for LookUpAccount; what is told may be
+// forgotten.
+type memory interface {
+	Account(tree, id string) (outturn.Account, bool)
+	Remember(tree string, a outturn.Account)
+}
+
 // LookUpAccount finds an account of a tree by id. An unknown one is an error that
 // offers the nearest ids.
 func LookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (outturn.Account, error) {
+	m, remembers := s.(memory)
+	if remembers {
+		if a, ok := m.Account(tree.SQL, id); ok {
+			return a, nil
+		}
+	}
+	a, err := lookUpAccount(ctx, s, tree, id)
+	if err == nil && remembers {
+		m.Remember(tree.SQL, a)
+	}
+	return a, err
+}
+
+func lookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (outturn.Account, error) {
 	found, err := accounts(ctx, s, tree, "CAST(id AS VARCHAR) = CAST($1 AS VARCHAR)", id)
 	if err != nil {
 		return outturn.Account{}, err

@@ -257,6 +257,85 @@ func TestLinger(t *testing.T) {
 	}
 }
 
+// What is remembered of accounts is of one file: after a refresh others are there.
+func TestAccountsOfAFile(t *testing.T) {
+	dir := t.TempDir()
+	path, next := filepath.Join(dir, "data.duckdb"), filepath.Join(dir, "next.duckdb")
+	makeFile(t, path, accountRow(7, "Old"))
+	makeFile(t, next, accountRow(8, "New"))
+	src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+	t.Cleanup(func() { src.Close() })
+	tree := &outturn.TenantTree{SQL: "SELECT * FROM accounts"}
+	look := func(id string) string {
+		s := begin(t, src)
+		defer s.Close()
+		a, err := source.LookUpAccount(t.Context(), s, tree, id)
+		if err != nil {
+			return string(outturn.ErrorCode(err))
+		}
+		return a.Name
+	}
+	for _, want := range []string{"Old", "Old"} {
+		if got := look("7"); got != want {
+			t.Errorf("account 7 is %s, want %s", got, want)
+		}
+	}
+	if err := os.Rename(next, path); err != nil {
+		t.Fatal(err)
+	}
+	if got := look("7"); got != string(outturn.CodeNotFound) {
+		t.Errorf("after the refresh account 7 is %s", got)
+	}
+	if got := look("8"); got != "New" {
+		t.Errorf("after the refresh account 8 is %s", got)
+	}
+}
+
+func accountRow(id int, name string) string {
+	return fmt.Sprintf("CREATE TABLE accounts AS SELECT %d AS id, NULL::INTEGER AS parent, 'customer' AS kind, '%s' AS name, 'EUR' AS currency, 'UTC' AS zone", id, name)
+}
+
+// A connection is used again by the next snapshot, whatever ended the last: its
+// statement failed, was left in the middle, or was interrupted.
+func TestConnectionsAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT i AS n FROM range(100000) AS g(i)")
+	src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+	t.Cleanup(func() { src.Close() })
+	for _, tt := range []struct {
+		name string
+		use  func(context.Context, source.Snapshot)
+	}{
+		{"Failed", func(ctx context.Context, s source.Snapshot) {
+			_, _ = s.Query(ctx, source.Query{SQL: "SELECT error('no') AS e FROM t"})
+		}},
+		{"LeftInTheMiddle", func(ctx context.Context, s source.Snapshot) {
+			var b batch.Batch
+			if r, err := s.Query(ctx, source.Query{SQL: "SELECT n FROM t"}); err != nil || r.Next(&b) != nil {
+				t.Error(err)
+			}
+		}},
+		{"Interrupted", func(ctx context.Context, s source.Snapshot) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			_, _ = s.Query(ctx, source.Query{SQL: "SELECT count(*) AS n FROM t AS a, t AS b"})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := begin(t, src)
+			tt.use(t.Context(), s)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			before := time.Now().UTC()
+			got, err := read(t, src, "SELECT count(*) AS n, min(now()) >= CAST('"+before.Format(time.RFC3339Nano)+"' AS TIMESTAMPTZ) AS fresh FROM t")
+			if err != nil || got != "100000 | true\n" {
+				t.Errorf("the next snapshot reads %q, %v", got, err)
+			}
+		})
+	}
+}
+
 // engines is how many have a folder for temporary files.
 func engines(t *testing.T, temp string) int {
 	t.Helper()

@@ -25,6 +25,8 @@ type engine struct {
 	closer       *time.Timer // closes it when it has had no user for a while; guarded by Source.mu
 	described    sync.Map    // SELECT → []source.Described
 	descriptions atomic.Int64
+	accounts     sync.Map // accountKey → outturn.Account
+	known        atomic.Int64
 
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
 

@@ -138,6 +138,29 @@ func (s *snapshot) describe(ctx context.Context, sql string, args []string) ([]s
 	return columns, err
 }
 
+// An accountKey is an account in a tenant tree, by the tree's SELECT.
+type accountKey struct{ tree, id string }
+
+// mostAccounts bounds what an engine remembers of accounts: some megabytes.
+const mostAccounts = 10_000
+
+// Account tells of an account what another snapshot of the open file has read, in
+// which nothing can change.
+func (s *snapshot) Account(tree, id string) (outturn.Account, bool) {
+	known, ok := s.engine.accounts.Load(accountKey{tree, id})
+	if !ok || s.closed {
+		return outturn.Account{}, false
+	}
+	return known.(outturn.Account), true
+}
+
+// Remember keeps an account for the snapshots to come. A folder's engine has none.
+func (s *snapshot) Remember(tree string, a outturn.Account) {
+	if !s.source.config.Folder && s.engine.known.Add(1) <= mostAccounts {
+		s.engine.accounts.Store(accountKey{tree, a.ID}, a)
+	}
+}
+
 // mostDescriptions bounds what an engine remembers. It is far more than a
 // catalogue has.
 const mostDescriptions = 1000
