@@ -20,6 +20,7 @@ import (
 	"outturn/internal/format"
 	"outturn/internal/pipeline"
 	"outturn/internal/source"
+	"outturn/internal/source/duckdb"
 )
 
 // exportCmd writes one file.
@@ -135,7 +136,7 @@ func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*ex
 			return err
 		}
 	}
-	if e.source, err = settings.openSource(); err != nil {
+	if e.source, err = settings.openSource(func(d *duckdb.Config) { d.Progress = isTerminal(streams.Err) }); err != nil {
 		return nil, err
 	}
 	e.sourceFiles, err = settings.sourceFiles()

@@ -30,12 +30,16 @@ type progressBar struct {
 
 func startProgressBar(w io.Writer, p *pipeline.Progress) *progressBar {
 	bar := &progressBar{w: w, progress: p, started: time.Now(), quit: make(chan struct{})}
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !isTerminal(w) {
 		return bar
 	}
 	bar.done.Go(bar.draw)
 	return bar
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (bar *progressBar) draw() {

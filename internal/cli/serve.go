@@ -9,10 +9,9 @@ import (
 	"runtime"
 	"time"
 
-	"golang.org/x/term"
-
 	"outturn"
 	"outturn/internal/server"
+	"outturn/internal/source/duckdb"
 )
 
 // serveCmd is the service: API, runner and sweeper in one process.
@@ -47,7 +46,7 @@ const linger = time.Second
 // serve runs a server until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
-	src, err := settings.openSourceFor(linger)
+	src, err := settings.openSource(func(d *duckdb.Config) { d.Linger, d.Progress = linger, true })
 	if err != nil {
 		return err
 	}
@@ -104,8 +103,7 @@ func stopServer(s *server.Server, why error) error {
 // newLog writes for people on a terminal, for programs elsewhere.
 func newLog(w io.Writer, format string, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
-	f, ok := w.(*os.File)
-	if format == "text" || format == "auto" && ok && term.IsTerminal(int(f.Fd())) {
+	if format == "text" || format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"outturn"
 	"outturn/internal/catalog"
@@ -60,12 +59,8 @@ func (s *Settings) sourceFiles() ([]string, error) {
 var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 // openSource returns the source of the settings, or the data folder's sample
-// data.
-func (s *Settings) openSource() (source.Source, error) { return s.openSourceFor(0) }
-
-// openSourceFor is openSource for a process that reads again and again: linger is
-// how long a file stays open between snapshots.
-func (s *Settings) openSourceFor(linger time.Duration) (source.Source, error) {
+// data, opened the way that the command changes it to.
+func (s *Settings) openSource(change ...func(*duckdb.Config)) (source.Source, error) {
 	kind, path, err := s.sourcePath()
 	if err != nil {
 		return nil, err
@@ -74,15 +69,18 @@ func (s *Settings) openSourceFor(linger time.Duration) (source.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return duckdb.New(duckdb.Config{
+	c := duckdb.Config{
 		Path:      path,
 		Folder:    kind == "folder",
 		Memory:    s.Memory,
 		Threads:   s.Threads,
 		TempDir:   temp,
 		TempQuota: s.TempQuota,
-		Linger:    linger,
-	}), nil
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	return duckdb.New(c), nil
 }
 
 // tempFolder returns the folder for what the engine cannot keep in memory: in the

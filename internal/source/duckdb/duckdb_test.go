@@ -590,7 +590,9 @@ func TestLimits(t *testing.T) {
 
 // Progress can be asked for from another goroutine at any time, and ends at 1.
 func TestProgress(t *testing.T) {
-	snap := begin(t, newFile(t, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS s FROM range(500000) AS g(i)"))
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS s FROM range(500000) AS g(i)")
+	snap := begin(t, duckdb.New(duckdb.Config{Path: path, Progress: true}))
 	r, err := snap.Query(t.Context(), source.Query{SQL: "SELECT * FROM t"})
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ const mostIdle = 16
 
 // connect returns a connection for a snapshot: the one that was used last, for to
 // set one up takes as long as to answer a small question.
-func (e *engine) connect(ctx context.Context, path string) (conn duck.Connection, err error) {
+func (e *engine) connect(ctx context.Context, c Config) (conn duck.Connection, err error) {
 	e.mu.Lock()
 	if last := len(e.idle) - 1; last >= 0 {
 		conn, e.idle = e.idle[last], e.idle[:last]
@@ -52,12 +52,15 @@ func (e *engine) connect(ctx context.Context, path string) (conn duck.Connection
 		duck.Disconnect(&conn)
 		return conn, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
 	}
+	if !c.Progress {
+		return conn, nil
+	}
 	for _, sql := range []string{
 		"SET enable_progress_bar_print = false", // first, for nothing may go to our standard output
 		"SET enable_progress_bar = true",
 		"SET progress_bar_time = 0",
 	} {
-		if err := execute(ctx, conn, "", sql, path); err != nil {
+		if err := execute(ctx, conn, "", sql, c.Path); err != nil {
 			duck.Disconnect(&conn)
 			return conn, err
 		}

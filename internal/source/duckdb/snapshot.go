@@ -31,7 +31,7 @@ type snapshot struct {
 func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error) {
 	s := &snapshot{source: src, engine: e, instant: time.Now().UTC().Truncate(time.Microsecond)}
 	var err error
-	if s.conn, err = e.connect(ctx, src.config.Path); err != nil {
+	if s.conn, err = e.connect(ctx, src.config); err != nil {
 		return nil, err
 	}
 	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
