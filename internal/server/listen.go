@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 	"syscall"
+	"time"
 
 	"outturn"
 )
@@ -44,6 +47,25 @@ func checkBaseURL(base string) error {
 }
 
 // listen listens at the address that a flag says.
+// How long a client may take to send its request. What it is sent, such as a file,
+// may take as long as it does.
+const (
+	headerTime  = 10 * time.Second
+	requestTime = 30 * time.Second // with its body, also one that nobody reads
+)
+
+// newHTTPServer holds no connection for those who send slowly, or nothing.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       requestTime,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
 func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {

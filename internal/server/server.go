@@ -153,17 +153,11 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	}
 	base, cancel := context.WithCancel(context.Background())
 	s.watching = cancel
-	s.api = &http.Server{
-		Handler:           handler,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
-	}
+	s.api = newHTTPServer(handler, c.Log)
+	s.api.BaseContext = func(net.Listener) context.Context { return base }
 	if c.Metrics != "" {
 		m := &metrics{folder: folder, runner: s.runner, now: c.Now}
-		s.scrape = &http.Server{Handler: m.handler(), ReadHeaderTimeout: 10 * time.Second}
+		s.scrape = newHTTPServer(m.handler(), c.Log)
 	}
 	return s, nil
 }
