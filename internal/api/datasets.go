@@ -62,10 +62,7 @@ type previewColumn struct {
 
 // POST /v1/datasets/{name}/preview
 func (a *API) previewDataset(ctx context.Context, p outturn.Principal, in *previewInput) (*body[previewJSON], error) {
-	input, err := in.Body.input()
-	if err != nil {
-		return nil, err
-	}
+	input := in.Body.input()
 	input.Request.Dataset = in.Name
 	v, err := a.Service.Preview(ctx, p, input)
 	if err != nil {

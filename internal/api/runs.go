@@ -36,7 +36,7 @@ type runBody struct {
 	Dataset string `json:"dataset" minLength:"1" maxLength:"63" example:"payments" doc:"See /v1/datasets."`
 	Selection
 	Formats []formatText `json:"formats" minItems:"1" maxItems:"8" doc:"The files to make, all from one read: names, or objects with compression, level, dialect, json_numbers."`
-	Name    string       `json:"name,omitempty" maxLength:"200" doc:"Begins the files' names. Default: the data set's."`
+	Name    string       `json:"name,omitempty" maxLength:"120" doc:"Begins the files' names. Default: the data set's."`
 }
 
 // A Selection is which rows of a data set a client wants, and which of their
@@ -59,10 +59,11 @@ type windowBody struct {
 }
 
 // input understands a selection as far as no data set is needed.
-func (s Selection) input() (in reporting.CreateRunInput, err error) {
-	in = reporting.CreateRunInput{Tenant: s.Tenant, Zone: s.Zone, Origin: "api"}
+func (s Selection) input() reporting.CreateRunInput {
+	in := reporting.CreateRunInput{Tenant: s.Tenant, Zone: s.Zone, Origin: "api"}
 	in.Request = outturn.RunRequest{View: s.View, Columns: s.Columns, ReportType: s.ReportType}
 	var faults []error
+	var err error
 	if s.Filter != nil {
 		if in.Request.Where, err = s.Filter.expr(); err != nil {
 			faults = append(faults, outturn.InField("filter", err))
@@ -75,11 +76,9 @@ func (s Selection) input() (in reporting.CreateRunInput, err error) {
 	}
 	if s.Window != nil {
 		in.Window = &reporting.WindowText{From: s.Window.From, To: s.Window.To, Zone: s.Window.Zone}
-		if in.Zone == "" {
-			in.Zone = s.Window.Zone
-		}
 	}
-	return in, outturn.JoinFaults(faults)
+	in.Faults = outturn.JoinFaults(faults)
+	return in
 }
 
 type createRunInput struct {
@@ -112,10 +111,7 @@ func fingerprint(method, path string, body []byte) string {
 
 // POST /v1/runs
 func (a *API) createRun(ctx context.Context, p outturn.Principal, in *createRunInput) (*createdRun, error) {
-	input, err := in.Body.input()
-	if err != nil {
-		return nil, err
-	}
+	input := in.Body.input()
 	input.Name, input.Request.Dataset = in.Body.Name, in.Body.Dataset
 	for _, f := range in.Body.Formats {
 		input.Request.Outputs = append(input.Request.Outputs, f.Output)

@@ -39,7 +39,10 @@ type CreateRunInput struct {
 	// outputs. Its window, zone, account and scope are filled in here.
 	Request outturn.RunRequest
 	Window  *WindowText // nil: all there is
-	Zone    string      // IANA name; "" is the tenant's, or UTC
+	Zone    string      // IANA name; "" is the window's, the tenant's, or UTC
+	// Faults are what the edge could not understand of the request. They are told
+	// with all else that is wrong with it.
+	Faults error
 
 	// Key is the client's idempotency key, if it sent one, and Fingerprint the
 	// SHA-256 of what it sent.
@@ -97,6 +100,7 @@ func (s *Service) CreateRun(ctx context.Context, p outturn.Principal, in CreateR
 // understand makes the request complete and plans it. The plan is of worth only
 // where there are no faults.
 func (s *Service) understand(ctx context.Context, p outturn.Principal, tenant outturn.Tenant, in CreateRunInput, f *faults) (outturn.RunRequest, pipeline.Plan) {
+	f.add("", in.Faults)
 	req := in.Request
 	req.SQL, req.Window = "", nil
 	req.Tenant, req.Everything = s.account(tenant, f)
@@ -131,12 +135,18 @@ func (s *Service) account(t outturn.Tenant, f *faults) (account string, everythi
 
 func (s *Service) zone(t outturn.Tenant, in CreateRunInput, f *faults) string {
 	name := in.Zone
-	if name == "" {
+	ofWindow := name == "" && in.Window != nil && in.Window.Zone != ""
+	switch {
+	case ofWindow:
+		name = in.Window.Zone
+	case name == "":
 		name = t.Zone
 	}
 	zone, err := outturn.LoadZone(name)
 	if err != nil {
-		f.add("zone", err)
+		if !ofWindow { // else it is told of the window
+			f.add("zone", err)
+		}
 		return "UTC"
 	}
 	return zone.String()
@@ -188,7 +198,7 @@ func reportType(t outturn.Tenant, name string, f *faults) string {
 func checkOutputs(req outturn.RunRequest, plan pipeline.Plan, f *faults) {
 	switch n := len(req.Outputs); {
 	case n == 0:
-		f.addf("outputs", "Ask for at least one file: give outputs a format, such as csv.")
+		f.addf("outputs", "Ask for at least one file: name a format, such as csv.")
 	case n > mostOutputs:
 		f.addf("outputs", "A run makes at most %d files, and %d were asked for.", mostOutputs, n)
 		return
@@ -205,7 +215,7 @@ func checkOutputs(req outturn.RunRequest, plan pipeline.Plan, f *faults) {
 			f.add(field+".format", plan.CheckOutput(out))
 		}
 		if j, twice := seen[alike(o)]; twice {
-			f.addf(field, "It is the same file as outputs[%d]. Leave one of the two out.", j)
+			f.addf(field, "It is the same file as number %d of them. Leave one of the two out.", j+1)
 			continue
 		}
 		seen[alike(o)] = i

@@ -79,7 +79,7 @@ func TestCreateRunFaults(t *testing.T) {
 		"Level":          {formats(outturn.Output{Format: "csv", Compression: "gzip", Level: "smal"}), "outputs[0].level", "small"},
 		"Dialect":        {formats(outturn.Output{Format: "csv", Dialect: "machin"}), "outputs[0].dialect", "Did you mean machine"},
 		"DialectOfJSON":  {formats(outturn.Output{Format: "json", Dialect: "machine"}), "outputs[0].dialect", "json"},
-		"OutputTwice":    {formats(outturn.Output{Format: "csv"}, outturn.Output{Format: "csv", Compression: "none", Dialect: "machine"}), "outputs[1]", "outputs[0]"},
+		"OutputTwice":    {formats(outturn.Output{Format: "csv"}, outturn.Output{Format: "csv", Compression: "none", Dialect: "machine"}), "outputs[1]", "number 1"},
 		"NotJoined":      {func(in *reporting.CreateRunInput) { in.Tenant = bare.ID }, "tenant", "external_id"},
 		"Key":            {func(in *reporting.CreateRunInput) { in.Key = strings.Repeat("k", 256) }, "Idempotency-Key", "255"},
 		"KeyUnprintable": {func(in *reporting.CreateRunInput) { in.Key = "é" }, "Idempotency-Key", "ASCII"},
