@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -44,8 +45,10 @@ func (a *API) watchRun(ctx context.Context, in *watchInput) (*huma.StreamRespons
 			return &huma.StreamResponse{Body: func(h huma.Context) { h.SetStatus(http.StatusNoContent) }}, nil // browsers would ask for ever
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	changes, err := a.Service.WatchRun(ctx, principalOf(ctx), in.ID)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(h huma.Context) {
@@ -54,9 +57,10 @@ func (a *API) watchRun(ctx context.Context, in *watchInput) (*huma.StreamRespons
 		h.SetStatus(http.StatusOK)
 		stream := &eventStream{w: h.BodyWriter()}
 		runs := make(chan outturn.Run)
-		ctx, cancel := context.WithCancel(h.Context())
+		var watching sync.WaitGroup
+		defer watching.Wait()
 		defer cancel()
-		go func() {
+		watching.Go(func() {
 			defer close(runs)
 			for run, err := range changes {
 				if err != nil {
@@ -68,7 +72,7 @@ func (a *API) watchRun(ctx context.Context, in *watchInput) (*huma.StreamRespons
 					return
 				}
 			}
-		}()
+		})
 		stream.copy(ctx, runs)
 	}}, nil
 }

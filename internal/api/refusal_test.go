@@ -74,11 +74,13 @@ func TestRefused(t *testing.T) {
 		{name: "CursorFromElsewhere", method: "GET", path: "/v1/runs?cursor=bm9uZQ", status: 422, code: "invalid_parameters", fields: "cursor"},
 		{name: "KeyTooLong", method: "POST", path: "/v1/runs", body: `{"dataset":"accounts","formats":["csv"]}`, header: []string{"Idempotency-Key", strings.Repeat("k", 256)}, status: 422, code: "invalid_parameters", fields: "Idempotency-Key"},
 
+		{name: "AbsentTenant", method: "GET", path: "/v1/runs?tenant=" + absent, status: 404, code: "not_found", fields: "tenant"},
 		{name: "AbsentRun", method: "GET", path: "/v1/runs/" + absent, status: 404, code: "not_found"},
 		{name: "AbsentLink", method: "GET", path: "/f/otl_none", header: []string{"Authorization", "none"}, status: 404, code: "not_found", says: "copied whole"},
 		{name: "NoIfMatch", method: "DELETE", path: "/v1/views/" + view.ID, status: 428, code: "precondition_required", says: "If-Match"},
 		{name: "OldIfMatch", method: "PATCH", path: "/v1/views/" + view.ID, body: `{"name":"other"}`, header: []string{"If-Match", `"7"`}, status: 412, code: "version_changed"},
 		{name: "BadRange", method: "GET", path: "/v1/files/" + mine.Files[0].ID + "/content", header: []string{"Range", "bytes=99999999-"}, status: 416, code: "invalid_range", says: "Content-Range"},
+		{name: "RangeBackwards", method: "GET", path: "/v1/files/" + mine.Files[0].ID + "/content", header: []string{"Range", "bytes=9-1"}, status: 416, code: "invalid_range", says: "Content-Range"},
 		{name: "NoSuchDocument", method: "GET", path: "/docs/none.js", status: 404, code: "not_found"},
 	}
 	for _, tt := range tests {
@@ -130,7 +132,7 @@ func TestIdempotencyKey(t *testing.T) {
 	for _, path := range []string{"/v1/runs", "/v1/runs/" + run.ID + "/retry"} {
 		var p problem
 		who.do(t, "POST", path, other, "Idempotency-Key", "a key").decode(t, 422, &p)
-		if p.Code != "idempotency_key_reused" {
+		if p.Code != "idempotency_key_reused" || len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" {
 			t.Errorf("%s: %+v", path, p)
 		}
 	}
@@ -165,7 +167,7 @@ func TestIdempotencyKeyInFlight(t *testing.T) {
 		if a.status == http.StatusConflict {
 			var p problem
 			a.decode(t, 409, &p)
-			if p.Code != "idempotency_key_in_flight" {
+			if p.Code != "idempotency_key_in_flight" || len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" {
 				t.Errorf("%+v", p)
 			}
 			continue

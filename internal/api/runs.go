@@ -223,10 +223,10 @@ func (in ListInput) query() (q outturn.ListQuery, err error) {
 }
 
 // listFault is err as a request for a list has it: what is not there is a field of
-// the list, and not the list.
+// the list, and not the list. Only a tenant is not found as everywhere.
 func listFault(err error) error {
 	var e *outturn.Error
-	if errors.As(err, &e) && e.Code == outturn.CodeNotFound && e.Field != "" {
+	if errors.As(err, &e) && e.Code == outturn.CodeNotFound && e.Field != "" && e.Field != "tenant" {
 		return &outturn.Error{Code: outturn.CodeInvalid, Message: e.Message, Field: e.Field}
 	}
 	return err

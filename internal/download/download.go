@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"outturn"
@@ -34,7 +35,7 @@ func Serve(w http.ResponseWriter, r *http.Request, file outturn.File, content io
 		r.Header.Del("Range") // RFC 9110 has units that are not known ignored; http.ServeContent refuses them
 	}
 	if badRange != nil {
-		w = &rangeWriter{ResponseWriter: w, r: r, bad: badRange}
+		w = &rangeWriter{ResponseWriter: w, r: r, size: file.Bytes, bad: badRange}
 	}
 	http.ServeContent(w, r, "", file.CreatedAt, content)
 }
@@ -46,6 +47,7 @@ const noStore = "private, no-store"
 type rangeWriter struct {
 	http.ResponseWriter
 	r        *http.Request
+	size     int64
 	bad      func(http.ResponseWriter, *http.Request)
 	answered bool
 }
@@ -59,7 +61,8 @@ func (w *rangeWriter) WriteHeader(status int) {
 	for _, of := range []string{"Content-Type", "Content-Disposition", "ETag", "Repr-Digest", "Content-Length", "Last-Modified"} {
 		w.Header().Del(of) // they are the file's
 	}
-	w.Header().Set("Cache-Control", noStore) // http.ServeContent took it away
+	w.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(w.size, 10)) // http.ServeContent says it of some ranges only
+	w.Header().Set("Cache-Control", noStore)                                  // http.ServeContent took it away
 	w.bad(w.ResponseWriter, w.r)
 }
 

@@ -26,7 +26,7 @@ func (s *Service) useKey(p outturn.Principal, key, fingerprint string) (k *outtu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.inFlight[taken] {
-		return nil, nil, outturn.Errorf(outturn.CodeKeyInFlight, "The first request with this idempotency key has not been answered yet. Send it again in a moment.")
+		return nil, nil, outturn.InField("Idempotency-Key", outturn.Errorf(outturn.CodeKeyInFlight, "The first request with this Idempotency-Key has not been answered yet. Send it again in a moment."))
 	}
 	s.inFlight[taken] = true
 	done = func() {

@@ -147,7 +147,7 @@ func (t *tx) scope(viewer, tenant string) (scope, error) {
 	if tenant != "*" {
 		var sees int
 		err := t.row(`SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = ?2`, viewer, tenant).scan(&sees)
-		return scope{tenants: []string{tenant}}, found("tenant", tenant, err)
+		return scope{tenants: []string{tenant}}, outturn.InField("tenant", found("tenant", tenant, err))
 	}
 	var kind outturn.TenantKind
 	if err := t.row(`SELECT kind FROM tenants WHERE id = ?1`, viewer).scan(&kind); err != nil {

@@ -148,7 +148,7 @@ func (t *tx) keyed(key *outturn.IdempotencyKey) (string, error) {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", nil
 	case err == nil && fingerprint != key.Fingerprint:
-		return "", outturn.Errorf(outturn.CodeKeyReused, "This Idempotency-Key was used for another request. Send a new key with a new request.")
+		return "", outturn.InField("Idempotency-Key", outturn.Errorf(outturn.CodeKeyReused, "This Idempotency-Key was used for another request. Send a new key with a new request."))
 	}
 	return run, err
 }
