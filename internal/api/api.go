@@ -31,8 +31,11 @@ type Config struct {
 	Ready func(context.Context) error
 	// BaseURL is how clients reach the server, for links; "" is what each has called.
 	BaseURL string
-	Version string
-	Log     *slog.Logger
+	// BehindProxy says that a proxy before the server adds to X-Forwarded-For whom
+	// each request comes from, and that none comes past it.
+	BehindProxy bool
+	Version     string
+	Log         *slog.Logger
 }
 
 // An API serves the routes.

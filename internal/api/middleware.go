@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -111,7 +112,7 @@ const mostTime = time.Minute
 // one line in the log, and an answer whatever happens.
 func (a *API) middleware(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := &request{id: r.Header.Get("X-Request-Id"), from: address(r), base: a.BaseURL, schemas: a.huma.OpenAPI().Components.Schemas}
+		req := &request{id: r.Header.Get("X-Request-Id"), from: a.address(r), base: a.BaseURL, schemas: a.huma.OpenAPI().Components.Schemas}
 		if req.base == "" {
 			req.base = "http://" + r.Host
 		}
@@ -188,8 +189,16 @@ func runOf(req *request, r *http.Request, answer http.Header) string {
 	return req.run
 }
 
-// address is the caller's, without its port.
-func address(r *http.Request) string {
+// address is the caller's, without its port. What a client has put into
+// X-Forwarded-For itself stands before what the proxy adds.
+func (a *API) address(r *http.Request) string {
+	if added := r.Header.Values("X-Forwarded-For"); a.BehindProxy && len(added) > 0 {
+		last := added[len(added)-1]
+		last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+		if ip, err := netip.ParseAddr(last); err == nil {
+			return ip.String()
+		}
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -22,6 +22,8 @@ type serveCmd struct {
 
 	BaseURL string `name:"base-url" env:"OUTTURN_BASE_URL" placeholder:"URL" help:"Where clients reach the API, such as https://reports.example.com behind a proxy: what links to files begin with. Default: what each client has called."`
 
+	BehindProxy bool `name:"behind-proxy" env:"OUTTURN_BEHIND_PROXY" help:"The last address in X-Forwarded-For is the caller's, as a proxy has put it there. Only where nobody can reach the server past it."`
+
 	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is two a core and at least 4, or over a folder of files, where each has memory of its own, one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
 	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
@@ -67,7 +69,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	}
 	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
 	s, err := server.New(ctx, folder, server.Config{
-		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL,
+		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, BehindProxy: c.BehindProxy,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
 		Version: version, Log: log,
 	})

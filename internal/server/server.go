@@ -44,6 +44,8 @@ type Config struct {
 	// BaseURL is where clients reach the API, for the links that it makes; "" is what
 	// each client has called it.
 	BaseURL string
+	// BehindProxy says that a proxy adds callers' addresses to X-Forwarded-For.
+	BehindProxy bool
 	// Insecure permits an address that others can reach, though requests and
 	// credentials travel unencrypted.
 	Insecure bool
@@ -147,7 +149,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{Service: s.reporting, Auth: tokens, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), Version: c.Version, Log: c.Log})
+	handler, err := api.New(api.Config{Service: s.reporting, Auth: tokens, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), BehindProxy: c.BehindProxy, Version: c.Version, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -441,3 +441,41 @@ func TestAccessLog(t *testing.T) {
 		t.Errorf("got %v", e)
 	}
 }
+
+// Behind a proxy, whoever tries secrets is slowed down and nobody else, whatever
+// address a client says it has; and the flag is what makes the header count.
+func TestBehindProxy(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		t.Run(fmt.Sprint(behind), func(t *testing.T) {
+			s := open(t, filepath.Join(t.TempDir(), "data"), func(c *server.Config) { c.BehindProxy = behind })
+			defer s.stop()
+			token := func(secret, forwarded string) int {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
+				must(t, err)
+				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				req.Header.Set("X-Forwarded-For", forwarded)
+				req.SetBasicAuth(s.id, secret)
+				c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+				resp, err := c.Do(req)
+				must(t, err)
+				must(t, resp.Body.Close())
+				return resp.StatusCode
+			}
+			for i := range 20 {
+				_ = token("wrong", fmt.Sprintf("192.0.2.%d, 203.0.113.7", i))
+			}
+			other := http.StatusTooManyRequests
+			if behind {
+				other = http.StatusOK
+			}
+			for from, want := range map[string]int{"192.0.2.99, 203.0.113.7": http.StatusTooManyRequests, "203.0.113.7, 203.0.113.8": other, "2001:db8::1": other} {
+				if got := token(s.secret, from); got != want {
+					t.Errorf("the right secret from %s: %d, want %d", from, got, want)
+				}
+			}
+			if got := strings.Contains(s.log.String(), `"from":"203.0.113.8"`); got != behind {
+				t.Errorf("the log has the address that the proxy tells: %t", got)
+			}
+		})
+	}
+}
