@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"outturn"
 )
@@ -40,7 +41,7 @@ func readProblem(resp *http.Response) error {
 		return outturn.Errorf(codeOf(resp.StatusCode), "The server answered %s.", resp.Status)
 	}
 	if p.Code == "" {
-		return outturn.Errorf(codeOf(resp.StatusCode), "%s (%s).", p.Description, p.Error)
+		return &outturn.Error{Code: codeOf(resp.StatusCode), Message: strings.TrimSuffix(p.Description, ".") + " (" + p.Error + ")."}
 	}
 	var faults []error
 	for _, e := range p.Errors {

@@ -92,6 +92,7 @@ func config(version string) huma.Config {
 type route struct {
 	id, method, path string
 	summary          string
+	about            string   // more than the summary, where there is more
 	status           int      // of success; 0 is 200
 	errors           []int    // beside those that all have
 	tags             []string // one
@@ -103,7 +104,7 @@ const mostBody = 1 << 20
 
 func (r route) operation() huma.Operation {
 	op := huma.Operation{
-		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, DefaultStatus: r.status, Tags: r.tags,
+		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, Description: r.about, DefaultStatus: r.status, Tags: r.tags,
 		MaxBodyBytes: mostBody + 1, // huma refuses a body that is as long as this
 		Errors:       append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
 	}

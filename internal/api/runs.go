@@ -20,7 +20,10 @@ func (a *API) registerRuns() {
 		return route{id: id, method: method, path: path, summary: summary, status: status, errors: errors, tags: []string{"Runs"}}
 	}
 	handle(a, r("createRun", http.MethodPost, "/v1/runs", "Ask for a run", http.StatusAccepted, 404, 409), a.createRun)
-	handle(a, r("listRuns", http.MethodGet, "/v1/runs", "List runs", 0, 404), a.listRuns)
+	list := r("listRuns", http.MethodGet, "/v1/runs", "List runs", 0, 404)
+	list.about = "The filter may name: id, tenant, name, dataset, state, origin, created_by, retry_of, reason, created_at, started_at, finished_at. " +
+		"The order is one of: name, created_at, finished_at."
+	handle(a, list, a.listRuns)
 	handle(a, r("getRun", http.MethodGet, "/v1/runs/{id}", "Show a run", 0, 404), a.getRun)
 	handle(a, r("cancelRun", http.MethodPost, "/v1/runs/{id}/cancel", "Stop a run", 0, 404, 409), a.cancelRun)
 	handle(a, r("retryRun", http.MethodPost, "/v1/runs/{id}/retry", "Make a new run of one that has ended", http.StatusAccepted, 404, 409), a.retryRun)

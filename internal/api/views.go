@@ -14,7 +14,9 @@ func (a *API) registerViews() {
 	r := func(id, method, path, summary string, status int, errors ...int) route {
 		return route{id: id, method: method, path: path, summary: summary, status: status, errors: errors, tags: []string{"Views"}}
 	}
-	handle(a, r("listViews", http.MethodGet, "/v1/views", "List the views that the tenant has made", 0), a.listViews)
+	list := r("listViews", http.MethodGet, "/v1/views", "List the views that the tenant has made", 0)
+	list.about = "The filter may name: id, tenant, dataset, name, created_by, created_at, updated_at. The order is one of: name, created_at."
+	handle(a, list, a.listViews)
 	handle(a, r("createView", http.MethodPost, "/v1/views", "Keep a view", http.StatusCreated, 409), a.createView)
 	handle(a, r("getView", http.MethodGet, "/v1/views/{id}", "Show a view", 0, 404), a.getView)
 	handle(a, r("updateView", http.MethodPatch, "/v1/views/{id}", "Change a view that is still as If-Match says", 0, 404, 409, 412, 428), a.updateView)

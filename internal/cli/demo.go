@@ -147,7 +147,7 @@ func (d demo) print(w io.Writer, today time.Time) error {
 	month := time.Date(today.Year(), today.Month()-1, 1, 0, 0, 0, 0, time.UTC)
 	window := "--from " + month.Format(time.DateOnly) + " --to " + month.AddDate(0, 1, 0).Format(time.DateOnly)
 	fmt.Fprintf(w, "\nOutturn answers at %s, documentation at %s/docs\n\n", d.URL, d.URL)
-	secret := ""
+	try := d.Clients[len(d.Clients)-1]
 	for _, c := range d.Clients {
 		fmt.Fprintf(w, "  %s\n    client_id      %s\n", c.Name, c.ID)
 		if c.Secret == "" {
@@ -155,11 +155,10 @@ func (d demo) print(w io.Writer, today time.Time) error {
 			continue
 		}
 		fmt.Fprintf(w, "    client_secret  %s\n", c.Secret)
-		secret = c.Secret
+		try = c
 	}
-	last := d.Clients[len(d.Clients)-1]
-	if secret == "" {
-		secret = "SECRET"
+	if try.Secret == "" {
+		try.Secret = "SECRET"
 	}
 	_, err := fmt.Fprintf(w, `
 Each secret is shown this once. In another terminal:
@@ -169,6 +168,6 @@ Each secret is shown this once. In another terminal:
   %s run list
 
 Ctrl-C stops the server.
-`, d.URL, last.ID, secret, os.Args[0], window, os.Args[0])
+`, d.URL, try.ID, try.Secret, os.Args[0], window, os.Args[0])
 	return err
 }
