@@ -188,7 +188,20 @@ func (s *Server) Start(ctx context.Context) error {
 		s.serve(s.scrape, scrape)
 	}
 	s.ready.Store(true)
+	s.lookAtSource(ctx)
 	return nil
+}
+
+// lookAtSource tells the operator of a source that cannot be read. That is no reason
+// not to start: it may be on its way, and runs wait for it some minutes.
+func (s *Server) lookAtSource(ctx context.Context) {
+	snapshot, err := s.config.Source.Begin(ctx)
+	if err == nil {
+		err = snapshot.Close()
+	}
+	if err != nil {
+		s.config.Log.WarnContext(ctx, "the source cannot be read; runs will be tried again for some minutes", "error", err)
+	}
 }
 
 func (s *Server) serve(h *http.Server, l net.Listener) {

@@ -442,6 +442,22 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// A source that is not there keeps no server from starting, and its operator hears
+// of it before a run fails.
+func TestSourceThatIsNotThere(t *testing.T) {
+	absent := filepath.Join(t.TempDir(), "absent.duckdb")
+	s := start(t, filepath.Join(t.TempDir(), "data"), func(c *server.Config) { c.Source = duckdb.New(duckdb.Config{Path: absent}) })
+	defer s.stop()
+	if !strings.Contains(s.log.String(), "the source cannot be read") || !strings.Contains(s.log.String(), absent) {
+		t.Errorf("the log has %s", s.log)
+	}
+	there := start(t, filepath.Join(t.TempDir(), "data"))
+	defer there.stop()
+	if strings.Contains(there.log.String(), "cannot be read") {
+		t.Errorf("the log has %s", there.log)
+	}
+}
+
 // Behind a proxy, whoever tries secrets is slowed down and nobody else, whatever
 // address a client says it has; and the flag is what makes the header count.
 func TestBehindProxy(t *testing.T) {
