@@ -300,11 +300,15 @@ func (t *tx) takeBack(r outturn.Run, most int) (outturn.Run, error) {
 	return t.requeue(r.Claim(), &reason, time.Time{}, 1)
 }
 
-// DueRuns lists queued runs that may be claimed now, the oldest first, without
-// their requests.
+// DueRuns lists queued runs that may be claimed now, without their requests: the
+// oldest of each tenant first, then the second of each. So a backlog beyond limit
+// does not hide other tenants' runs.
 func (s *Store) DueRuns(ctx context.Context, limit int) ([]outturn.Run, error) {
-	rows, err := s.look(ctx).rows(`SELECT `+lightColumns+` FROM runs WHERE state = 'queued' AND not_before <= ?1 ORDER BY created_at, id LIMIT ?2`,
-		micros(s.instant()), limit)
+	rows, err := s.look(ctx).rows(`WITH due AS (
+			SELECT id AS run, created_at AS since, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY created_at, id) AS turn
+			FROM runs WHERE state = 'queued' AND not_before <= ?1
+			ORDER BY turn, since, run LIMIT ?2)
+		SELECT `+lightColumns+` FROM due JOIN runs ON runs.id = due.run ORDER BY turn, since, run`, micros(s.instant()), limit)
 	runs, err := all(rows, err, scanLight)
 	return runs, fault("list due runs", err)
 }

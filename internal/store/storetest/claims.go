@@ -260,6 +260,10 @@ func testDue(t *testing.T, b *bench) {
 	if got := must[[]outturn.Run](t)(b.store.DueRuns(ctx, 1)); len(got) != 1 || got[0].ID != first.ID {
 		t.Errorf("the oldest is %v", got)
 	}
+	other := b.queued(b.tenant(b.root.ID, outturn.KindReseller).ID) // not hidden by a longer backlog
+	if got := must[[]outturn.Run](t)(b.store.DueRuns(ctx, 2)); len(got) != 2 || got[0].ID != first.ID || got[1].ID != other.ID {
+		t.Errorf("the oldest of each tenant are %v", got)
+	}
 	if r := must[outturn.Run](t)(b.store.ClaimRun(ctx, second.ID, worker, lease)); r.Reason != nil || !r.NotBefore.IsZero() {
 		t.Errorf("claimed, it has %+v, %v", r.Reason, r.NotBefore)
 	}
