@@ -27,7 +27,7 @@ func (e *Expr) Check(d *Dataset, zone *time.Location) error {
 	f, ok := d.Field(e.Field)
 	if !ok {
 		unknown := Unknown("field", e.Field, d.FieldNames())
-		return Errorf(unknown.Code, "%sThe filter cannot be used: %w", e.where(), unknown)
+		return Errorf(unknown.Code, "%s%w", e.where(), unknown)
 	}
 	if err := e.checkShape(); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (e *Expr) checkShape() error {
 		ok = values == 0 && args == 1 && e.Field == ""
 	}
 	if !ok {
-		return Errorf(CodeInvalid, "%sThe condition %q on field %q has %d values and %d parts, which makes no sense.", e.where(), e.Op, e.Field, values, args)
+		return Errorf(CodeInvalid, "%sThe condition %q has %d values and %d parts. and and or take parts, not takes one, null only a field, in a field and values, the others a field and one value.", e.where(), e.Op, values, args)
 	}
 	return nil
 }

@@ -76,8 +76,9 @@ func TestRefused(t *testing.T) {
 
 		{name: "AbsentTenant", method: "GET", path: "/v1/runs?tenant=" + absent, status: 404, code: "not_found", fields: "tenant"},
 		{name: "AbsentRun", method: "GET", path: "/v1/runs/" + absent, status: 404, code: "not_found"},
-		{name: "AbsentLink", method: "GET", path: "/f/otl_none", header: []string{"Authorization", "none"}, status: 404, code: "not_found", says: "copied whole"},
+		{name: "AbsentLink", method: "GET", path: "/f/otl_none", header: []string{"Authorization", "none"}, status: 404, code: "not_found", says: "all of it was copied"},
 		{name: "NoIfMatch", method: "DELETE", path: "/v1/views/" + view.ID, status: 428, code: "precondition_required", says: "If-Match"},
+		{name: "PreviewOfNone", method: "POST", path: "/v1/datasets/paymnts/preview", body: `{}`, status: 404, code: "not_found", says: "Did you mean payments?"},
 		{name: "OldIfMatch", method: "PATCH", path: "/v1/views/" + view.ID, body: `{"name":"other"}`, header: []string{"If-Match", `"7"`}, status: 412, code: "version_changed"},
 		{name: "BadRange", method: "GET", path: "/v1/files/" + mine.Files[0].ID + "/content", header: []string{"Range", "bytes=99999999-"}, status: 416, code: "invalid_range", says: "Content-Range"},
 		{name: "RangeBackwards", method: "GET", path: "/v1/files/" + mine.Files[0].ID + "/content", header: []string{"Range", "bytes=9-1"}, status: 416, code: "invalid_range", says: "Content-Range"},

@@ -68,17 +68,21 @@ func (a *API) getView(ctx context.Context, p outturn.Principal, in *IDInput) (*v
 // A Versioned request says which version of a thing it is about.
 type Versioned struct {
 	IDInput
-	IfMatch string `header:"If-Match" doc:"The ETag of the version that was read."`
+	IfMatch string `header:"If-Match" doc:"The ETag of the version that was read; * is any."`
 }
 
-func (v Versioned) version() (int, error) {
-	if v.IfMatch == "" {
+func (a *API) version(ctx context.Context, p outturn.Principal, in Versioned) (int, error) {
+	switch in.IfMatch {
+	case "":
 		return 0, newProblem(http.StatusPreconditionRequired, codes[http.StatusPreconditionRequired],
 			"Send If-Match with the ETag of the version you have read, so that nobody's change is lost.")
+	case "*":
+		v, err := a.Service.View(ctx, p, in.ID)
+		return v.Version, err
 	}
-	n, err := strconv.Atoi(strings.Trim(v.IfMatch, `"`))
+	n, err := strconv.Atoi(strings.Trim(in.IfMatch, `"`))
 	if err != nil {
-		return 0, outturn.Errorf(outturn.CodeVersionChanged, "If-Match %s is no version of this. Read it again.", outturn.Shown(v.IfMatch))
+		return 0, outturn.Errorf(outturn.CodeVersionChanged, "If-Match %s is no version of this. Read it again.", outturn.Shown(in.IfMatch))
 	}
 	return n, nil
 }
@@ -95,7 +99,7 @@ type updateViewInput struct {
 
 // PATCH /v1/views/{id}
 func (a *API) updateView(ctx context.Context, p outturn.Principal, in *updateViewInput) (*viewAnswer, error) {
-	version, err := in.version()
+	version, err := a.version(ctx, p, in.Versioned)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +124,7 @@ func (a *API) updateView(ctx context.Context, p outturn.Principal, in *updateVie
 
 // DELETE /v1/views/{id}
 func (a *API) deleteView(ctx context.Context, p outturn.Principal, in *Versioned) (*struct{}, error) {
-	version, err := in.version()
+	version, err := a.version(ctx, p, *in)
 	if err != nil {
 		return nil, err
 	}

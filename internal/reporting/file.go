@@ -12,6 +12,7 @@ import (
 )
 
 type fileLedger interface {
+	// File returns a file that viewer sees; CodeGone where its time is over.
 	File(ctx context.Context, viewer, id string) (outturn.File, error)
 	CreateLink(ctx context.Context, l outturn.Link, entry outturn.AuditEntry) error
 	// LinkByHash returns the link with that token and its file; CodeNotFound where
@@ -25,18 +26,7 @@ func (s *Service) File(ctx context.Context, p outturn.Principal, id string) (out
 	if err := s.permit(ctx, p, fileRead, id); err != nil {
 		return outturn.File{}, err
 	}
-	return s.liveFile(ctx, p, id)
-}
-
-func (s *Service) liveFile(ctx context.Context, p outturn.Principal, id string) (outturn.File, error) {
-	f, err := s.ledger.File(ctx, p.Tenant, id)
-	if err != nil {
-		return outturn.File{}, err
-	}
-	if !s.now().Before(f.ExpiresAt) {
-		return outturn.File{}, outturn.Errorf(outturn.CodeGone, "The file was kept until %s and is gone. Run the report again.", f.ExpiresAt.UTC().Format(time.RFC3339))
-	}
-	return f, nil
+	return s.ledger.File(ctx, p.Tenant, id)
 }
 
 // OpenFile opens a file for its download, which the audit notes. The caller closes
@@ -45,7 +35,7 @@ func (s *Service) OpenFile(ctx context.Context, p outturn.Principal, id string) 
 	if err := s.permit(ctx, p, fileDownload, id); err != nil {
 		return outturn.File{}, nil, err
 	}
-	f, err := s.liveFile(ctx, p, id)
+	f, err := s.ledger.File(ctx, p.Tenant, id)
 	if err != nil {
 		return outturn.File{}, nil, err
 	}
@@ -92,7 +82,7 @@ func (s *Service) CreateLink(ctx context.Context, p outturn.Principal, file stri
 	if err := s.permit(ctx, p, linkCreate, file); err != nil {
 		return outturn.Link{}, "", err
 	}
-	f, err := s.liveFile(ctx, p, file)
+	f, err := s.ledger.File(ctx, p.Tenant, file)
 	if err != nil {
 		return outturn.Link{}, "", err
 	}
@@ -135,22 +125,12 @@ const mostToken = 128
 // call, for the audit.
 func (s *Service) OpenLink(ctx context.Context, token, from, request string) (outturn.File, blob.Object, error) {
 	if !strings.HasPrefix(token, linkPrefix) || len(token) > mostToken {
-		return outturn.File{}, nil, errNoLink()
+		return outturn.File{}, nil, outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that all of it was copied.")
 	}
 	l, f, err := s.ledger.LinkByHash(ctx, secret.Hash(token))
-	switch now := s.now(); {
-	case outturn.ErrorCode(err) == outturn.CodeNotFound:
-		return outturn.File{}, nil, errNoLink()
-	case outturn.ErrorCode(err) == outturn.CodeGone,
-		err == nil && (!l.RevokedAt.IsZero() || !now.Before(l.ExpiresAt) || !now.Before(f.ExpiresAt)):
-		return outturn.File{}, nil, outturn.Errorf(outturn.CodeGone, "This link is not good any more. Ask whoever sent it for a new link, or run the report again.")
-	case err != nil:
+	if err != nil {
 		return outturn.File{}, nil, err
 	}
 	p := outturn.Principal{Subject: "link:" + l.ID, Kind: "link", Tenant: l.Tenant, Via: "link", From: from, Request: request}
 	return s.open(ctx, p, linkDownload, f, map[string]string{"link": l.ID, "created_by": l.CreatedBy})
-}
-
-func errNoLink() error {
-	return outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that it was copied whole.")
 }

@@ -55,7 +55,7 @@ func TestLinks(t *testing.T) {
 			before := s.audited()
 			_, _, err = s.OpenLink(ctx, token, "192.0.2.9", "req-9")
 			wantCode(t, "at its end", err, outturn.CodeGone)
-			if err != nil && (!strings.Contains(err.Error(), "Ask whoever sent it for a new link") || strings.Contains(err.Error(), markers["own"])) {
+			if err != nil && (!strings.Contains(err.Error(), "Ask whoever sent it for a new one") || strings.Contains(err.Error(), markers["own"])) {
 				t.Errorf("it says %v", err)
 			}
 			if s.audited() != before {

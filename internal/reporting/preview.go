@@ -43,6 +43,9 @@ func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRun
 	if err != nil {
 		return Preview{}, err
 	}
+	if _, err := s.config.Catalog.Dataset(in.Request.Dataset); err != nil {
+		return Preview{}, err // it is what is previewed, not a part of the question
+	}
 	var f faults
 	req, plan := s.understand(ctx, p, tenant, in, &f)
 	if err := f.err(); err != nil {

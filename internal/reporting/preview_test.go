@@ -82,7 +82,7 @@ func TestPreviewFaults(t *testing.T) {
 		field string
 		says  string
 	}{
-		"Dataset": {func(in *reporting.CreateRunInput) { in.Request.Dataset = "paymnts" }, outturn.CodeInvalid, "dataset", "Did you mean payments?"},
+		"Dataset": {func(in *reporting.CreateRunInput) { in.Request.Dataset = "paymnts" }, outturn.CodeNotFound, "", "Did you mean payments?"},
 		"Column":  {func(in *reporting.CreateRunInput) { in.Request.Columns = []string{"INVOICE"} }, outturn.CodeInvalid, "columns", "Did you mean INVOICES?"},
 		"Window":  {func(in *reporting.CreateRunInput) { in.Window = &reporting.WindowText{From: "2026-09-01"} }, outturn.CodeInvalid, "window.to", "both"},
 		// The account may be on its way into the source: other accounts are nobody's business.

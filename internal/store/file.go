@@ -239,7 +239,7 @@ func (s *Store) LinkByHash(ctx context.Context, hash string) (l outturn.Link, f 
 		case err != nil && !errors.Is(err, sql.ErrNoRows):
 			return err
 		case err != nil || s.inTime(f) != nil:
-			return outturn.Errorf(outturn.CodeGone, "The file of this link is gone. Ask whoever sent the link for a new file.")
+			return outturn.Errorf(outturn.CodeGone, "The file of this link is gone. Ask whoever sent it for a new one.")
 		case !l.RevokedAt.IsZero():
 			return outturn.Errorf(outturn.CodeGone, "This link was taken back. Ask whoever sent it for a new one.")
 		case !t.now.Before(l.ExpiresAt):
