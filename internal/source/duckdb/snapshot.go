@@ -279,14 +279,43 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 			return nil, errors.Join(err, r.Close())
 		}
 	}
-	var state duck.State
-	interruptible(ctx, s.conn, func() { state = duck.ExecutePreparedStreaming(stmt, &r.result) })
-	if state != duck.StateSuccess {
-		err := s.fail(ctx, duck.ResultError(&r.result))
-		return nil, errors.Join(err, r.Close())
+	var failure string
+	interruptible(ctx, s.conn, func() { failure = executeTasks(stmt, &r.result) })
+	if failure != "" {
+		return nil, errors.Join(s.fail(ctx, failure), r.Close())
 	}
 	s.reader = r
 	return r, nil
+}
+
+// executeTasks executes a statement until its first rows are there, and returns what
+// the engine has against it. While other threads have all its tasks, to execute it
+// in one call would keep a core busy by asking for more, and many small statements at once
+// would take the cores from those threads.
+func executeTasks(stmt duck.PreparedStatement, result *duck.Result) (failure string) {
+	const shortest, longest = 20 * time.Microsecond, time.Millisecond
+	var pending duck.PendingResult
+	defer duck.DestroyPending(&pending)
+	if duck.PendingPreparedStreaming(stmt, &pending) != duck.StateSuccess {
+		return duck.PendingError(pending)
+	}
+	pause := shortest
+	for {
+		switch duck.PendingExecuteTask(pending) {
+		case duck.PendingStateError:
+			return duck.PendingError(pending)
+		case duck.PendingStateResultNotReady:
+			pause = shortest
+		case duck.PendingStateNoTasksAvailable:
+			time.Sleep(pause)
+			pause = min(2*pause, longest)
+		default:
+			if duck.ExecutePending(pending, result) != duck.StateSuccess {
+				return duck.ResultError(result)
+			}
+			return ""
+		}
+	}
 }
 
 // prepare makes a statement of sql, which must be one SELECT. The caller
