@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,10 +56,9 @@ func (b *bench) startService(args ...string) (s *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &service{data: filepath.Join(b.dir, "service")}
-	if err := os.RemoveAll(s.data); err != nil {
-		return nil, err
-	}
+	// Nothing is removed before: for minutes after, a file system may look at each
+	// file that was when it makes a new one.
+	s = &service{data: filepath.Join(b.dir, "service-"+rand.Text())}
 	secret, err := b.populate(s, shop)
 	if err != nil {
 		return nil, err
@@ -179,11 +179,12 @@ func newClient(url, id, secret string) (*client.Client, error) {
 	return client.New(client.Config{URL: url, ClientID: id, ClientSecret: secret, HTTP: &http.Client{Transport: transport}, Retries: -1})
 }
 
-// stop ends the server and waits for it.
+// stop ends the server and removes what it has kept.
 func (s *service) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	_ = s.cmd.Wait()
 	_ = s.log.Close()
+	_ = os.RemoveAll(s.data)
 }
 
 // tinySet is the data set of tiny runs: one small table, few columns.
