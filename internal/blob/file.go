@@ -23,7 +23,8 @@ type File struct {
 	old    fs.FileInfo // the file it replaces; nil when there is none
 	direct bool        // a device or a pipe, which takes bytes as they come
 
-	written, flushed int64
+	written, synced int64
+	ahead           chan error // what the sync that is under way comes to; nil: none is
 }
 
 // CreateFile starts a file. The folder must exist. A link is followed. A path
@@ -136,21 +137,53 @@ func createHidden(folder string) (*os.File, string, error) {
 	return f, f.Name(), os.Chmod(f.Name(), 0o644)
 }
 
-// writeBack is how many bytes are written before the system is asked to start
-// bringing them to the disk, so that Commit has little left to wait for.
-const writeBack = 16 << 20
+// syncEvery is how many bytes are written before they are brought to the disk, beside
+// those that follow, so that Commit has little left to wait for.
+const syncEvery = 4 << 20
 
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	f.written += int64(n)
+	if err == nil && !f.direct && f.written-f.synced >= syncEvery {
+		err = f.syncAhead()
+	}
 	if err != nil {
 		return n, f.storageError(err)
 	}
-	if !f.direct && f.written-f.flushed >= writeBack {
-		startWriteBack(f.file, f.flushed, f.written-f.flushed)
-		f.flushed = f.written
-	}
 	return n, nil
+}
+
+// syncAhead begins to sync what is written, unless that is under way. It returns the
+// error of the sync before, of which the system tells once.
+func (f *File) syncAhead() error {
+	if f.ahead != nil {
+		select {
+		case err := <-f.ahead:
+			f.ahead = nil
+			if err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+	f.synced = f.written
+	file, ahead := f.file, make(chan error, 1)
+	f.ahead = ahead
+	go func() { ahead <- file.Sync() }()
+	return nil
+}
+
+// sync returns when all that is written is on the disk.
+func (f *File) sync() error {
+	return errors.Join(f.awaitSync(), f.file.Sync())
+}
+
+func (f *File) awaitSync() (err error) {
+	if f.ahead != nil {
+		err, f.ahead = <-f.ahead, nil
+	}
+	return err
 }
 
 // Commit makes the file durable and then visible. After it, Abort does nothing.
@@ -172,7 +205,7 @@ func (f *File) commit() error {
 			return err
 		}
 	}
-	if err := f.file.Sync(); err != nil {
+	if err := f.sync(); err != nil {
 		return err
 	}
 	if f.temp == "" {
@@ -196,7 +229,7 @@ func (f *File) close() error {
 	if f.file == nil {
 		return nil
 	}
-	err := f.file.Close()
+	err := errors.Join(f.awaitSync(), f.file.Close())
 	f.file = nil
 	return err
 }

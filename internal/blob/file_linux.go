@@ -30,12 +30,6 @@ func giveName(f *os.File, folder string) (string, error) {
 	return name, unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
 }
 
-// startWriteBack asks the kernel to begin writing a range. It is a hint; the
-// verdict on the data is Sync's.
-func startWriteBack(f *os.File, off, n int64) {
-	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
-}
-
 // linkUnnamed gives an unnamed file a name in an open folder, where nothing may
 // have it yet.
 func linkUnnamed(f, folder *os.File, name string) error {

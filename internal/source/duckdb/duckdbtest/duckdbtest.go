@@ -21,12 +21,26 @@ type DB struct {
 // open the file.
 func Open(tb testing.TB, path string) (db *DB, close func()) {
 	tb.Helper()
+	return open(tb, path, "AUTOMATIC")
+}
+
+// Read is Open for a file that others may have open too, and nobody for writing.
+func Read(tb testing.TB, path string) (db *DB, close func()) {
+	tb.Helper()
+	return open(tb, path, "READ_ONLY")
+}
+
+func open(tb testing.TB, path, mode string) (db *DB, close func()) {
+	tb.Helper()
 	var database duck.Database
 	var config duck.Config
 	if duck.CreateConfig(&config) != duck.StateSuccess {
 		tb.Fatal("duckdbtest: no configuration")
 	}
 	defer duck.DestroyConfig(&config)
+	if duck.SetConfig(config, "access_mode", mode) != duck.StateSuccess {
+		tb.Fatalf("duckdbtest: no access mode %s", mode)
+	}
 	var message string
 	if duck.OpenExt(path, &database, config, &message) != duck.StateSuccess {
 		tb.Fatalf("duckdbtest: open %s: %s", path, message)
