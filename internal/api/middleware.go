@@ -34,7 +34,6 @@ type request struct {
 	id        string
 	from      string // address of the caller
 	base      string // how the caller reaches us: http://host
-	route     string // the pattern that it met, without what is in it
 	principal string
 	run       string // which it was about, where its path does not say so
 
@@ -54,7 +53,6 @@ func requestID(ctx context.Context) string { return requestOf(ctx).id }
 // authenticate finds out who asks, where the operation wants to know.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	r := requestOf(ctx.Context())
-	r.route = ctx.Operation().Method + " " + ctx.Operation().Path
 	r.misfits = unknownParameters(ctx)
 	if !accepts(ctx) {
 		a.refuse(ctx, newProblem(http.StatusNotAcceptable, codes[http.StatusNotAcceptable], "The answer is application/json, which Accept does not permit."))
@@ -145,7 +143,11 @@ func (a *API) middleware(mux *http.ServeMux) http.Handler {
 					writeProblem(rec, r, http.StatusInternalServerError, "Internal error.")
 				}
 			}
-			a.Log.Info("request", "request", req.id, "run", runOf(req, r, h), "method", r.Method, "route", req.route, "status", rec.status,
+			log := a.Log.With("request", req.id)
+			if run := runOf(req, r, h); run != "" {
+				log = log.With("run", run)
+			}
+			log.Info("request", "method", r.Method, "route", r.Pattern, "status", rec.status,
 				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond).String(), "who", req.principal, "from", req.from)
 		}()
 		a.route(mux, rec, r)
