@@ -19,3 +19,7 @@ func NewID(now time.Time) string {
 	text := hex.EncodeToString(u[:])
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
+
+// IDLength is how long every id is. What is longer may be a token, sent in the wrong
+// place.
+const IDLength = 36

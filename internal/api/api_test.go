@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,27 +28,8 @@ import (
 // accounts of the sample data, and each test makes what it needs.
 var shop struct {
 	*servertest.Local
-	log     serverLog
+	log     servertest.Log
 	tenants map[string]outturn.Tenant
-}
-
-// serverLog keeps what the server writes to its log.
-type serverLog struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *serverLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// Since returns what was written after the first n bytes.
-func (l *serverLog) Since(n int) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()[n:]
 }
 
 func TestMain(m *testing.M) {

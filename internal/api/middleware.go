@@ -176,16 +176,12 @@ func isLong(path string) bool {
 	return strings.HasPrefix(path, "/f/") || strings.HasSuffix(path, "/content") || strings.HasSuffix(path, "/events")
 }
 
-// mostID is how long the id of a run is. What is longer may be a token, sent in the
-// wrong place.
-const mostID = 36
-
 // runOf says for the log which run a request made or was about; "" is none.
 func runOf(req *request, r *http.Request, answer http.Header) string {
 	if made, ok := strings.CutPrefix(answer.Get("Location"), "/v1/runs/"); ok {
 		return made
 	}
-	if id := r.PathValue("id"); strings.HasPrefix(r.URL.Path, "/v1/runs/") && len(id) <= mostID {
+	if id := r.PathValue("id"); strings.HasPrefix(r.URL.Path, "/v1/runs/") && len(id) <= outturn.IDLength {
 		return id
 	}
 	return req.run

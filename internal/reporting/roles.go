@@ -97,13 +97,9 @@ func (s *Service) permit(ctx context.Context, p outturn.Principal, a action, obj
 	return s.refuse(ctx, p, a, object, outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this (%s). %s", a, whoMay(a)))
 }
 
-// mostID is how long our ids are. What is longer may be a token, sent in the wrong
-// place.
-const mostID = 36
-
 // refuse notes that p was not allowed to do a, and returns why.
 func (s *Service) refuse(ctx context.Context, p outturn.Principal, a action, object string, why *outturn.Error) error {
-	if len(object) > mostID {
+	if len(object) > outturn.IDLength {
 		object = ""
 	}
 	entry := s.entry(p, a, p.Tenant, object, nil)

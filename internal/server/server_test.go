@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +23,7 @@ import (
 	"outturn/client"
 	"outturn/internal/catalog"
 	"outturn/internal/server"
+	"outturn/internal/server/servertest"
 	"outturn/internal/source/duckdb"
 )
 
@@ -58,34 +58,16 @@ type site struct {
 	*server.Server
 	t      testing.TB
 	folder *server.Folder
-	log    *log
+	log    *servertest.Log
 	client *client.Client
 	id     string // of the client
 	secret string
 }
 
-// log takes what is logged while somebody reads it.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // start serves a data folder at free ports; stop ends it.
 func start(t testing.TB, path string, changes ...func(*server.Config)) *site {
 	t.Helper()
-	s := &site{t: t, log: &log{}}
+	s := &site{t: t, log: &servertest.Log{}}
 	src, cat := newSource(t)
 	c := server.Config{
 		Source: src, Catalog: cat, Listen: "127.0.0.1:0", Metrics: freeAddress(t), Workers: 2, Drain: 5 * time.Second,
