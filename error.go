@@ -3,6 +3,7 @@ package outturn
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // A Code says what kind of failure an Error is. Codes are stable: clients,
@@ -80,7 +81,10 @@ type Error struct {
 	// Field is what of the request it is about, as a path of names such as
 	// window.from; empty where it is about no single one.
 	Field string
-	Err   error // what lies beneath, for the log; may be nil
+	// RetryAfter is after how long the same request may be met; 0 where that is not
+	// known.
+	RetryAfter time.Duration
+	Err        error // what lies beneath, for the log; may be nil
 }
 
 // Errorf makes an Error. A %w verb keeps the cause.

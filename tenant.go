@@ -1,29 +1,82 @@
 package outturn
 
-// A TenantTree says where a source keeps its accounts, provider at the root:
-//
-//	provider → reseller → sub-reseller → customer
-//
-// It is declared once beside a source's data sets, in _tenants.sql. A report for
-// an account holds the rows of that account and of all accounts below it.
-type TenantTree struct {
-	Version     int    `json:"version"`
-	Source      string `json:"source"`
-	Description string `json:"description"`
+import "time"
 
-	// SQL selects id, parent, kind, name, currency and zone, a row an account.
-	SQL string `json:"-"`
+// A Tenant is an account of the commerce tree that logs in or owns runs. The
+// provider is the root; everybody else has a parent, and sees itself and all below.
+type Tenant struct {
+	ID     string     `json:"id"`
+	Parent string     `json:"parent,omitempty"`
+	Kind   TenantKind `json:"kind"`
+	Name   string     `json:"name"`
+	// ExternalID is its account in the source. The provider's may be empty: then its
+	// reports hold everything. No two tenants that are not deleted have the same.
+	ExternalID string `json:"external_id,omitempty"`
+
+	Zone       string `json:"zone,omitempty"`        // IANA name; where its days begin; "" is UTC
+	Currency   string `json:"currency,omitempty"`    // ISO 4217; what it is billed in, for people
+	ReportType string `json:"report_type,omitempty"` // what its runs have unless they say otherwise
+	Limits     Limits `json:"limits,omitzero"`       // set by whoever is above it
+
+	State TenantState `json:"state"`
+	// HeldBy is the tenant whose suspension holds this one: itself, or the nearest
+	// above it that is suspended. "" where nothing does.
+	HeldBy string `json:"held_by,omitempty"`
+
+	CreatedAt   time.Time `json:"created_at"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	DeletedAt   time.Time `json:"deleted_at,omitzero"`
+	// PurgedAt is when its files, links, views and clients went for good, the grace
+	// period after DeletedAt.
+	PurgedAt time.Time `json:"purged_at,omitzero"`
 }
 
-// TenantColumns are the columns a tenant tree must have.
-var TenantColumns = []string{"id", "parent", "kind", "name", "currency", "zone"}
+// A TenantKind is a tenant's place in the tree.
+type TenantKind string
 
-// An Account is a node of a tenant tree.
-type Account struct {
-	ID       string `json:"id"`
-	Parent   string `json:"parent,omitempty"`
-	Kind     string `json:"kind,omitempty"` // provider, reseller or customer, as the source calls it
-	Name     string `json:"name,omitempty"`
-	Currency string `json:"currency,omitempty"`
-	Zone     string `json:"zone,omitempty"`
+const (
+	KindProvider TenantKind = "provider"
+	KindReseller TenantKind = "reseller"
+	KindCustomer TenantKind = "customer"
+)
+
+// TenantKinds lists every kind.
+var TenantKinds = []TenantKind{KindProvider, KindReseller, KindCustomer}
+
+// A TenantState says whether a tenant takes part.
+type TenantState string
+
+const (
+	// TenantActive: it takes part, unless one above it is suspended.
+	TenantActive TenantState = "active"
+	// TenantSuspended: neither it nor any tenant below it is let in, and none of
+	// their runs start, until somebody above resumes it. Nothing of it is lost.
+	TenantSuspended TenantState = "suspended"
+	// TenantDeleted: it is in no list and nobody is let in. For a grace period it can
+	// be restored; then its files go. Its runs and its audit stay.
+	TenantDeleted TenantState = "deleted"
+)
+
+// TenantStates lists every state.
+var TenantStates = []TenantState{TenantActive, TenantSuspended, TenantDeleted}
+
+// Limits bound what a tenant and all below it may have together. Nil is no bound of
+// its own: then only those of the tenants above count. 0 is none at all.
+type Limits struct {
+	Running    *int64 `json:"running,omitempty"`             // runs at work at once; more wait
+	Queued     *int64 `json:"queued,omitempty"`              // runs that wait; more are refused
+	Generators *int64 `json:"generators,omitempty"`          // more are refused
+	Bytes      *int64 `json:"bytes,omitempty"`               // of files that are kept; more are refused
+	Rows       *int64 `json:"rows,omitempty"`                // of one run; one with more fails
+	Requests   *int64 `json:"requests_per_minute,omitempty"` // more are refused until there is room again
+}
+
+// Usage is what a tenant and all below it have now.
+type Usage struct {
+	Tenant     string `json:"tenant"`
+	Running    int64  `json:"running"`
+	Queued     int64  `json:"queued"`
+	Generators int64  `json:"generators"`
+	Files      int64  `json:"files"`
+	Bytes      int64  `json:"bytes"` // of files that are kept
 }

@@ -7,19 +7,24 @@ import (
 	"outturn"
 )
 
-const clientColumns = `id, tenant, name, role, secret_hash, old_hash, old_until, created_at, revoked_at, used_at`
+const clientColumns = `id, tenant, name, role, secret_hash, old_hash, old_until, created_at, revoked_at, used_at, kind, sealed, old_sealed`
 
 func scanClient(scan func(...any) error) (c outturn.Client, err error) {
 	err = scan(&c.ID, &c.Tenant, &c.Name, &c.Role, &c.SecretHash, &c.OldHash, instantTo{&c.OldUntil},
-		instantTo{&c.CreatedAt}, instantTo{&c.RevokedAt}, instantTo{&c.UsedAt})
+		instantTo{&c.CreatedAt}, instantTo{&c.RevokedAt}, instantTo{&c.UsedAt}, &c.Kind, bytesTo{&c.Sealed}, bytesTo{&c.OldSealed})
 	return c, err
 }
 
-// CreateClient adds a client with the id it has.
+// CreateClient adds a client with the id it has; its kind is ClientOAuth2 where it has
+// none.
 func (s *Store) CreateClient(ctx context.Context, c outturn.Client, a outturn.AuditEntry) error {
+	if c.Kind == "" {
+		c.Kind = outturn.ClientOAuth2
+	}
 	return s.write(ctx, "create client", func(t *tx) error {
-		_, err := t.exec(`INSERT INTO clients (`+clientColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
-			c.ID, c.Tenant, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(t.now), micros(c.RevokedAt), micros(c.UsedAt))
+		_, err := t.exec(`INSERT INTO clients (`+clientColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
+			c.ID, c.Tenant, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(t.now), micros(c.RevokedAt), micros(c.UsedAt),
+			c.Kind, encoded(c.Sealed), encoded(c.OldSealed))
 		switch {
 		case isForeign(err):
 			return outturn.InField("tenant", noSuch("tenant", c.Tenant))
@@ -44,6 +49,7 @@ var clientList = listing{
 		{name: "client_id", column: "id"},
 		{name: "tenant", column: "tenant"},
 		{name: "name", column: "name"},
+		{name: "kind", column: "kind", words: words(outturn.ClientKinds...)},
 		{name: "role", column: "role", words: words(outturn.Roles...)},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
 		{name: "revoked_at", column: "revoked_at", kind: instantField, null: true},
@@ -62,8 +68,8 @@ func (s *Store) Clients(ctx context.Context, viewer string, q outturn.ListQuery)
 	return list(s, ctx, &clientList, viewer, "*", q, clientColumns, scanClient, func(c *outturn.Client) string { return c.ID })
 }
 
-// UpdateClient changes a client that viewer sees by what change does to it. Its id
-// and its tenant stay. An error of change is returned as it is, and nothing is
+// UpdateClient changes a client that viewer sees by what change does to it. Its id,
+// kind and tenant stay. An error of change is returned as it is, and nothing is
 // changed.
 func (s *Store) UpdateClient(ctx context.Context, viewer, id string, change func(*outturn.Client) error, a outturn.AuditEntry) (outturn.Client, error) {
 	var changed outturn.Client
@@ -76,9 +82,10 @@ func (s *Store) UpdateClient(ctx context.Context, viewer, id string, change func
 		if err := change(&c); err != nil {
 			return err
 		}
-		c.ID, c.Tenant, c.CreatedAt = was.ID, was.Tenant, was.CreatedAt
-		if _, err := t.exec(`UPDATE clients SET name = ?2, role = ?3, secret_hash = ?4, old_hash = ?5, old_until = ?6, revoked_at = ?7 WHERE id = ?1`,
-			id, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(c.RevokedAt)); err != nil {
+		c.ID, c.Kind, c.Tenant, c.CreatedAt = was.ID, was.Kind, was.Tenant, was.CreatedAt
+		if _, err := t.exec(`UPDATE clients SET name = ?2, role = ?3, secret_hash = ?4, old_hash = ?5, old_until = ?6, revoked_at = ?7,
+				sealed = ?8, old_sealed = ?9 WHERE id = ?1`,
+			id, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(c.RevokedAt), encoded(c.Sealed), encoded(c.OldSealed)); err != nil {
 			return err
 		}
 		changed = c

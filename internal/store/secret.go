@@ -9,22 +9,16 @@ import (
 
 // Secret returns the sealed bytes of that name.
 func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
-	var sealed string
-	if err := s.look(ctx).row(`SELECT sealed FROM secrets WHERE name = ?1`, name).scan(&sealed); err != nil {
-		return nil, found("secret", name, err)
-	}
-	bytes, err := base64.StdEncoding.DecodeString(sealed)
-	if err != nil {
-		return nil, outturn.Errorf(outturn.CodeInternal, "The sealed secret %s is damaged: %w.", name, err)
-	}
-	return bytes, nil
+	var sealed []byte
+	err := s.look(ctx).row(`SELECT sealed FROM secrets WHERE name = ?1`, name).scan(bytesTo{&sealed})
+	return sealed, found("secret", name, err)
 }
 
 // PutSecret keeps sealed bytes under a name, in place of what was there.
 func (s *Store) PutSecret(ctx context.Context, name string, sealed []byte) error {
 	return s.write(ctx, "put secret", func(t *tx) error {
 		_, err := t.exec(`INSERT INTO secrets (name, sealed) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed`,
-			name, base64.StdEncoding.EncodeToString(sealed))
+			name, encoded(sealed))
 		return err
 	})
 }
@@ -37,4 +31,25 @@ func (s *Store) NextNumber(ctx context.Context, scope, kind string) (int64, erro
 			ON CONFLICT (scope, kind) DO UPDATE SET n = counters.n + 1 RETURNING n`, scope, kind).scan(&n)
 	})
 	return n, err
+}
+
+// encoded is how sealed bytes are kept, and bytesTo reads them.
+func encoded(sealed []byte) string { return base64.StdEncoding.EncodeToString(sealed) }
+
+type bytesTo struct{ to *[]byte }
+
+func (b bytesTo) Scan(v any) error {
+	var text string
+	if err := (textTo{&text}).Scan(v); err != nil {
+		return err
+	}
+	bytes, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return outturn.Errorf(outturn.CodeInternal, "Sealed bytes in the ledger are damaged: %w.", err)
+	}
+	*b.to = bytes
+	if len(bytes) == 0 {
+		*b.to = nil
+	}
+	return nil
 }

@@ -8,10 +8,14 @@ import (
 	"outturn"
 )
 
-const tenantColumns = `id, parent, kind, name, external_id, zone, report_type, created_at`
+const tenantColumns = `id, parent, kind, name, external_id, zone, report_type, created_at, currency, state, held_by,
+	suspended_at, deleted_at, purged_at, most_running, most_queued, most_generators, most_bytes, most_rows, most_requests`
 
 func scanTenant(scan func(...any) error) (t outturn.Tenant, err error) {
-	err = scan(&t.ID, textTo{&t.Parent}, &t.Kind, &t.Name, textTo{&t.ExternalID}, &t.Zone, &t.ReportType, instantTo{&t.CreatedAt})
+	l := &t.Limits
+	err = scan(&t.ID, textTo{&t.Parent}, &t.Kind, &t.Name, textTo{&t.ExternalID}, &t.Zone, &t.ReportType, instantTo{&t.CreatedAt},
+		&t.Currency, &t.State, textTo{&t.HeldBy}, instantTo{&t.SuspendedAt}, instantTo{&t.DeletedAt}, instantTo{&t.PurgedAt},
+		&l.Running, &l.Queued, &l.Generators, &l.Bytes, &l.Rows, &l.Requests)
 	return t, err
 }
 
@@ -20,7 +24,7 @@ func scanTenant(scan func(...any) error) (t outturn.Tenant, err error) {
 func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.AuditEntry) (outturn.Tenant, error) {
 	err := s.write(ctx, "create tenant", func(t *tx) error {
 		made := n
-		made.CreatedAt = t.now
+		made.CreatedAt, made.State = t.now, outturn.TenantActive
 		if made.ID == "" {
 			made.ID = outturn.NewID(t.now)
 		}
@@ -40,8 +44,12 @@ func (t *tx) createTenant(n outturn.Tenant) error {
 	if (n.Parent == "") != (n.Kind == outturn.KindProvider) {
 		return outturn.InField("parent", outturn.Errorf(outturn.CodeInvalid, "Every tenant but the provider has a parent."))
 	}
-	_, err := t.exec(`INSERT INTO tenants (`+tenantColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
-		n.ID, text(n.Parent), n.Kind, n.Name, text(n.ExternalID), n.Zone, n.ReportType, micros(n.CreatedAt))
+	l := &n.Limits
+	_, err := t.exec(`INSERT INTO tenants (id, parent, kind, name, external_id, zone, report_type, created_at, currency, state, held_by,
+			most_running, most_queued, most_generators, most_bytes, most_rows, most_requests)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', (SELECT held_by FROM tenants WHERE id = ?2), ?10, ?11, ?12, ?13, ?14, ?15)`,
+		n.ID, text(n.Parent), n.Kind, n.Name, text(n.ExternalID), n.Zone, n.ReportType, micros(n.CreatedAt), n.Currency,
+		l.Running, l.Queued, l.Generators, l.Bytes, l.Rows, l.Requests)
 	switch {
 	case isForeign(err):
 		return outturn.InField("parent", noSuch("tenant", n.Parent))
@@ -53,6 +61,10 @@ func (t *tx) createTenant(n outturn.Tenant) error {
 	_, err = t.exec(`INSERT INTO tenant_closure (ancestor, descendant)
 		SELECT ancestor, ?1 FROM tenant_closure WHERE descendant = ?2
 		UNION ALL SELECT ?1, ?1`, n.ID, n.Parent)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO tenant_usage (tenant) VALUES (?1)`, n.ID)
 	return err
 }
 
@@ -96,7 +108,7 @@ var tenantList = listing{
 	fields: []listField{
 		{name: "id", column: "id"},
 		{name: "parent", column: "parent", null: true},
-		{name: "kind", column: "kind", words: words(outturn.KindProvider, outturn.KindReseller, outturn.KindCustomer)},
+		{name: "kind", column: "kind", words: words(outturn.TenantKinds...)},
 		{name: "name", column: "name", order: true},
 		{name: "external_id", column: "external_id", null: true},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},

@@ -1,0 +1,58 @@
+package outturn
+
+import (
+	"slices"
+	"time"
+)
+
+// A Client is a program that may call an API: who it is, and by which kind of
+// credential it is let in.
+type Client struct {
+	// ID is its public name, as its kind has it: client_id, consumer_key, the SU-…
+	// of an API key, username or access_key_id.
+	ID     string     `json:"client_id"`
+	Kind   ClientKind `json:"kind"`
+	Tenant string     `json:"tenant"`
+	Name   string     `json:"name"`
+	Role   Role       `json:"role"`
+
+	// SecretHash is the SHA-256 of its secret, in hexadecimal. After a rotation
+	// OldHash is good until OldUntil.
+	SecretHash string    `json:"-"`
+	OldHash    string    `json:"-"`
+	OldUntil   time.Time `json:"-"`
+	// Sealed is the secret itself, sealed, where it must be read again to check a
+	// signature (ClientOAuth1); OldSealed goes with OldHash.
+	Sealed    []byte `json:"-"`
+	OldSealed []byte `json:"-"`
+
+	CreatedAt time.Time `json:"created_at"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	UsedAt    time.Time `json:"used_at,omitzero"` // to the minute
+}
+
+// A ClientKind is how a client shows who it is.
+type ClientKind string
+
+const (
+	ClientOAuth2 ClientKind = "oauth2" // client credentials for a token (RFC 6749 section 4.4)
+	ClientOAuth1 ClientKind = "oauth1" // a signature on each request (RFC 5849, two-legged; APS)
+	ClientAPIKey ClientKind = "apikey" // Authorization: ApiKey SU-…:… (Connect)
+	ClientCMP    ClientKind = "cmp"    // user, password and subscription key for a token (CMP)
+	ClientZuora  ClientKind = "zuora"  // apiAccessKeyId and apiSecretAccessKey (Zuora)
+)
+
+// ClientKinds lists every kind.
+var ClientKinds = []ClientKind{ClientOAuth2, ClientOAuth1, ClientAPIKey, ClientCMP, ClientZuora}
+
+// ParseClientKind returns the kind of that name.
+func ParseClientKind(name string) (ClientKind, error) {
+	if slices.Contains(ClientKinds, ClientKind(name)) {
+		return ClientKind(name), nil
+	}
+	var names []string
+	for _, k := range ClientKinds {
+		names = append(names, string(k))
+	}
+	return "", Unknown("kind of client", name, names)
+}
