@@ -82,7 +82,7 @@ func callerOf(t testing.TB, tenant string, role outturn.Role) caller {
 
 func (c caller) newToken(t testing.TB) string {
 	t.Helper()
-	req := request(t, http.MethodPost, "/oauth2/token", "grant_type=client_credentials", "Content-Type", "application/x-www-form-urlencoded")
+	req := request(t, http.MethodPost, c.URL+"/oauth2/token", "grant_type=client_credentials", "Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(c.ClientID, c.ClientSecret)
 	var token struct {
 		AccessToken string `json:"access_token"`
@@ -104,7 +104,7 @@ func (c caller) client(t testing.TB) *client.Client {
 // do makes a request with the caller's token; header is names and values in turn.
 func (c caller) do(t testing.TB, method, path, body string, header ...string) answer {
 	t.Helper()
-	req := request(t, method, path, body, header...)
+	req := request(t, method, c.URL+path, body, header...)
 	if c.token != "" && req.Header.Get("Authorization") == "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -127,14 +127,18 @@ func (c caller) run(t testing.TB, in client.RunInput) outturn.Run {
 
 var accounts = client.RunInput{Dataset: "accounts", Formats: []outturn.Output{{Format: "csv"}}}
 
-// request makes a request; a body is JSON unless a header says otherwise.
+// request makes a request to the shop, unless path names a server too; a body is JSON
+// unless a header says otherwise.
 func request(t testing.TB, method, path, body string, header ...string) *http.Request {
 	t.Helper()
 	var r io.Reader
 	if body != "" {
 		r = strings.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, shop.URL()+path, r)
+	if strings.HasPrefix(path, "/") {
+		path = shop.URL() + path
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, path, r)
 	if err != nil {
 		t.Fatal(err)
 	}

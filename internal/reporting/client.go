@@ -22,7 +22,7 @@ const mostOverlap = 30 * 24 * time.Hour
 // that is not above the principal's. Its secret is returned once: only its hash is
 // kept.
 func (s *Service) CreateClient(ctx context.Context, p outturn.Principal, c outturn.Client) (outturn.Client, string, error) {
-	if err := s.permit(ctx, p, clientCreate, ""); err != nil {
+	if err := s.permit(ctx, p, clientCreate, c.Tenant); err != nil {
 		return outturn.Client{}, "", err
 	}
 	tenant, err := s.tenantOf(ctx, p, c.Tenant)

@@ -18,6 +18,8 @@ type fileLedger interface {
 	// LinkByHash returns the link with that token and its file; CodeNotFound where
 	// there never was one, CodeGone where its time or that of the file is over.
 	LinkByHash(ctx context.Context, hash string) (outturn.Link, outturn.File, error)
+	// Link returns a link to a file of a tenant that viewer sees; CodeNotFound.
+	Link(ctx context.Context, viewer, id string) (outturn.Link, error)
 	RevokeLink(ctx context.Context, viewer, id string, entry outturn.AuditEntry) error
 }
 

@@ -36,7 +36,7 @@ const previewRows = 50
 // Preview reads what a run of the same input would begin with. It makes no file and
 // no run; outputs do not matter.
 func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRunInput) (Preview, error) {
-	if err := s.permit(ctx, p, runPreview, ""); err != nil {
+	if err := s.permit(ctx, p, runPreview, in.Tenant); err != nil {
 		return Preview{}, err
 	}
 	tenant, err := s.tenantOf(ctx, p, in.Tenant)

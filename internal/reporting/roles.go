@@ -14,6 +14,7 @@ type action string
 const (
 	runCreate  action = "run.create"
 	runRead    action = "run.read"
+	runList    action = "run.list"
 	runCancel  action = "run.cancel"
 	runRetry   action = "run.retry"
 	runDelete  action = "run.delete"
@@ -48,6 +49,7 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	//             operator admin  manager viewer
 	runCreate:    {true, true, true, false},
 	runRead:      {true, true, true, true},
+	runList:      {true, true, true, true},
 	runCancel:    {true, true, true, false},
 	runRetry:     {true, true, true, false},
 	runDelete:    {true, true, true, false},
@@ -86,7 +88,8 @@ func (a action) may(role outturn.Role) bool {
 }
 
 // permit is what every method calls first: may p do a, with object? It notes each
-// refusal.
+// refusal. What p does not see is CodeNotFound all the same, whatever its role, so
+// that a refusal never tells that something is there (P36).
 func (s *Service) permit(ctx context.Context, p outturn.Principal, a action, object string) error {
 	if p.Subject == "" || p.Tenant == "" {
 		return outturn.Errorf(outturn.CodeUnauthenticated, "Nobody is signed in.")
@@ -94,7 +97,34 @@ func (s *Service) permit(ctx context.Context, p outturn.Principal, a action, obj
 	if slices.ContainsFunc(p.Roles, a.may) {
 		return nil
 	}
+	if err := s.sees(ctx, p, a, object); outturn.ErrorCode(err) == outturn.CodeNotFound {
+		return err
+	}
 	return s.refuse(ctx, p, a, object, outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this (%s). %s", a, whoMay(a)))
+}
+
+// sees looks up what a would be done to.
+func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, object string) (err error) {
+	if object == "" {
+		return nil
+	}
+	switch a {
+	case runCreate, runList, runPreview, viewCreate, tenantCreate, clientCreate:
+		_, err = s.tenantOf(ctx, p, object)
+	case runRead, runCancel, runRetry, runDelete:
+		_, err = s.ledger.Run(ctx, p.Tenant, object)
+	case viewRead, viewUpdate, viewDelete:
+		_, err = s.ledger.View(ctx, p.Tenant, object)
+	case fileRead, fileDownload, linkCreate:
+		_, err = s.ledger.File(ctx, p.Tenant, object)
+	case linkRevoke:
+		_, err = s.ledger.Link(ctx, p.Tenant, object)
+	case tenantRead:
+		_, err = s.ledger.Tenant(ctx, p.Tenant, object)
+	case clientRead, clientRevoke, clientRotate:
+		_, err = s.ledger.ClientOf(ctx, p.Tenant, object)
+	}
+	return err
 }
 
 // refuse notes that p was not allowed to do a, and returns why.

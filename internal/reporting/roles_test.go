@@ -221,10 +221,10 @@ func TestMethodsByRole(t *testing.T) {
 
 					want := outturn.Code("")
 					switch {
-					case !slices.Contains(strings.Fields(m.roles), string(role)):
-						want = outturn.CodeForbidden
 					case !m.global && whose != "own" && whose != "child":
 						want = outturn.CodeNotFound
+					case !slices.Contains(strings.Fields(m.roles), string(role)):
+						want = outturn.CodeForbidden
 					}
 					wantCode(t, what, err, want)
 					noMarkers(t, what, answer, err)

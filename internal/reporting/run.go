@@ -64,7 +64,7 @@ const mostOutputs = 8
 // CreateRun makes a run, which waits in the ledger from then on. A fault of the
 // request leaves nothing behind.
 func (s *Service) CreateRun(ctx context.Context, p outturn.Principal, in CreateRunInput) (outturn.Run, error) {
-	if err := s.permit(ctx, p, runCreate, ""); err != nil {
+	if err := s.permit(ctx, p, runCreate, in.Tenant); err != nil {
 		return outturn.Run{}, err
 	}
 	key, done, err := s.useKey(p, in.Key, in.Fingerprint)
@@ -288,7 +288,11 @@ func (s *Service) Run(ctx context.Context, p outturn.Principal, id string) (outt
 
 // Runs lists the runs of a tenant: "" is the principal's own, "*" also all below it.
 func (s *Service) Runs(ctx context.Context, p outturn.Principal, tenant string, q outturn.ListQuery) (outturn.List[outturn.Run], error) {
-	if err := s.permit(ctx, p, runRead, ""); err != nil {
+	whose := tenant
+	if whose == "*" {
+		whose = ""
+	}
+	if err := s.permit(ctx, p, runList, whose); err != nil {
 		return outturn.List[outturn.Run]{}, err
 	}
 	return s.ledger.Runs(ctx, p.Tenant, tenant, q)

@@ -13,6 +13,8 @@ type tenantLedger interface {
 	Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error)
 	Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error)
 
+	// ClientOf returns a client that viewer sees; CodeNotFound.
+	ClientOf(ctx context.Context, viewer, id string) (outturn.Client, error)
 	CreateClient(ctx context.Context, c outturn.Client, entry outturn.AuditEntry) error
 	Clients(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Client], error)
 	UpdateClient(ctx context.Context, viewer, id string, change func(*outturn.Client) error, entry outturn.AuditEntry) (outturn.Client, error)
@@ -29,7 +31,7 @@ func (s *Service) tenantOf(ctx context.Context, p outturn.Principal, id string) 
 
 // CreateTenant makes a tenant below one of the principal's, or below its own.
 func (s *Service) CreateTenant(ctx context.Context, p outturn.Principal, t outturn.Tenant) (outturn.Tenant, error) {
-	if err := s.permit(ctx, p, tenantCreate, ""); err != nil {
+	if err := s.permit(ctx, p, tenantCreate, t.Parent); err != nil {
 		return outturn.Tenant{}, err
 	}
 	if t.Parent == "" {

@@ -13,6 +13,7 @@ import (
 
 	"outturn"
 	"outturn/internal/auth"
+	"outturn/internal/reporting"
 	"outturn/internal/secret"
 )
 
@@ -202,7 +203,9 @@ func TestSecretsAreNotKept(t *testing.T) {
 	_, err = signIn(t, door, c.ID, first+"x")
 	wantCode(t, "a wrong secret", err, outturn.CodeUnauthenticated)
 	_, err = s.CancelRun(t.Context(), s.as(outturn.RoleViewer), link)
-	wantCode(t, "a link in the place of an id", err, outturn.CodeForbidden)
+	wantCode(t, "a link in the place of an id", err, outturn.CodeNotFound)
+	_, err = s.CreateRun(t.Context(), s.as(outturn.RoleViewer), reporting.CreateRunInput{Tenant: s.as(outturn.RoleViewer).Tenant, Name: link})
+	wantCode(t, "a link in the place of a name", err, outturn.CodeForbidden)
 
 	kept := s.log.Bytes()
 	var file string

@@ -19,7 +19,7 @@ type viewLedger interface {
 
 // CreateView keeps a view of a tenant's own; without a tenant, of the principal's.
 func (s *Service) CreateView(ctx context.Context, p outturn.Principal, v outturn.SavedView) (outturn.SavedView, error) {
-	if err := s.permit(ctx, p, viewCreate, ""); err != nil {
+	if err := s.permit(ctx, p, viewCreate, v.Tenant); err != nil {
 		return outturn.SavedView{}, err
 	}
 	tenant, err := s.tenantOf(ctx, p, v.Tenant)

@@ -15,6 +15,7 @@ import (
 	"outturn"
 	"outturn/client"
 	"outturn/internal/server"
+	"outturn/internal/server/servertest"
 )
 
 // scrape returns the metrics that are ours, by name and labels as they are written.
@@ -38,7 +39,7 @@ func scrape(t testing.TB, address string) (values map[string]float64, text strin
 
 // The metrics move with what happens, and name nobody.
 func TestMetrics(t *testing.T) {
-	address := freeAddress(t)
+	address := servertest.FreeAddress(t)
 	s := open(t, filepath.Join(t.TempDir(), "data"), func(c *server.Config) { c.Metrics, c.Workers = address, 1 })
 	defer s.stop()
 	before, _ := scrape(t, address)

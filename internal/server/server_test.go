@@ -70,7 +70,7 @@ func start(t testing.TB, path string, changes ...func(*server.Config)) *site {
 	s := &site{t: t, log: &servertest.Log{}}
 	src, cat := newSource(t)
 	c := server.Config{
-		Source: src, Catalog: cat, Listen: "127.0.0.1:0", Metrics: freeAddress(t), Workers: 2, Drain: 5 * time.Second,
+		Source: src, Catalog: cat, Listen: "127.0.0.1:0", Metrics: servertest.FreeAddress(t), Workers: 2, Drain: 5 * time.Second,
 		Lease:   4 * time.Second, // with a heartbeat six times as often, which tells the phase
 		Version: "test", Log: slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
@@ -108,15 +108,6 @@ func (s *site) stop() {
 	s.t.Helper()
 	must(s.t, s.Stop(context.Background()))
 	must(s.t, s.folder.Close())
-}
-
-// freeAddress is one that nobody listens at.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // run makes a run and waits for its end.

@@ -43,6 +43,12 @@ func (s *Store) Client(ctx context.Context, id string) (outturn.Client, error) {
 	return c, found("client", id, err)
 }
 
+// ClientOf returns a client that viewer sees.
+func (s *Store) ClientOf(ctx context.Context, viewer, id string) (outturn.Client, error) {
+	c, err := scanClient(s.look(ctx).row(`SELECT `+clientColumns+` FROM clients WHERE id = ?2 AND `+seen("clients.tenant"), viewer, id).scan)
+	return c, found("client", id, err)
+}
+
 var clientList = listing{
 	name: "clients", table: "clients", tenant: "tenant",
 	fields: []listField{

@@ -253,6 +253,12 @@ func (s *Store) LinkByHash(ctx context.Context, hash string) (l outturn.Link, f 
 	return l, f, nil
 }
 
+// Link returns a link that viewer sees.
+func (s *Store) Link(ctx context.Context, viewer, id string) (outturn.Link, error) {
+	l, err := scanLink(s.look(ctx).row(`SELECT `+linkColumns+` FROM links WHERE id = ?2 AND `+seen("links.tenant"), viewer, id).scan)
+	return l, found("link", id, err)
+}
+
 // RevokeLink ends a link that viewer sees; one that has ended stays as it is.
 func (s *Store) RevokeLink(ctx context.Context, viewer, id string, a outturn.AuditEntry) error {
 	return s.write(ctx, "revoke link", func(t *tx) error {

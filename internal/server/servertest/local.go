@@ -3,9 +3,11 @@ package servertest
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"outturn"
@@ -86,4 +88,15 @@ func (l *Local) AddClient(ctx context.Context, tenant string, role outturn.Role)
 	}
 	c, secret, err := l.Reporting().CreateClient(ctx, p, outturn.Client{Tenant: tenant, Role: role, Name: string(role)})
 	return Credential{c.ID, secret}, err
+}
+
+// FreeAddress is one that nobody listens at.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

@@ -95,7 +95,8 @@ var accesses = map[string][]access{
 	"UpdateClient": {{call: func(s *store.Store, v, of holding) (any, error) {
 		return s.UpdateClient(ctx, v.tenant.ID, of.client, func(c *outturn.Client) error { c.RevokedAt = c.CreatedAt; return nil }, none)
 	}}},
-	"Clients": {{list: true, call: func(s *store.Store, v, _ holding) (any, error) { return s.Clients(ctx, v.tenant.ID, everything) }}},
+	"ClientOf": {{call: func(s *store.Store, v, of holding) (any, error) { return s.ClientOf(ctx, v.tenant.ID, of.client) }}},
+	"Clients":  {{list: true, call: func(s *store.Store, v, _ holding) (any, error) { return s.Clients(ctx, v.tenant.ID, everything) }}},
 
 	"Run": {{call: func(s *store.Store, v, of holding) (any, error) { return s.Run(ctx, v.tenant.ID, of.run.ID) }}},
 	"Runs": {
@@ -135,6 +136,7 @@ var accesses = map[string][]access{
 	"CreateLink": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
 		return of.file, s.CreateLink(ctx, outturn.Link{File: of.file.ID, Tenant: v.tenant.ID, TokenHash: "hash of " + v.subject + of.subject}, none)
 	}}},
+	"Link": {{call: func(s *store.Store, v, of holding) (any, error) { return s.Link(ctx, v.tenant.ID, of.link) }}},
 	"RevokeLink": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
 		return of.file, s.RevokeLink(ctx, v.tenant.ID, of.link, none)
 	}}},
