@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"outturn"
+	"outturn/internal/secret"
 )
 
 // version is stamped by the build.
@@ -102,7 +103,7 @@ func Main(ctx context.Context, args []string, streams IO) int {
 	if outturn.ErrorCode(err) == outturn.CodeInternal {
 		message = "Internal error: " + message + ". This is a fault of Outturn; please report it."
 	}
-	fmt.Fprintln(streams.Err, "outturn: "+message)
+	fmt.Fprintln(streams.Err, "outturn: "+secret.Masked(message))
 	return exitStatus(err)
 }
 

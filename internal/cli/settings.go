@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"outturn"
+	"outturn/internal/secret"
 )
 
 // Settings are what stays the same from command to command. Each can be a flag,
@@ -181,7 +182,7 @@ type setting struct {
 func (c *configShowCmd) Run(streams IO, ctx *kong.Context) error {
 	var list []setting
 	for _, flag := range settings(ctx.Model) {
-		list = append(list, setting{settingKey(flag.Name), ctx.FlagValue(flag), origin(ctx, flag)})
+		list = append(list, setting{settingKey(flag.Name), shownValue(ctx.FlagValue(flag)), origin(ctx, flag)})
 	}
 	if c.JSON {
 		return printJSON(streams.Out, list)
@@ -191,6 +192,14 @@ func (c *configShowCmd) Run(streams IO, ctx *kong.Context) error {
 			fmt.Fprintf(w, "%s\t%v\t(%s)\n", s.Name, s.Value, s.Origin)
 		}
 	})
+}
+
+// shownValue is a setting without what may be a password in it.
+func shownValue(v any) any {
+	if text, ok := v.(string); ok {
+		return secret.Masked(text)
+	}
+	return v
 }
 
 func origin(ctx *kong.Context, flag *kong.Flag) string {

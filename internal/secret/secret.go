@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 )
 
 // mask is what a secret prints as.
@@ -64,3 +65,10 @@ func Hash(token string) string {
 
 // Equal compares two hashes in a time that does not tell where they differ.
 func Equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// password finds user:password@ in a text, with a scheme before it or without.
+var password = regexp.MustCompile(`([^\s"'@/:]*):([^\s"'@/]*)@`)
+
+// Masked is a text for people in which passwords of addresses, such as
+// https://user:password@host, are ***. People paste such an address anywhere (P39).
+func Masked(text string) string { return password.ReplaceAllString(text, "$1:"+mask+"@") }
