@@ -95,6 +95,9 @@ func (s *Store) UpdateClient(ctx context.Context, viewer, id string, change func
 			return err
 		}
 		changed = c
+		if err := t.tellWithoutAdmin(was, c, a); err != nil {
+			return err
+		}
 		return t.audit(a, c.Tenant, id)
 	})
 	return changed, err

@@ -82,15 +82,20 @@ func (t *tx) fillFiles(runs []outturn.Run) error {
 
 // File returns a file that viewer sees; CodeGone when its time is over.
 func (s *Store) File(ctx context.Context, viewer, id string) (outturn.File, error) {
-	f, err := scanFile(s.look(ctx).row(`SELECT `+fileColumns+` FROM files WHERE id = ?2 AND `+seen("files.tenant"), viewer, id).scan)
+	t := s.look(ctx)
+	f, err := scanFile(t.row(`SELECT `+fileColumns+` FROM files WHERE id = ?2 AND `+seen("files.tenant"), viewer, id).scan)
 	if err != nil {
 		return f, found("file", id, err)
 	}
-	return f, s.inTime(f)
+	return f, fault("read file", t.isKept(f))
 }
 
-func (s *Store) inTime(f outturn.File) error {
-	if f.ExpiresAt.IsZero() || s.instant().Before(f.ExpiresAt) {
+// isKept says why a file is gone, though the ledger has it yet.
+func (t *tx) isKept(f outturn.File) error {
+	if err := t.tenantLives(f.Tenant); err != nil {
+		return err
+	}
+	if f.ExpiresAt.IsZero() || t.now.Before(f.ExpiresAt) {
 		return nil
 	}
 	return outturn.Errorf(outturn.CodeGone, "The file was kept until %s and is gone. Make a new run to have it again.", f.ExpiresAt.Format("2006-01-02 15:04 MST"))
@@ -209,7 +214,7 @@ func (s *Store) CreateLink(ctx context.Context, l outturn.Link, a outturn.AuditE
 		if err != nil {
 			return found("file", l.File, err)
 		}
-		if err := s.inTime(f); err != nil {
+		if err := t.isKept(f); err != nil {
 			return err
 		}
 		id := l.ID
@@ -238,7 +243,7 @@ func (s *Store) LinkByHash(ctx context.Context, hash string) (l outturn.Link, f 
 		switch {
 		case err != nil && !errors.Is(err, sql.ErrNoRows):
 			return err
-		case err != nil || s.inTime(f) != nil:
+		case err != nil || t.isKept(f) != nil:
 			return outturn.Errorf(outturn.CodeGone, "The file of this link is gone. Ask whoever sent it for a new one.")
 		case !l.RevokedAt.IsZero():
 			return outturn.Errorf(outturn.CodeGone, "This link was taken back. Ask whoever sent it for a new one.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"outturn"
 )
@@ -43,6 +44,11 @@ func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.Au
 func (t *tx) createTenant(n outturn.Tenant) error {
 	if (n.Parent == "") != (n.Kind == outturn.KindProvider) {
 		return outturn.InField("parent", outturn.Errorf(outturn.CodeInvalid, "Every tenant but the provider has a parent."))
+	}
+	if n.Parent != "" {
+		if err := t.mayHaveBelow(n.Parent); err != nil {
+			return outturn.InField("parent", err)
+		}
 	}
 	l := &n.Limits
 	_, err := t.exec(`INSERT INTO tenants (id, parent, kind, name, external_id, zone, report_type, created_at, currency, state, held_by,
@@ -85,12 +91,36 @@ func (t *tx) tenantClash(n outturn.Tenant) error {
 			return err
 		}
 	}
-	return outturn.InField("external_id", outturn.Errorf(outturn.CodeConflict, "Another tenant stands for the account %s already.", outturn.Shown(n.ExternalID)))
+	return accountTaken(n.ExternalID)
 }
 
-// Tenant returns a tenant that viewer sees.
+// mayHaveBelow says why a tenant can have none below it; nil when it can.
+func (t *tx) mayHaveBelow(parent string) error {
+	var kind outturn.TenantKind
+	err := t.row(`SELECT kind FROM tenants WHERE id = ?1 AND state <> 'deleted'`, parent).scan(&kind)
+	if err == nil && kind == outturn.KindCustomer {
+		return outturn.Errorf(outturn.CodeInvalid, "A customer has no tenants below it.")
+	}
+	return found("tenant", parent, err)
+}
+
+// Tenant returns a tenant that viewer sees and that is not deleted.
 func (s *Store) Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error) {
-	n, err := scanTenant(s.look(ctx).row(`SELECT `+tenantColumns+` FROM tenants WHERE id = ?2 AND `+seen("tenants.id"), viewer, id).scan)
+	n, err := s.look(ctx).tenant(viewer, id)
+	return n, fault("read tenant", err)
+}
+
+func (t *tx) tenant(viewer, id string) (outturn.Tenant, error) {
+	n, err := t.tenantEver(viewer, id)
+	if err == nil && n.State == outturn.TenantDeleted {
+		return outturn.Tenant{}, noSuch("tenant", id)
+	}
+	return n, err
+}
+
+// tenantEver returns a tenant that viewer sees, also a deleted one.
+func (t *tx) tenantEver(viewer, id string) (outturn.Tenant, error) {
+	n, err := scanTenant(t.row(`SELECT `+tenantColumns+` FROM tenants WHERE id = ?2 AND `+seen("tenants.id"), viewer, id).scan)
 	return n, found("tenant", id, err)
 }
 
@@ -111,20 +141,40 @@ var tenantList = listing{
 		{name: "kind", column: "kind", words: words(outturn.TenantKinds...)},
 		{name: "name", column: "name", order: true},
 		{name: "external_id", column: "external_id", null: true},
+		{name: "state", column: "state", words: words(outturn.TenantStates...)},
+		{name: "held_by", column: "held_by", null: true},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
+		{name: "suspended_at", column: "suspended_at", kind: instantField, null: true},
+		{name: "deleted_at", column: "deleted_at", kind: instantField, null: true},
 	},
 	first: outturn.Order{Field: "created_at", Desc: true},
 	indexes: []listIndex{
 		{name: "tenants_created", order: "created_at"},
+		{name: "tenants_state_created", equal: "state", order: "created_at"},
 		{name: "tenants_name", order: "name"},
 		{equal: "id"},
-		{name: "tenants_external", equal: "external_id"},
+		{name: "tenants_account", equal: "external_id"},
 	},
 }
 
-// Tenants lists viewer and all below it.
+// notDeleted is what a list of tenants is cut to that does not filter by state.
+var notDeleted = &outturn.Expr{Op: outturn.OpNE, Field: "state", Values: []string{string(outturn.TenantDeleted)}}
+
+// Tenants lists viewer and all below it; deleted ones only where the filter speaks
+// of state.
 func (s *Store) Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error) {
+	switch {
+	case q.Where == nil:
+		q.Where = notDeleted
+	case !names(q.Where, "state"):
+		q.Where = &outturn.Expr{Op: outturn.OpAnd, Args: []*outturn.Expr{q.Where, notDeleted}}
+	}
 	return list(s, ctx, &tenantList, viewer, "*", q, tenantColumns, scanTenant, func(n *outturn.Tenant) string { return n.ID })
+}
+
+// names says whether a filter speaks of a field.
+func names(e *outturn.Expr, field string) bool {
+	return e != nil && (e.Field == field || slices.ContainsFunc(e.Args, func(arg *outturn.Expr) bool { return names(arg, field) }))
 }
 
 // seen is the condition that the tenant in column is ?1 or below it.

@@ -19,8 +19,11 @@ ALTER TABLE tenants ADD COLUMN most_requests BIGINT CHECK (most_requests >= 0);
 -- An account can have another tenant when the first is deleted.
 DROP INDEX tenants_external;
 CREATE UNIQUE INDEX tenants_external ON tenants (external_id) WHERE external_id IS NOT NULL AND state <> 'deleted';
+CREATE INDEX tenants_account ON tenants (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tenants_parent ON tenants (parent);
+CREATE INDEX tenants_state_created ON tenants (state, created_at, id);
 CREATE INDEX tenants_deleted ON tenants (deleted_at) WHERE state = 'deleted' AND purged_at IS NULL;
+CREATE INDEX files_tenant ON files (tenant) WHERE marked_at IS NULL;
 CREATE INDEX tenant_closure_descendant ON tenant_closure (descendant, ancestor);
 
 -- What each tenant and all below it have now. Every change of a run or of a file

@@ -55,6 +55,19 @@ func (b *bench) holding(parent string, kind outturn.TenantKind) holding {
 	return h
 }
 
+// idle cancels the run of h that waits.
+func (b *bench) idle(h holding) {
+	b.t.Helper()
+	must[outturn.Run](b.t)(b.store.CancelRun(ctx, h.tenant.ID, h.waits.ID, h.subject, none))
+}
+
+// deleted deletes the tenant of h.
+func (b *bench) deleted(h holding) {
+	b.t.Helper()
+	b.idle(h)
+	ok(b.t, b.store.DeleteTenant(ctx, b.root.ID, h.tenant.ID, none))
+}
+
 // An access is one way to call a method about what is somebody's. Exactly one of
 // call and spans is set.
 type access struct {
@@ -65,6 +78,10 @@ type access struct {
 	given bool
 	// own: what is below viewer counts as another's too.
 	own bool
+	// above: only those above may, not the tenant itself.
+	above bool
+	// before is what must have been done to of where it may be called.
+	before func(b *bench, of holding)
 
 	// spans says why a method asks for no viewer.
 	spans string
@@ -92,6 +109,26 @@ var accesses = map[string][]access{
 			return s.Tenants(ctx, v.tenant.ID, where("id", of.tenant.ID))
 		}},
 	},
+	"UpdateTenant": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.UpdateTenant(ctx, v.tenant.ID, of.tenant.ID, func(n *outturn.Tenant) error { n.Zone = "Europe/Berlin"; return nil }, none)
+	}}},
+	"MoveTenant": {
+		{above: true, call: func(s *store.Store, v, of holding) (any, error) {
+			return s.MoveTenant(ctx, v.tenant.ID, of.tenant.ID, v.tenant.ID, none)
+		}},
+	},
+	"SuspendTenant": {{above: true, call: func(s *store.Store, v, of holding) (any, error) {
+		return s.SuspendTenant(ctx, v.tenant.ID, of.tenant.ID, none)
+	}}},
+	"ResumeTenant": {{above: true, call: func(s *store.Store, v, of holding) (any, error) {
+		return s.ResumeTenant(ctx, v.tenant.ID, of.tenant.ID, none)
+	}}},
+	"DeleteTenant": {{above: true, given: true, before: (*bench).idle, call: func(s *store.Store, v, of holding) (any, error) {
+		return of.tenant, s.DeleteTenant(ctx, v.tenant.ID, of.tenant.ID, none)
+	}}},
+	"RestoreTenant": {{above: true, before: (*bench).deleted, call: func(s *store.Store, v, of holding) (any, error) {
+		return s.RestoreTenant(ctx, v.tenant.ID, of.tenant.ID, none)
+	}}},
 	"UpdateClient": {{call: func(s *store.Store, v, of holding) (any, error) {
 		return s.UpdateClient(ctx, v.tenant.ID, of.client, func(c *outturn.Client) error { c.RevokedAt = c.CreatedAt; return nil }, none)
 	}}},
@@ -171,7 +208,7 @@ var accesses = map[string][]access{
 	"Root":          {{spans: ofOperators}},
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
 	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}},
-	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
+	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
 	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},
 }
@@ -250,7 +287,15 @@ func testOthersSeeNothing(t *testing.T, b *bench) {
 			if a.own && asks == "the parent" {
 				continue
 			}
-			if got, err := a.call(b.store, viewer, mine); err != nil || !strings.Contains(fmt.Sprintf("%+v", got), mine.marker) {
+			if a.before != nil {
+				a.before(b, mine)
+			}
+			got, err := a.call(b.store, viewer, mine)
+			if a.above && asks == "itself" {
+				refused(t, name+", for itself", err, outturn.CodeForbidden)
+				continue
+			}
+			if err != nil || !strings.Contains(fmt.Sprintf("%+v", got), mine.marker) {
 				t.Errorf("%s, for %s: got %+v, %v", name, asks, got, err)
 			}
 		}

@@ -30,6 +30,11 @@ func Run(t *testing.T, open Open) {
 		run  func(*testing.T, *bench)
 	}{
 		{"OthersSeeNothing", testOthersSeeNothing},
+		{"TenantTree", testTenantTree},
+		{"TenantRules", testTenantRules},
+		{"TenantTold", testTenantTold},
+		{"DeletedTenants", testDeletedTenants},
+		{"PurgedTenants", testPurgedTenants},
 		{"Moves", testMoves},
 		{"MovesOfTheDatabase", testMovesOfTheDatabase},
 		{"ColumnsFitTheState", testColumnsFitTheState},
@@ -184,7 +189,7 @@ func reason() outturn.Reason {
 
 // tables are all that the ledger has.
 var tables = []string{
-	"tenants", "tenant_closure", "clients", "runs", "run_totals", "manifests", "files", "links", "views",
+	"tenants", "tenant_closure", "tenant_usage", "clients", "runs", "run_totals", "manifests", "files", "links", "views",
 	"idempotency_keys", "audit", "counters", "secrets",
 }
 

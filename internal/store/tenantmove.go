@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+
+	"outturn"
+)
+
+// MoveTenant puts a tenant below viewer, with all below it, under another parent that
+// viewer sees. What they use counts for the new parent and those above it from then
+// on; limits of theirs that are exceeded by it refuse and hold only what comes later.
+func (s *Store) MoveTenant(ctx context.Context, viewer, id, parent string, a outturn.AuditEntry) (n outturn.Tenant, err error) {
+	err = s.write(ctx, "move tenant", func(t *tx) error {
+		if n, err = t.below(viewer, id, "moved"); err != nil || n.Parent == parent {
+			return err
+		}
+		if _, err := t.tenant(viewer, parent); err != nil {
+			return outturn.InField("parent", err)
+		}
+		if n, err = t.moveTenant(n, parent, a); err != nil {
+			return err
+		}
+		return t.audit(a, id, id)
+	})
+	return n, err
+}
+
+func (t *tx) moveTenant(n outturn.Tenant, parent string, a outturn.AuditEntry) (outturn.Tenant, error) {
+	if err := t.mayHaveBelow(parent); err != nil {
+		return n, outturn.InField("parent", err)
+	}
+	var circle int
+	if err := t.row(`SELECT COUNT(*) FROM tenant_closure WHERE ancestor = ?1 AND descendant = ?2`, n.ID, parent).scan(&circle); err != nil {
+		return n, err
+	}
+	if circle > 0 {
+		return n, outturn.InField("parent", outturn.Errorf(outturn.CodeInvalid, "A tenant cannot be moved under itself or under one below it."))
+	}
+	by, err := t.heldBy(parent)
+	if err != nil {
+		return n, err
+	}
+	was, old := n.HeldBy, n.Parent
+	if was != n.ID { // else it is its own suspension that holds it, wherever it is
+		if err := t.hold(n.ID, was, by); err != nil {
+			return n, err
+		}
+		n.HeldBy = by
+	}
+	if err := t.moveUsage(n.ID, old, parent); err != nil {
+		return n, err
+	}
+	if err := t.moveClosure(n.ID, old, parent); err != nil {
+		return n, err
+	}
+	if _, err := t.exec(`UPDATE tenants SET parent = ?2 WHERE id = ?1`, n.ID, parent); err != nil {
+		return n, err
+	}
+	n.Parent = parent
+	if was == "" && by != "" {
+		return n, t.tell(a, tenantHeld, parent, n.ID)
+	}
+	return n, nil
+}
+
+// alone lists those at or above one tenant that are not at or above another.
+func alone(of, not string) string {
+	return `(SELECT ancestor FROM tenant_closure WHERE descendant = ` + of + `
+		AND ancestor NOT IN (SELECT ancestor FROM tenant_closure WHERE descendant = ` + not + `))`
+}
+
+// moveUsage takes what the subtree of id uses from those that are no longer above it
+// and gives it to those that are new there.
+func (t *tx) moveUsage(id, old, parent string) error {
+	for _, side := range []struct {
+		sign    int
+		of, not string
+	}{{-1, old, parent}, {1, parent, old}} {
+		if _, err := t.exec(`UPDATE tenant_usage SET running = tenant_usage.running + ?4 * u.running, queued = tenant_usage.queued + ?4 * u.queued,
+				generators = tenant_usage.generators + ?4 * u.generators, files_n = tenant_usage.files_n + ?4 * u.files_n,
+				bytes_n = tenant_usage.bytes_n + ?4 * u.bytes_n
+			FROM tenant_usage AS u WHERE u.tenant = ?1 AND tenant_usage.tenant IN `+alone("?2", "?3"), id, side.of, side.not, side.sign); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveClosure changes who sees the subtree of id. Those that are above it before and
+// after, the provider for one, keep their rows: there may be many.
+func (t *tx) moveClosure(id, old, parent string) error {
+	if _, err := t.exec(`DELETE FROM tenant_closure WHERE ancestor IN `+alone("?2", "?3")+`
+		AND descendant IN (SELECT descendant FROM tenant_closure WHERE ancestor = ?1)`, id, old, parent); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO tenant_closure (ancestor, descendant)
+		SELECT up.ancestor, down.descendant FROM `+alone("?2", "?3")+` AS up CROSS JOIN tenant_closure AS down
+		WHERE down.ancestor = ?1`, id, parent, old)
+	return err
+}
