@@ -40,6 +40,9 @@ const (
 	// CodeRowLimit: the report has more rows than a run may have. Nothing is cut off
 	// in silence.
 	CodeRowLimit Code = "row_limit"
+	// CodeStorageLimit: with its files the tenant, or one above it, would keep more
+	// than it may. None of them is kept.
+	CodeStorageLimit Code = "storage_limit"
 	// CodeWorkerLost: the processes that worked on the run died, three times.
 	CodeWorkerLost Code = "worker_lost"
 	// CodeLeaseLost: a worker no longer holds the run it wants to change.
@@ -67,6 +70,9 @@ const (
 	// CodeUnavailable: the server cannot take this now, and can soon.
 	CodeUnavailable Code = "unavailable"
 
+	// CodeHeld: a run stays queued though it is due, because its tenant or one above
+	// has as many at work as it may, or is suspended.
+	CodeHeld Code = "held"
 	// CodeCancelled: somebody asked for it to stop.
 	CodeCancelled Code = "cancelled"
 	// CodeInternal: a fault of Outturn itself.

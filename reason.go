@@ -35,6 +35,7 @@ var reasons = map[Code]struct {
 	CodeQueryTimeout:       {ActorUser, false},
 	CodeMemoryLimit:        {ActorUser, false},
 	CodeRowLimit:           {ActorUser, false},
+	CodeStorageLimit:       {ActorUser, false},
 	CodeDiskFull:           {ActorOperator, true},
 	CodeStorageUnavailable: {ActorOperator, true},
 	CodeWorkerLost:         {ActorOperator, false},

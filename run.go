@@ -82,6 +82,9 @@ type Run struct {
 	Lapses     int       `json:"-"`
 	// NotBefore is when a run that waits for its next attempt may be claimed.
 	NotBefore time.Time `json:"-"`
+	// MostRows is how many rows the attempt may have by the limits of its tenant and
+	// of those above, as they were at the claim; nil is any number.
+	MostRows *int64 `json:"-"`
 
 	// CancelledBy is who asked for it to stop, and CancelAt when; running runs hear
 	// it within a second.

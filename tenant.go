@@ -1,6 +1,9 @@
 package outturn
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A Tenant is an account of the commerce tree that logs in or owns runs. The
 // provider is the root; everybody else has a parent, and sees itself and all below.
@@ -71,6 +74,105 @@ type Limits struct {
 	Requests   *int64 `json:"requests_per_minute,omitempty"` // more are refused until there is room again
 }
 
+// LimitKinds lists what Limits bounds, by the names that it has in JSON.
+var LimitKinds = []LimitKind{LimitRunning, LimitQueued, LimitGenerators, LimitBytes, LimitRows, LimitRequests}
+
+// A LimitKind names one of Limits.
+type LimitKind string
+
+const (
+	LimitRunning    LimitKind = "running"
+	LimitQueued     LimitKind = "queued"
+	LimitGenerators LimitKind = "generators"
+	LimitBytes      LimitKind = "bytes"
+	LimitRows       LimitKind = "rows"
+	LimitRequests   LimitKind = "requests_per_minute"
+)
+
+// Of returns the limit of that kind, nil where there is none.
+func (l Limits) Of(kind LimitKind) *int64 {
+	switch kind {
+	case LimitRunning:
+		return l.Running
+	case LimitQueued:
+		return l.Queued
+	case LimitGenerators:
+		return l.Generators
+	case LimitBytes:
+		return l.Bytes
+	case LimitRows:
+		return l.Rows
+	case LimitRequests:
+		return l.Requests
+	}
+	return nil
+}
+
+// A LimitReached is what lies beneath an Error that a limit is the reason of: whose
+// it is, which only those may be told who see that tenant, and how much it permits.
+type LimitReached struct {
+	Tenant string
+	Kind   LimitKind
+	Most   int64
+}
+
+func (l *LimitReached) Error() string {
+	return fmt.Sprintf("the limit %s of tenant %s is %d", l.Kind, l.Tenant, l.Most)
+}
+
+// Told says for those who see the tenant, whom they know by that name, that it has
+// as much as it may.
+func (l *LimitReached) Told(name string) string {
+	switch l.Kind {
+	case LimitQueued:
+		return fmt.Sprintf("%s has as many runs waiting as it may, %d with all below it. Wait until some are done, or cancel some.", name, l.Most)
+	case LimitBytes:
+		return fmt.Sprintf("%s may keep %d bytes of files, with all below it, and there is no room left. Delete files that are not needed, or ask whoever is above it for more.", name, l.Most)
+	case LimitRequests:
+		return fmt.Sprintf("%s may make %d requests a minute, with all below it, and has made them.", name, l.Most)
+	}
+	return fmt.Sprintf("%s has as many %s as it may, %d with all below it.", name, l.Kind, l.Most)
+}
+
+// ToldBelow says it to those below the tenant, who do not see it.
+func (l *LimitReached) ToldBelow() string {
+	switch l.Kind {
+	case LimitQueued:
+		return "A tenant above you has as many runs waiting as it may. Wait until some are done, or ask it for more."
+	case LimitBytes:
+		return "A tenant above you keeps as many bytes of files as it may. Ask it for more room."
+	case LimitRequests:
+		return "A tenant above you has made as many requests a minute as it may."
+	}
+	return fmt.Sprintf("A tenant above you has as many %s as it may.", l.Kind)
+}
+
+// A LimitAbove is what a tenant is told of the limits that those above it have, for
+// all of them and theirs together: never whose, nor how much the others have.
+type LimitAbove struct {
+	Kind    LimitKind `json:"kind"`
+	Reached bool      `json:"reached"`
+	// Most is the least of them, where each run or minute is bounded by itself.
+	Most *int64 `json:"most,omitempty"`
+}
+
+// A Standing is what of a tenant, and of those above it, decides whether somebody is
+// let in, and how often.
+type Standing struct {
+	Tenant string
+	State  TenantState
+	HeldBy string // the tenant whose suspension holds it; "" where nothing does
+	// Requests are the limits of requests that count for it: its own first, then
+	// those above, the nearest first.
+	Requests []RequestLimit
+}
+
+// A RequestLimit is how many requests a minute a tenant and all below it may make.
+type RequestLimit struct {
+	Tenant    string
+	PerMinute int64
+}
+
 // Usage is what a tenant and all below it have now.
 type Usage struct {
 	Tenant     string `json:"tenant"`
@@ -79,4 +181,19 @@ type Usage struct {
 	Generators int64  `json:"generators"`
 	Files      int64  `json:"files"`
 	Bytes      int64  `json:"bytes"` // of files that are kept
+}
+
+// Of returns how much there is of what a limit sums up; false where it bounds no sum.
+func (u Usage) Of(kind LimitKind) (int64, bool) {
+	switch kind {
+	case LimitRunning:
+		return u.Running, true
+	case LimitQueued:
+		return u.Queued, true
+	case LimitGenerators:
+		return u.Generators, true
+	case LimitBytes:
+		return u.Bytes, true
+	}
+	return 0, false
 }

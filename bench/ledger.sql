@@ -37,3 +37,11 @@ INSERT INTO files (id, run, tenant, place, name, format, dialect, compression, m
 SELECT 'f' || id, id, tenant, 0, name || '.csv', 'csv', 'machine', 'none', 'text/csv', rows_done, bytes_done, printf('%064x', rowid), '',
     tenant || '/' || id || '/1/report.csv', created_at, 4000000000000000
 FROM runs WHERE state = 'succeeded';
+
+CREATE TEMP TABLE own AS
+SELECT tenant, count(*) FILTER (WHERE state = 'running') AS running, count(*) FILTER (WHERE state = 'queued') AS queued, 0 AS files_n, 0 AS bytes_n
+FROM runs WHERE finished_at IS NULL GROUP BY tenant
+UNION ALL SELECT tenant, 0, 0, count(*), sum(bytes_n) FROM files GROUP BY tenant;
+UPDATE tenant_usage SET (running, queued, files_n, bytes_n) = (
+    SELECT coalesce(sum(own.running), 0), coalesce(sum(own.queued), 0), coalesce(sum(own.files_n), 0), coalesce(sum(own.bytes_n), 0)
+    FROM tenant_closure c JOIN own ON own.tenant = c.descendant WHERE c.ancestor = tenant_usage.tenant);

@@ -20,22 +20,32 @@ const held = `id = ?1 AND state = 'running' AND attempt = ?2 AND lease_owner = ?
 const released = `phase = '', lease_owner = NULL, lease_until = NULL`
 
 // ClaimRun gives a queued run that is due to owner, for as long as lease, as its
-// next attempt. Any other is CodeConflict: somebody was faster, or it has ended.
+// next attempt. Any other is CodeConflict: somebody was faster, or it has ended. One
+// that its tenant's limits or suspension keep is CodeHeld, and stays as it is.
 func (s *Store) ClaimRun(ctx context.Context, id, owner string, lease time.Duration) (r outturn.Run, err error) {
 	err = s.write(ctx, "claim run", func(t *tx) error {
+		tenant, mostRows, err := t.mayStart(id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.notDue(id)
+		}
+		if err != nil {
+			return err
+		}
 		claimed, err := scanRun(t.row(`UPDATE runs SET state = 'running', phase = 'starting',
 				furthest = CASE WHEN furthest = '' THEN 'starting' ELSE furthest END, attempt = attempt + 1,
 				lease_owner = ?3, lease_until = ?4, not_before = 0, reason = NULL, reason_code = NULL,
 				rows_done = 0, bytes_done = 0, share_done = NULL, progress_at = ?2, started_at = COALESCE(started_at, ?2), `+touched("?2")+`
 			WHERE id = ?1 AND state = 'queued' AND not_before <= ?2 RETURNING `+runColumns,
 			id, micros(t.now), owner, micros(t.now.Add(lease))).scan)
-		if errors.Is(err, sql.ErrNoRows) {
-			return t.notDue(id)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			r = claimed
+		claimed.MostRows = mostRows
+		if err := t.start(tenant); err != nil {
+			return err
 		}
-		return err
+		r = claimed
+		return nil
 	})
 	return r, err
 }
@@ -91,7 +101,8 @@ func (s *Store) CancelRequests(ctx context.Context, owner string) ([]string, err
 func scanID(scan func(...any) error) (id string, err error) { return id, scan(&id) }
 
 // SucceedRun ends a run with its manifest and its files, which become visible in
-// this moment and all together.
+// this moment and all together. Where they are more than its tenant, or one above it,
+// may keep it is CodeStorageLimit, and nothing changes.
 func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Manifest, files []outturn.File) (r outturn.Run, err error) {
 	body, err := json.Marshal(m)
 	if err != nil {
@@ -112,6 +123,13 @@ func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Ma
 			return err
 		}
 		if done.Files, err = t.addFiles(done, files); err != nil {
+			return err
+		}
+		made := use{running: -1, files: int64(len(files)), bytes: bytes}
+		if err := t.mayAdd(done.Tenant, made); err != nil {
+			return storageLimit(err)
+		}
+		if err := t.use(done.Tenant, made); err != nil {
 			return err
 		}
 		if err := t.count(outturn.RunSucceeded, ""); err != nil {
@@ -186,6 +204,9 @@ func (t *tx) fail(c outturn.RunClaim, reason outturn.Reason, lapsed int) (outtur
 	if err != nil {
 		return r, lost(0, err)
 	}
+	if err := t.use(r.Tenant, use{running: -1}); err != nil {
+		return r, err
+	}
 	return r, t.count(outturn.RunFailed, reason.Code)
 }
 
@@ -210,7 +231,10 @@ func (t *tx) requeue(c outturn.RunClaim, reason *outturn.Reason, notBefore time.
 	}
 	r, err := scanRun(t.row(`UPDATE runs SET state = 'queued', not_before = ?5, reason = ?6, reason_code = ?7, lapses = lapses + ?8, `+released+`, `+touched("?4")+`
 		WHERE `+heldOrLapsed(lapsed)+` RETURNING `+runColumns, c.Run, c.Attempt, c.Owner, micros(t.now), due(notBefore), body, code, lapsed).scan)
-	return r, lost(1, err)
+	if err != nil {
+		return r, lost(1, err)
+	}
+	return r, t.use(r.Tenant, use{running: -1, queued: 1})
 }
 
 func (t *tx) finishCancelled(c outturn.RunClaim) (outturn.Run, error) {
@@ -221,6 +245,9 @@ func (t *tx) cancelHeld(c outturn.RunClaim, condition string) (outturn.Run, erro
 	r, err := scanRun(t.row(`UPDATE runs SET state = 'cancelled', finished_at = ?4, `+released+`, `+touched("?4")+`
 		WHERE `+condition+` AND cancel_at IS NOT NULL RETURNING `+runColumns, c.Run, c.Attempt, c.Owner, micros(t.now)).scan)
 	if err != nil {
+		return r, err
+	}
+	if err := t.use(r.Tenant, use{running: -1}); err != nil {
 		return r, err
 	}
 	return r, t.count(outturn.RunCancelled, "")
@@ -302,12 +329,18 @@ func (t *tx) takeBack(r outturn.Run, most int) (outturn.Run, error) {
 
 // DueRuns lists queued runs that may be claimed now, without their requests: the
 // oldest of each tenant first, then the second of each. So a backlog beyond limit
-// does not hide other tenants' runs.
+// does not hide other tenants' runs. Those of suspended tenants are not listed, and of
+// a tenant whose runs at work are limited no more than there is room for.
 func (s *Store) DueRuns(ctx context.Context, limit int) ([]outturn.Run, error) {
-	rows, err := s.look(ctx).rows(`WITH due AS (
-			SELECT id AS run, created_at AS since, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY created_at, id) AS turn
-			FROM runs WHERE state = 'queued' AND not_before <= ?1
-			ORDER BY turn, since, run LIMIT ?2)
+	rows, err := s.look(ctx).rows(`WITH free AS MATERIALIZED (
+			SELECT q.tenant AS whose, `+room+` AS room FROM tenant_usage q WHERE q.queued > 0),
+		turns AS (
+			SELECT id AS run, tenant AS whose, created_at AS since, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY created_at, id) AS turn
+			FROM runs WHERE state = 'queued' AND not_before <= ?1),
+		due AS (
+			SELECT turns.run, turns.since, turns.turn FROM turns JOIN free ON free.whose = turns.whose
+			WHERE turns.turn <= COALESCE(free.room, turns.turn)
+			ORDER BY turns.turn, turns.since, turns.run LIMIT ?2)
 		SELECT `+lightColumns+` FROM due JOIN runs ON runs.id = due.run ORDER BY turn, since, run`, micros(s.instant()), limit)
 	runs, err := all(rows, err, scanLight)
 	return runs, fault("list due runs", err)

@@ -94,6 +94,11 @@ func (s *Store) UpdateClient(ctx context.Context, viewer, id string, change func
 			id, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(c.RevokedAt), encoded(c.Sealed), encoded(c.OldSealed)); err != nil {
 			return err
 		}
+		if was.RevokedAt.IsZero() && !c.RevokedAt.IsZero() {
+			if err := t.endLinks("client:" + id); err != nil {
+				return err
+			}
+		}
 		changed = c
 		if err := t.tellWithoutAdmin(was, c, a); err != nil {
 			return err

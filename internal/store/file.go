@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"outturn"
 )
@@ -114,6 +115,13 @@ func (t *tx) takeFiles(r outturn.Run) ([]outturn.File, error) {
 	if _, err := t.exec(`DELETE FROM files WHERE run = ?1`, r.ID); err != nil {
 		return nil, err
 	}
+	gone := use{files: -int64(len(files))}
+	for _, f := range files {
+		gone.bytes -= f.Bytes
+	}
+	if err := t.use(r.Tenant, gone); err != nil {
+		return nil, err
+	}
 	return files, t.filesGone(r.ID)
 }
 
@@ -169,8 +177,22 @@ func (s *Store) ForgetFiles(ctx context.Context, ids []string) error {
 		return nil
 	}
 	return s.write(ctx, "forget files", func(t *tx) error {
+		gone := map[string]use{}
 		for _, id := range ids {
-			if _, err := t.exec(`DELETE FROM files WHERE id = ?1 AND marked_at IS NOT NULL`, id); err != nil {
+			var tenant string
+			var bytes int64
+			err := t.row(`DELETE FROM files WHERE id = ?1 AND marked_at IS NOT NULL RETURNING tenant, bytes_n`, id).scan(&tenant, &bytes)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			u := gone[tenant]
+			gone[tenant] = use{files: u.files - 1, bytes: u.bytes - bytes}
+		}
+		for tenant, u := range gone {
+			if err := t.use(tenant, u); err != nil {
 				return err
 			}
 		}
@@ -207,7 +229,7 @@ func scanLink(scan func(...any) error) (l outturn.Link, err error) {
 }
 
 // CreateLink adds a link to a file of l.Tenant or below it. The link is then of the
-// file's tenant.
+// file's tenant. A client that was revoked meanwhile makes none.
 func (s *Store) CreateLink(ctx context.Context, l outturn.Link, a outturn.AuditEntry) error {
 	return s.write(ctx, "create link", func(t *tx) error {
 		f, err := scanFile(t.row(`SELECT `+fileColumns+` FROM files WHERE id = ?2 AND marked_at IS NULL AND `+seen("files.tenant"), l.Tenant, l.File).scan)
@@ -215,6 +237,9 @@ func (s *Store) CreateLink(ctx context.Context, l outturn.Link, a outturn.AuditE
 			return found("file", l.File, err)
 		}
 		if err := t.isKept(f); err != nil {
+			return err
+		}
+		if err := t.notRevoked(l.CreatedBy); err != nil {
 			return err
 		}
 		id := l.ID
@@ -227,6 +252,28 @@ func (s *Store) CreateLink(ctx context.Context, l outturn.Link, a outturn.AuditE
 		}
 		return t.audit(a, f.Tenant, id)
 	})
+}
+
+// notRevoked refuses a subject that is a client which was revoked: those who let it in
+// may not know yet, and what it makes now would not end with it.
+func (t *tx) notRevoked(subject string) error {
+	id, isClient := strings.CutPrefix(subject, "client:")
+	if !isClient {
+		return nil
+	}
+	switch err := t.row(`SELECT 1 FROM clients WHERE id = ?1 AND revoked_at IS NOT NULL`, id).scan(new(int)); {
+	case err == nil:
+		return outturn.Errorf(outturn.CodeUnauthenticated, "The client was revoked.")
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	return nil
+}
+
+// endLinks ends the links that a subject has made.
+func (t *tx) endLinks(subject string) error {
+	_, err := t.exec(`UPDATE links SET revoked_at = ?2 WHERE created_by = ?1 AND revoked_at IS NULL`, subject, micros(t.now))
+	return err
 }
 
 // LinkByHash returns a link and its file by the hash of its token, whoever asks.

@@ -66,7 +66,9 @@ func later(now, was time.Time) time.Time {
 	return now
 }
 
-// CreateRun adds a queued run, and makes its id where it has none. With a key that
+// CreateRun adds a queued run, and makes its id where it has none. It is CodeLimit when
+// as many wait, or as many bytes are kept, as the tenant or one above it may have; a
+// LimitReached says whose limit that is. With a key that
 // the same subject used before for the same request it adds nothing and returns
 // the run of then; for another request it is CodeKeyReused.
 func (s *Store) CreateRun(ctx context.Context, r outturn.Run, key *outturn.IdempotencyKey, a outturn.AuditEntry) (outturn.Run, error) {
@@ -85,6 +87,12 @@ func (s *Store) CreateRun(ctx context.Context, r outturn.Run, key *outturn.Idemp
 		}
 		made := queued(r, t.now)
 		if err := t.createRun(made, string(request)); err != nil {
+			return err
+		}
+		if err := t.mayAdd(made.Tenant, use{queued: 1, bytes: 1}); err != nil {
+			return err
+		}
+		if err := t.use(made.Tenant, use{queued: 1}); err != nil {
 			return err
 		}
 		if key != nil {
@@ -314,7 +322,7 @@ func (s *Store) CancelRun(ctx context.Context, viewer, id, by string, a outturn.
 			r, err = scanRun(t.row(`UPDATE runs SET state = 'cancelled', cancelled_by = ?3, cancel_at = ?2, finished_at = ?2, reason = NULL, reason_code = NULL, `+touched("?2")+`
 				WHERE id = ?1 AND state = 'queued' RETURNING `+runColumns, id, micros(t.now), by).scan)
 			if err == nil {
-				err = t.count(outturn.RunCancelled, "")
+				err = errors.Join(t.use(r.Tenant, use{queued: -1}), t.count(outturn.RunCancelled, ""))
 			}
 		default:
 			r, err = scanRun(t.row(`UPDATE runs SET cancelled_by = ?3, cancel_at = ?2, `+touched("?2")+`

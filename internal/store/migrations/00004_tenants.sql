@@ -34,8 +34,11 @@ CREATE TABLE tenant_usage (
     queued     BIGINT NOT NULL DEFAULT 0 CHECK (queued >= 0),
     generators BIGINT NOT NULL DEFAULT 0 CHECK (generators >= 0),
     files_n    BIGINT NOT NULL DEFAULT 0 CHECK (files_n >= 0),
-    bytes_n    BIGINT NOT NULL DEFAULT 0 CHECK (bytes_n >= 0)
+    bytes_n    BIGINT NOT NULL DEFAULT 0 CHECK (bytes_n >= 0),
+    -- When a run of its own was last started: whose is the longest ago is next.
+    served_at  BIGINT NOT NULL DEFAULT 0
 );
+CREATE INDEX tenant_usage_waiting ON tenant_usage (served_at, tenant) WHERE queued > 0;
 INSERT INTO tenant_usage (tenant, running, queued, files_n, bytes_n)
 SELECT id,
     (SELECT count(*) FROM runs JOIN tenant_closure ON descendant = runs.tenant WHERE ancestor = tenants.id AND runs.state = 'running'),

@@ -200,6 +200,15 @@ var accesses = map[string][]access{
 
 	"CreateTenant": {{spans: ofCreators}}, "CreateClient": {{spans: ofCreators}}, "CreateRun": {{spans: ofCreators}},
 	"CreateView": {{spans: ofCreators}}, "Audit": {{spans: ofCreators}},
+	"Usage": {{call: func(s *store.Store, v, of holding) (any, error) {
+		u, err := s.Usage(ctx, v.tenant.ID, of.tenant.ID)
+		if err == nil && u.Queued > 0 {
+			return []any{u, of.marker}, nil
+		}
+		return u, err
+	}}},
+	"LimitsAbove":   {{spans: "whose limits there are is not told, nor how much others have; Usage is asked before"}},
+	"Standing":      {{spans: ofSignIn}},
 	"Backlog":       {{spans: "it counts the runs of the one tenant that it is given, which is who asks"}},
 	"RunProgresses": {{spans: "of the one poller of a process: who watches has read the run before"}},
 	"LinkByHash":    {{spans: "who has the token of a link has the file: that is what it is for"}},
@@ -207,7 +216,7 @@ var accesses = map[string][]access{
 	"TouchClient":   {{spans: ofSignIn}},
 	"Root":          {{spans: ofOperators}},
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
-	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}},
+	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
 	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},

@@ -56,6 +56,12 @@ func Run(t *testing.T, open Open) {
 		{"ListFaults", testListFaults},
 		{"Totals", testTotals},
 		{"Secrets", testSecrets},
+		{"Usage", testUsage},
+		{"LimitsTogether", testLimitsTogether},
+		{"Limits", testLimits},
+		{"RunningLimit", testRunningLimit},
+		{"Held", testHeld},
+		{"LinksOfRevoked", testLinksOfRevoked},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := &bench{t: t, at: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
