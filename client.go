@@ -1,6 +1,9 @@
 package outturn
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -56,3 +59,31 @@ func ParseClientKind(name string) (ClientKind, error) {
 	}
 	return "", Unknown("kind of client", name, names)
 }
+
+// A Credential is what a program shows to be let in, by the names that the
+// documentation of its client's kind has for the parts; those of the other kinds are
+// empty. It is shown once: what the ledger has of it opens nothing.
+type Credential struct {
+	ClientID     string `json:"client_id,omitempty"` // ClientOAuth2
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	ConsumerKey    string `json:"consumer_key,omitempty"` // ClientOAuth1
+	ConsumerSecret string `json:"consumer_secret,omitempty"`
+
+	// APIKey is all of the Authorization header, with the word ApiKey: programs that
+	// speak to Connect send it as they were given it (ClientAPIKey).
+	APIKey string `json:"api_key,omitempty"`
+
+	Username        string `json:"username,omitempty"` // ClientCMP
+	Password        string `json:"password,omitempty"`
+	SubscriptionKey string `json:"subscription_key,omitempty"`
+
+	AccessKeyID     string `json:"access_key_id,omitempty"` // ClientZuora
+	SecretAccessKey string `json:"secret_access_key,omitempty"`
+}
+
+// Format prints no credential, whatever the verb: only JSON has it.
+func (Credential) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "***") }
+
+// LogValue serves slog.
+func (Credential) LogValue() slog.Value { return slog.StringValue("***") }

@@ -47,7 +47,8 @@ type API struct {
 const description = `Every reseller and customer gets their own numbers as files. A program makes a **run** of a **data set** over a
 window of time, watches it, and downloads its **files**; what it may see is its tenant and all below.
 
-Get a token with OAuth 2 client credentials at ` + "`POST /oauth2/token`" + `, and send it as ` + "`Authorization: Bearer …`" + `.
+Get a token with OAuth 2 client credentials at ` + "`POST /oauth2/token`" + `, and send it as ` + "`Authorization: Bearer …`" + `. Programs that speak to
+CMP get theirs at ` + "`POST /token`" + `; others sign each request (OAuth 1.0a), or send an API key or the two keys of Zuora with it.
 Whatever is refused is answered with problem details (RFC 9457): ` + "`code`" + ` is stable, and ` + "`errors`" + ` names every field that is wrong.`
 
 // New returns the handler of all routes.
@@ -66,6 +67,7 @@ func New(c Config) (http.Handler, error) {
 	a.registerViews()
 	a.registerRuns()
 	a.registerFiles()
+	a.registerClients()
 	a.registerHealth()
 	if err := a.registerDocs(mux); err != nil {
 		return nil, err
@@ -80,13 +82,29 @@ func config(version string) huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // see registerDocs
 	c.CreateHooks = nil                                   // no $schema in answers
 	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{
-			ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth2/token", Scopes: map[string]string{}},
-		}},
-	}
+	c.Components.SecuritySchemes = schemes
 	return c
 }
+
+// schemes are the ways to say who one is. HTTP Basic and the subscription key are for
+// the token endpoints.
+var schemes = map[string]*huma.SecurityScheme{
+	"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{
+		ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth2/token", Scopes: map[string]string{}},
+	}},
+	"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token of /oauth2/token or of /token."},
+	"oauth1": {Type: "http", Scheme: "OAuth", Description: "A signature of the request by OAuth 1.0a (RFC 5849) without a token: HMAC-SHA1 or HMAC-SHA256."},
+	"apiKey": {Type: "apiKey", In: "header", Name: "Authorization", Description: "ApiKey SU-000-000-000:secret, as it was given out."},
+	"zuoraKeyId": {
+		Type: "apiKey", In: "header", Name: "apiAccessKeyId", Description: "Together with zuoraSecretKey.",
+	},
+	"zuoraSecretKey":  {Type: "apiKey", In: "header", Name: "apiSecretAccessKey", Description: "Together with zuoraKeyId."},
+	"basic":           {Type: "http", Scheme: "basic", Description: "For /oauth2/token and, together with subscriptionKey, for /token."},
+	"subscriptionKey": {Type: "apiKey", In: "header", Name: "X-Subscription-Key", Description: "For /token, together with basic."},
+}
+
+// anyScheme is what an operation asks for: one of these.
+var anyScheme = []map[string][]string{{"oauth2": {}}, {"bearer": {}}, {"oauth1": {}}, {"apiKey": {}}, {"zuoraKeyId": {}, "zuoraSecretKey": {}}}
 
 // A route is what an operation is registered with, in each file's table.
 type route struct {
@@ -109,7 +127,7 @@ func (r route) operation() huma.Operation {
 		Errors:       append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
 	}
 	if !r.open {
-		op.Security = []map[string][]string{{"oauth2": {}}}
+		op.Security = anyScheme
 		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	return op

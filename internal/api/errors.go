@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,6 +63,9 @@ var codes = map[int]outturn.Code{
 // early.
 const retryAfter = 2
 
+// challenge lists the schemes of who is let in.
+const challenge = `Bearer realm="outturn", OAuth realm="outturn", ApiKey realm="outturn"`
+
 // A problem is the body of every refusal (RFC 9457).
 type problem struct {
 	Type    string         `json:"type" doc:"Always about:blank: code says what it is."`
@@ -98,7 +102,7 @@ func newProblem(status int, code outturn.Code, detail string) *problem {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		p.header.Set("Retry-After", strconv.Itoa(retryAfter))
 	case http.StatusUnauthorized:
-		p.header.Set("WWW-Authenticate", `Bearer realm="outturn"`)
+		p.header.Set("WWW-Authenticate", challenge)
 	}
 	return p
 }
@@ -126,6 +130,10 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	}
 	p := newProblem(status, code, err.Error())
 	p.Request = request
+	var refused *outturn.Error
+	if errors.As(err, &refused) && refused.RetryAfter > 0 {
+		p.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
+	}
 	faults := outturn.Faults(err)
 	if len(faults) > 1 {
 		p.Detail = fmt.Sprintf("The request has %d faults.", len(faults))

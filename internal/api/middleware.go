@@ -1,19 +1,25 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"outturn"
+	"outturn/internal/auth"
 )
 
 // A key is under what the context of a request keeps something.
@@ -62,14 +68,53 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	p, err := a.Auth.Authenticate(ctx.Context(), ctx.Header("Authorization"))
+	shown, err := a.credentialOf(ctx)
 	if err != nil {
 		a.refuse(ctx, err)
 		return
 	}
-	p.From, p.Request = r.from, r.id
+	p, err := a.Auth.Authenticate(ctx.Context(), shown)
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
 	r.principal = p.Subject
 	next(huma.WithValue(ctx, keyPrincipal, p))
+}
+
+// credentialOf is what of a request says who sends it. A form is read for it, as a
+// signature covers what it has, and is there again for the operation.
+func (a *API) credentialOf(ctx huma.Context) (auth.Request, error) {
+	known := requestOf(ctx.Context())
+	r, _ := humago.Unwrap(ctx)
+	scheme, host := a.clientURL(r)
+	shown := auth.Request{
+		Method: r.Method, Scheme: scheme, Host: host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+		Header: r.Header, From: known.from, ID: known.id,
+	}
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/x-www-form-urlencoded" {
+		return shown, nil
+	}
+	form, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, mostBody))
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return shown, newProblem(http.StatusRequestEntityTooLarge, codes[http.StatusRequestEntityTooLarge], "The body is larger than 1 MiB, which is the most that is taken.")
+	}
+	if err != nil {
+		return shown, newProblem(http.StatusBadRequest, codes[http.StatusBadRequest], "The body could not be read: it was cut off.")
+	}
+	shown.Form, r.Body = string(form), io.NopCloser(bytes.NewReader(form))
+	return shown, nil
+}
+
+// clientURL returns scheme and host as the client called them.
+func (a *API) clientURL(r *http.Request) (scheme, host string) {
+	if u, err := url.Parse(a.BaseURL); err == nil && u.Host != "" {
+		return u.Scheme, u.Host
+	}
+	if r.TLS != nil {
+		return "https", r.Host
+	}
+	return "http", r.Host
 }
 
 // refuse answers before the operation is reached.

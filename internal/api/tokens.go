@@ -41,6 +41,11 @@ func (a *API) registerTokens() {
 		},
 	}
 
+	basic := route{id: "createBasicToken", method: http.MethodPost, path: "/token", tags: []string{"Tokens"}, open: true,
+		summary: "Exchange user, password and subscription key for an access token", errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests},
+		about: "As CMP has it: user and password by HTTP Basic. The body may be left out."}
+	handle(a, basic, a.createBasicToken)
+
 	handle(a, route{id: "listTokenKeys", method: http.MethodGet, path: "/.well-known/jwks.json", tags: []string{"Tokens"}, open: true,
 		summary: "The public keys that access tokens can be checked with (RFC 7517)"}, a.listTokenKeys)
 }
@@ -50,6 +55,7 @@ const createToken = "createToken"
 
 type tokenInput struct {
 	Authorization string `header:"Authorization" hidden:"true"`
+	Subscription  string `header:"X-Subscription-Key" hidden:"true"`
 	ContentType   string `header:"Content-Type" hidden:"true"`
 	RawBody       []byte `contentType:"application/x-www-form-urlencoded"`
 }
@@ -81,7 +87,7 @@ func (a *API) createToken(ctx context.Context, in *tokenInput) (*body[tokenAnswe
 		return nil, &tokenRefusal{Name: auth.InvalidRequest, Description: "The body must be a form (application/x-www-form-urlencoded).", status: http.StatusBadRequest}
 	}
 	r := auth.TokenRequest{
-		GrantType: form.Get("grant_type"), Scope: form.Get("scope"),
+		GrantType: form.Get("grant_type"), Scope: form.Get("scope"), SubscriptionKey: secret.Text(in.Subscription),
 		ClientID: form.Get("client_id"), Secret: secret.Text(form.Get("client_secret")),
 		From: requestOf(ctx).from, Request: requestID(ctx),
 	}
@@ -126,8 +132,44 @@ func refuseToken(err error) error {
 	return r
 }
 
+type basicTokenInput struct {
+	Authorization string `header:"Authorization" hidden:"true"`
+	Subscription  string `header:"X-Subscription-Key" doc:"Given out with user and password."`
+	Body          *struct {
+		Marketplace string `json:"marketplace,omitempty" maxLength:"120" example:"us" doc:"Taken, and of no consequence: the user belongs to one tenant."`
+	} `required:"false"`
+}
+
+type basicTokenAnswer struct {
+	Token   string `json:"token"`
+	Expires int64  `json:"expiresInSeconds"`
+}
+
+// POST /token
+func (a *API) createBasicToken(ctx context.Context, _ outturn.Principal, in *basicTokenInput) (*body[basicTokenAnswer], error) {
+	basic := http.Request{Header: http.Header{"Authorization": {in.Authorization}}}
+	user, password, _ := basic.BasicAuth()
+	t, err := a.Auth.BasicToken(ctx, auth.BasicRequest{
+		Username: user, Password: secret.Text(password), SubscriptionKey: secret.Text(in.Subscription),
+		From: requestOf(ctx).from, ID: requestID(ctx),
+	})
+	if outturn.ErrorCode(err) == outturn.CodeUnauthenticated {
+		p := a.problem(ctx, err)
+		p.header.Set("WWW-Authenticate", `Basic realm="outturn"`)
+		return nil, p
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &body[basicTokenAnswer]{basicTokenAnswer{t.AccessToken.Reveal(), t.ExpiresIn}}, nil
+}
+
 // GET /.well-known/jwks.json
-func (a *API) listTokenKeys(context.Context, outturn.Principal, *struct{}) (*body[json.RawMessage], error) {
-	text, err := json.Marshal(a.Auth.JWKS())
+func (a *API) listTokenKeys(ctx context.Context, _ outturn.Principal, _ *struct{}) (*body[json.RawMessage], error) {
+	keys, err := a.Auth.JWKS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(keys)
 	return &body[json.RawMessage]{text}, err
 }

@@ -1,18 +1,21 @@
-// Package auth turns what a caller brings into the Principal it is.
+// Package auth turns what a caller brings into the Principal it is, whichever kind of
+// credential it has (outturn.ClientKind):
 //
-// A program has an id and a secret. It exchanges them for an access token (OAuth
-// 2.0 client credentials, RFC 6749 section 4.4), a JWT of 15 minutes that Outturn
-// signs itself (RFC 9068, EdDSA), and sends that with every call:
+//	id, secret ──────────────────Token──────┐
+//	user, password, subscription─BasicToken─┴► access token ─┐
+//	a signature (OAuth 1.0a) ────────────────────────────────┤
+//	SU-…:… (ApiKey) ─────────────────────────────────────────┼─Authenticate──► outturn.Principal
+//	apiAccessKeyId, apiSecretAccessKey ──────────────────────┘
 //
-//	id, secret ──Token──► access token ──Authenticate──► outturn.Principal
-//
-// The token says which client it is and no more than that it may not do all of it;
-// the client itself is looked up in the ledger at each call, from a cache of
-// seconds, so that a revoked one is out at once and a new role counts.
+// An access token is a JWT of minutes that Outturn signs itself (RFC 9068, EdDSA). It
+// says which client it is and no more than that it may not do all of it; the client
+// itself is looked up in the ledger at each call, from a cache of seconds, so that a
+// revoked one is out at once and a new role counts. Each kind has a file of its own.
 package auth
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -45,8 +48,13 @@ type Config struct {
 	Issuer, Audience string
 	// Lifetime is how long a token is good; 15 minutes.
 	Lifetime time.Duration
-	Now      func() time.Time
-	Log      *slog.Logger
+	// KeyAge is how old the key may be that signs tokens; 30 days.
+	KeyAge time.Duration
+	// WholeQuery refuses signatures (OAuth 1.0a) of clients that leave out parameters
+	// without a value, which some do, and whole RQL expressions are such.
+	WholeQuery bool
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -58,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Lifetime <= 0 {
 		c.Lifetime = 15 * time.Minute
+	}
+	if c.KeyAge <= 0 {
+		c.KeyAge = 30 * 24 * time.Hour
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -72,19 +83,28 @@ func (c Config) withDefaults() Config {
 type Service struct {
 	config   Config
 	throttle throttle
+	nonces   nonces
+	started  time.Time
+	decoy    []byte // a sealed secret that nobody has
 
 	mu      sync.Mutex
 	keys    []signingKey // the one that signs first
 	keysAt  time.Time    // when they were read
 	clients map[string]cachedClient
-	root    string // id of the provider, once known
+	tokens  map[[32]byte]verified // by their SHA-256
+	root    string                // id of the provider, once known
 }
 
 // New reads the keys that sign tokens from the ledger, and makes one at first
 // start.
 func New(ctx context.Context, config Config) (*Service, error) {
-	s := &Service{config: config.withDefaults(), clients: map[string]cachedClient{}}
-	if err := s.openKeys(ctx); err != nil {
+	s := &Service{config: config.withDefaults(), clients: map[string]cachedClient{}, tokens: map[[32]byte]verified{}}
+	s.started = s.config.Now()
+	var err error
+	if s.decoy, err = s.config.Sealer.Seal(decoyPurpose, []byte(secret.NewToken("").Reveal())); err != nil {
+		return nil, fmt.Errorf("seal a decoy: %w", err)
+	}
+	if err := s.TendKeys(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -101,10 +121,20 @@ type cachedClient struct {
 	outturn.Client
 	at      time.Time
 	touched time.Time // the last minute that was noted
+
+	signedIn time.Time // the hour that the audit has it in
 }
 
 // client returns a client as the ledger had it at most clientAge ago.
 func (s *Service) client(ctx context.Context, id string) (outturn.Client, error) {
+	if c, err := s.remembered(ctx, id); err == nil {
+		return c, nil
+	}
+	return s.freshClient(ctx, id)
+}
+
+// remembered is client without the ledger: CodeNotFound where it would be asked.
+func (s *Service) remembered(_ context.Context, id string) (outturn.Client, error) {
 	now := s.config.Now()
 	s.mu.Lock()
 	cached, ok := s.clients[id]
@@ -112,7 +142,7 @@ func (s *Service) client(ctx context.Context, id string) (outturn.Client, error)
 	if age := now.Sub(cached.at); ok && age >= 0 && age < clientAge {
 		return cached.Client, nil
 	}
-	return s.freshClient(ctx, id)
+	return outturn.Client{}, errNotCached
 }
 
 func (s *Service) freshClient(ctx context.Context, id string) (outturn.Client, error) {
@@ -126,11 +156,14 @@ func (s *Service) freshClient(ctx context.Context, id string) (outturn.Client, e
 	if len(s.clients) >= mostClients {
 		clear(s.clients)
 	}
+	if c.Kind == "" {
+		c.Kind = outturn.ClientOAuth2
+	}
 	touched := s.clients[id].touched
 	if c.UsedAt.After(touched) {
 		touched = c.UsedAt
 	}
-	s.clients[id] = cachedClient{Client: c, at: now, touched: touched}
+	s.clients[id] = cachedClient{Client: c, at: now, touched: touched, signedIn: s.clients[id].signedIn}
 	return c, nil
 }
 

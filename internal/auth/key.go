@@ -56,8 +56,10 @@ func thumbprint(public ed25519.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// openKeys reads the keys, and makes the first one.
-func (s *Service) openKeys(ctx context.Context) error {
+// TendKeys reads the keys, makes the first one, and a new one where that which signs
+// is older than Config.KeyAge. New calls it; whoever runs for long calls it now and
+// then.
+func (s *Service) TendKeys(ctx context.Context) error {
 	keys, err := s.readKeys(ctx)
 	if outturn.ErrorCode(err) == outturn.CodeNotFound {
 		return s.RotateKey(ctx)
@@ -66,7 +68,36 @@ func (s *Service) openKeys(ctx context.Context) error {
 		return err
 	}
 	s.setKeys(keys)
+	if s.config.Now().Sub(keys[0].CreatedAt) >= s.config.KeyAge {
+		return s.RotateKey(ctx)
+	}
 	return nil
+}
+
+// signingKey returns the key that signs. Another process may have made a new one:
+// the ledger is asked as often as for a client.
+func (s *Service) signingKey(ctx context.Context) (signingKey, error) {
+	if err := s.refreshKeys(ctx); err != nil {
+		return signingKey{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys[0], nil
+}
+
+// refreshKeys reads the keys again where what is known of them is too old.
+func (s *Service) refreshKeys(ctx context.Context) error {
+	s.mu.Lock()
+	age := s.config.Now().Sub(s.keysAt)
+	s.mu.Unlock()
+	if age >= 0 && age < clientAge {
+		return nil
+	}
+	keys, err := s.readKeys(ctx)
+	if err == nil {
+		s.setKeys(keys)
+	}
+	return err
 }
 
 func (s *Service) setKeys(keys []signingKey) {
@@ -96,9 +127,15 @@ func (s *Service) readKeys(ctx context.Context) ([]signingKey, error) {
 	return keys, nil
 }
 
-// RotateKey makes a new key, which signs from now on. Tokens that the old one
-// signed stay good until they expire.
+// RotateKey makes a new key, which signs from now on, in other processes within
+// clientAge. Tokens that the old one signed stay good until they expire.
 func (s *Service) RotateKey(ctx context.Context) error {
+	switch keys, err := s.readKeys(ctx); { // none that another process has made is lost
+	case err == nil:
+		s.setKeys(keys)
+	case outturn.ErrorCode(err) != outturn.CodeNotFound:
+		return err
+	}
 	now := s.config.Now()
 	fresh, err := newSigningKey(now)
 	if err != nil {
@@ -127,14 +164,14 @@ func (s *Service) RotateKey(ctx context.Context) error {
 }
 
 // liveKeys returns the keys that a token may be signed with, the one that signs
-// first.
+// first. Other processes sign with an old one until they hear of the new one.
 func (s *Service) liveKeys() []signingKey {
 	now := s.config.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var live []signingKey
 	for _, k := range s.keys {
-		if k.RetiredAt.IsZero() || now.Before(k.RetiredAt.Add(s.config.Lifetime)) {
+		if k.RetiredAt.IsZero() || now.Before(k.RetiredAt.Add(max(s.config.Lifetime, basicLifetime)+2*clientAge)) {
 			live = append(live, k)
 		}
 	}
@@ -151,17 +188,9 @@ func (s *Service) verifyingKey(ctx context.Context, id string) (ed25519.PublicKe
 				return k.public, nil
 			}
 		}
-		s.mu.Lock()
-		stale := s.config.Now().Sub(s.keysAt) >= clientAge
-		s.mu.Unlock()
-		if !stale {
-			break
-		}
-		keys, err := s.readKeys(ctx)
-		if err != nil {
+		if err := s.refreshKeys(ctx); err != nil {
 			return nil, err
 		}
-		s.setKeys(keys)
 	}
 	return nil, errUnknownKey
 }
@@ -182,13 +211,16 @@ type PublicKey struct {
 }
 
 // JWKS returns the public keys of the tokens that are good now.
-func (s *Service) JWKS() KeySet {
+func (s *Service) JWKS(ctx context.Context) (KeySet, error) {
 	set := KeySet{Keys: []PublicKey{}}
+	if err := s.refreshKeys(ctx); err != nil {
+		return set, err
+	}
 	for _, k := range s.liveKeys() {
 		set.Keys = append(set.Keys, PublicKey{
 			Type: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(k.public),
 			ID: k.ID, Use: "sig", Alg: "EdDSA",
 		})
 	}
-	return set
+	return set, nil
 }

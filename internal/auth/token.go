@@ -20,6 +20,8 @@ type TokenRequest struct {
 	ClientID  string
 	Secret    secret.Text
 	Scope     string // a role not above the client's; "" is the client's own
+	// SubscriptionKey is sent by clients that belong to BasicToken.
+	SubscriptionKey secret.Text
 
 	From, Request string // the caller's address and the id of its call
 }
@@ -51,6 +53,7 @@ const (
 	InvalidClient        = "invalid_client"
 	InvalidScope         = "invalid_scope"
 	UnsupportedGrantType = "unsupported_grant_type"
+	UnauthorizedClient   = "unauthorized_client"
 	// TooMany is of section 4.1.2.1: section 5.2 has none for it.
 	TooMany = "temporarily_unavailable"
 )
@@ -76,73 +79,69 @@ func (s *Service) Token(ctx context.Context, r TokenRequest) (TokenResponse, err
 		return TokenResponse{}, tokenError(InvalidClient, outturn.CodeUnauthenticated, "Send the client's id and secret, with HTTP Basic authentication or as client_id and client_secret.")
 	}
 	if wait := s.throttle.wait(r.ClientID, r.From, s.config.Now()); wait > 0 {
-		e := tokenError(TooMany, outturn.CodeLimit, "Too many wrong secrets came for this client or from this address. Wait %d seconds.", int(wait.Seconds()+0.999))
-		e.RetryAfter = wait
-		return TokenResponse{}, e
+		return TokenResponse{}, &TokenError{Name: TooMany, RetryAfter: wait, Err: tooMany(wait)}
 	}
-	client, err := s.checkSecret(ctx, r)
+	client, held, err := s.prove(ctx, r.ClientID, s.holds(r.Secret, r.SubscriptionKey), s.freshClient)
 	if err != nil {
 		return TokenResponse{}, err
 	}
-	response, refusal, err := s.issue(client, r.Scope)
+	if !held {
+		s.throttle.failed(r.ClientID, r.From, s.config.Now())
+		return TokenResponse{}, s.refuseToken(ctx, r, client, tokenError(InvalidClient, outturn.CodeUnauthenticated, "The client's id or secret is wrong, or the client was revoked."))
+	}
+	if client.Kind != outturn.ClientOAuth2 && client.Kind != outturn.ClientZuora {
+		return TokenResponse{}, s.refuseToken(ctx, r, client, tokenError(UnauthorizedClient, outturn.CodeInvalid, "%s", wrongKind(client.Kind)))
+	}
+	role := client.Role
+	if scope := strings.TrimSpace(r.Scope); scope != "" {
+		role = outturn.Role(scope)
+		if weaker(role, client.Role) != role {
+			return TokenResponse{}, s.refuseToken(ctx, r, client, tokenError(InvalidScope, outturn.CodeInvalid, "A scope is one role that is not above the client's, which is %s. Leave it out to have all that the client may do.", client.Role))
+		}
+	}
+	response, err := s.issue(ctx, client, role, s.config.Lifetime)
 	if err != nil {
 		return TokenResponse{}, err
 	}
-	if err := s.audit(ctx, r, client, refusal); err != nil {
+	if err := s.auditToken(ctx, r, client, nil); err != nil {
 		return TokenResponse{}, err
-	}
-	if refusal != nil {
-		return TokenResponse{}, refusal
 	}
 	s.touch(ctx, client.ID)
 	return response, nil
 }
 
-// noHash is compared with where there is no client, so that it takes as long.
-var noHash = secret.Hash(secret.NewToken("").Reveal())
+// tokenIssue is the action of who gets a token.
+const tokenIssue = "token.issue"
 
-// checkSecret returns the client whose secret it is. What it does, and says, is the
-// same for a wrong secret, a revoked client and one that never was.
-func (s *Service) checkSecret(ctx context.Context, r TokenRequest) (outturn.Client, error) {
-	client, err := s.freshClient(ctx, r.ClientID)
-	known := err == nil
-	if !known {
-		if outturn.ErrorCode(err) != outturn.CodeNotFound {
-			return client, fmt.Errorf("look up client: %w", err)
-		}
-		client = outturn.Client{SecretHash: noHash, OldHash: noHash}
+func (s *Service) refuseToken(ctx context.Context, r TokenRequest, client outturn.Client, why *TokenError) error {
+	if err := s.auditToken(ctx, r, client, why); err != nil {
+		return err
 	}
-	now := s.config.Now()
-	hash := secret.Hash(r.Secret.Reveal())
-	current := secret.Equal(hash, client.SecretHash)
-	old := secret.Equal(hash, client.OldHash) && now.Before(client.OldUntil)
-	if known && client.RevokedAt.IsZero() && (current || old) {
-		return client, nil
-	}
-	s.throttle.failed(r.ClientID, r.From, now)
-	refusal := tokenError(InvalidClient, outturn.CodeUnauthenticated, "The client's id or secret is wrong, or the client was revoked.")
-	if err := s.audit(ctx, r, client, refusal); err != nil {
-		return client, err
-	}
-	return client, refusal
+	return why
 }
 
-// issue makes the token, or says why not this one.
-func (s *Service) issue(client outturn.Client, scope string) (TokenResponse, *TokenError, error) {
-	role := client.Role
-	if scope = strings.TrimSpace(scope); scope != "" {
-		asked := outturn.Role(scope)
-		if weaker(asked, client.Role) != asked {
-			return TokenResponse{}, tokenError(InvalidScope, outturn.CodeInvalid, "A scope is one role that is not above the client's, which is %s. Leave it out to have all that the client may do.", client.Role), nil
-		}
-		role = asked
+func (s *Service) auditToken(ctx context.Context, r TokenRequest, client outturn.Client, why *TokenError) error {
+	entry := outturn.AuditEntry{Action: tokenIssue, Via: string(outturn.ClientOAuth2), From: r.From, Request: r.Request}
+	if client.Kind != "" {
+		entry.Via = string(client.Kind)
+	}
+	if why != nil {
+		entry.Outcome, entry.Detail = string(why.Err.Code), map[string]string{"error": why.Name}
+	}
+	return s.audit(ctx, entry, client)
+}
+
+// issue makes a token.
+func (s *Service) issue(ctx context.Context, client outturn.Client, role outturn.Role, lifetime time.Duration) (TokenResponse, error) {
+	key, err := s.signingKey(ctx)
+	if err != nil {
+		return TokenResponse{}, err
 	}
 	now := s.config.Now()
-	key := s.liveKeys()[0]
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: s.config.Issuer, Subject: client.ID, Audience: jwt.ClaimStrings{s.config.Audience},
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(s.config.Lifetime)),
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(lifetime)),
 			ID: outturn.NewID(now),
 		},
 		ClientID: client.ID, Scope: string(role),
@@ -150,12 +149,11 @@ func (s *Service) issue(client outturn.Client, scope string) (TokenResponse, *To
 	token.Header["typ"], token.Header["kid"] = tokenType, key.ID
 	signed, err := token.SignedString(key.private)
 	if err != nil {
-		return TokenResponse{}, nil, fmt.Errorf("sign token: %w", err)
+		return TokenResponse{}, fmt.Errorf("sign token: %w", err)
 	}
 	return TokenResponse{
-		AccessToken: secret.Text(signed), TokenType: "Bearer",
-		ExpiresIn: int64(s.config.Lifetime / time.Second), Scope: string(role),
-	}, nil, nil
+		AccessToken: secret.Text(signed), TokenType: "Bearer", ExpiresIn: int64(lifetime / time.Second), Scope: string(role),
+	}, nil
 }
 
 // weaker returns which of two roles may do less; "" where one is none.
@@ -165,52 +163,4 @@ func weaker(a, b outturn.Role) outturn.Role {
 		return ""
 	}
 	return outturn.Roles[max(i, j)]
-}
-
-// audit notes who came in, and who was not let in. The id of a client that never
-// was is not noted: it may be a secret, sent in the wrong place.
-func (s *Service) audit(ctx context.Context, r TokenRequest, client outturn.Client, refusal *TokenError) error {
-	now := s.config.Now()
-	entry := outturn.AuditEntry{
-		ID: outturn.NewID(now), At: now.UTC(), Tenant: client.Tenant, Subject: subjectOf(client.ID), Via: via,
-		Action: "token.issue", Object: client.ID, Outcome: "ok", From: r.From, Request: r.Request,
-	}
-	if refusal != nil {
-		entry.Outcome = string(refusal.Err.Code)
-		entry.Detail = map[string]string{"error": refusal.Name}
-	}
-	if client.ID == "" {
-		entry.Subject = "unknown"
-	}
-	if entry.Tenant == "" {
-		root, err := s.rootTenant(ctx)
-		if outturn.ErrorCode(err) == outturn.CodeNotFound {
-			return nil // nobody whom it could concern
-		}
-		if err != nil {
-			return err
-		}
-		entry.Tenant = root
-	}
-	if err := s.config.Ledger.Audit(ctx, entry); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	return nil
-}
-
-func (s *Service) rootTenant(ctx context.Context) (string, error) {
-	s.mu.Lock()
-	root := s.root
-	s.mu.Unlock()
-	if root != "" {
-		return root, nil
-	}
-	t, err := s.config.Ledger.Root(ctx)
-	if err != nil {
-		return "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.root = t.ID
-	return t.ID, nil
 }

@@ -42,6 +42,7 @@ type commands struct {
 	Run        runCmd        `cmd:"" help:"Make, watch and download runs of a server."`
 	Tenant     tenantCmd     `cmd:"" help:"Say which accounts of the source have reports of their own."`
 	Client     clientCmd     `cmd:"" help:"Give programs credentials, and take them away."`
+	Key        keyCmd        `cmd:"" help:"Look after the key that signs access tokens."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the ledger of a data folder up to date."`
 	Doctor     doctorCmd     `cmd:"" help:"Look whether a server would work here: source, storage, ledger, permissions, clock."`
 	Backup     backupCmd     `cmd:"" help:"Copy a data folder into one file, also while it is served."`

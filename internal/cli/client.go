@@ -11,43 +11,62 @@ import (
 )
 
 type clientCmd struct {
-	Add    clientAddCmd    `cmd:"" help:"Make credentials for a program. The secret is shown once."`
-	List   clientListCmd   `cmd:"" help:"List the clients of a data folder."`
+	Add    clientAddCmd    `cmd:"" help:"Make credentials for a program, of the kind that it speaks. They are shown once."`
+	List   clientListCmd   `cmd:"" help:"List the clients of a data folder: kind, role, tenant, when they were last used."`
 	Revoke clientRevokeCmd `cmd:"" help:"End a client's access, within 10 seconds."`
-	Rotate clientRotateCmd `cmd:"" help:"Give a client a new secret; the old one stays good for a while."`
+	Rotate clientRotateCmd `cmd:"" help:"Give a client new secrets; the old ones stay good for a while."`
 }
 
 type clientAddCmd struct {
 	Tenant string       `name:"tenant" required:"" placeholder:"ID" help:"Whose client it is; see: outturn tenant list."`
 	Role   outturn.Role `name:"role" enum:"operator,admin,manager,viewer" default:"manager" placeholder:"ROLE" help:"operator, admin, manager or viewer (${default})."`
+	Kind   string       `name:"kind" enum:"oauth2,oauth1,apikey,cmp,zuora" default:"oauth2" placeholder:"KIND" help:"How it shows who it is: oauth2, oauth1 (APS), apikey (Connect), cmp or zuora (${default})."`
 	Name   string       `name:"name" default:"program" placeholder:"NAME" help:"What it is for (${default})."`
-	JSON   bool         `name:"json" help:"Print client_id and client_secret as JSON."`
+	JSON   bool         `name:"json" help:"Print the parts of the credential as JSON, by the names that its kind has for them."`
 }
 
 func (c *clientAddCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
-		made, secret, err := r.CreateClient(ctx, p, outturn.Client{Tenant: c.Tenant, Role: c.Role, Name: c.Name})
+		made, shown, err := r.CreateClient(ctx, p, outturn.Client{Kind: outturn.ClientKind(c.Kind), Tenant: c.Tenant, Role: c.Role, Name: c.Name})
 		if err != nil {
 			return err
 		}
-		return printSecret(streams.Out, made, secret, c.JSON)
+		return printCredential(streams.Out, newCredential(made, shown), c.JSON)
 	})
 }
 
-// clientSecret is what a client needs, by the names that OAuth 2 gives it.
-type clientSecret struct {
-	ID     string       `json:"client_id"`
-	Secret string       `json:"client_secret"`
-	Tenant string       `json:"tenant"`
-	Role   outturn.Role `json:"role"`
+// A credential is what a program needs, and whose it is. It is a type of its own so
+// that JSON alone has its parts.
+type credential struct {
+	Kind   outturn.ClientKind `json:"kind"`
+	Tenant string             `json:"tenant"`
+	Role   outturn.Role       `json:"role"`
+	parts
 }
 
-func printSecret(w io.Writer, c outturn.Client, secret string, asJSON bool) error {
+type parts = outturn.Credential
+
+func newCredential(c outturn.Client, shown outturn.Credential) credential {
+	return credential{c.Kind, c.Tenant, c.Role, shown}
+}
+
+func printCredential(w io.Writer, c credential, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, clientSecret{c.ID, secret, c.Tenant, c.Role})
+		return printJSON(w, c)
 	}
-	_, err := fmt.Fprintf(w, "client_id      %s\nclient_secret  %s\n", c.ID, secret)
-	return err
+	return printTable(w, func(w io.Writer) {
+		for _, part := range []struct{ name, value string }{
+			{"client_id", c.ClientID}, {"client_secret", c.ClientSecret},
+			{"consumer_key", c.ConsumerKey}, {"consumer_secret", c.ConsumerSecret},
+			{"api_key", c.APIKey},
+			{"username", c.Username}, {"password", c.Password}, {"subscription_key", c.SubscriptionKey},
+			{"access_key_id", c.AccessKeyID}, {"secret_access_key", c.SecretAccessKey},
+		} {
+			if part.value != "" {
+				fmt.Fprintf(w, "%s\t%s\n", part.name, part.value)
+			}
+		}
+	})
 }
 
 type clientListCmd struct {
@@ -71,7 +90,11 @@ func (c *clientListCmd) Run(ctx context.Context, streams IO, settings *Settings)
 				if !cl.RevokedAt.IsZero() {
 					state = "revoked"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cl.ID, cl.Role, cl.Tenant, state, cl.Name)
+				used := "never used"
+				if !cl.UsedAt.IsZero() {
+					used = "used " + cl.UsedAt.UTC().Format("2006-01-02 15:04Z")
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cl.ID, cl.Kind, cl.Role, cl.Tenant, state, used, cl.Name)
 			}
 		})
 	})
@@ -98,16 +121,16 @@ func (c *clientRevokeCmd) Run(ctx context.Context, streams IO, settings *Setting
 
 type clientRotateCmd struct {
 	ID      string        `arg:"" name:"client-id" help:"Which."`
-	Overlap time.Duration `name:"overlap" default:"24h" placeholder:"TIME" help:"How long the old secret stays good (${default}); 0s ends it now."`
-	JSON    bool          `name:"json" help:"Print client_id and client_secret as JSON."`
+	Overlap time.Duration `name:"overlap" default:"24h" placeholder:"TIME" help:"How long the old ones stay good (${default}); 0s ends it now."`
+	JSON    bool          `name:"json" help:"Print the parts of the credential as JSON, by the names that its kind has for them."`
 }
 
 func (c *clientRotateCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
-		rotated, secret, err := r.RotateClient(ctx, p, c.ID, c.Overlap)
+		rotated, shown, err := r.RotateClient(ctx, p, c.ID, c.Overlap)
 		if err != nil {
 			return err
 		}
-		return printSecret(streams.Out, rotated, secret, c.JSON)
+		return printCredential(streams.Out, newCredential(rotated, shown), c.JSON)
 	})
 }

@@ -53,7 +53,7 @@ type demo struct {
 // A demoClient has a secret the first time only: it is not kept.
 type demoClient struct {
 	Name string `json:"name"`
-	clientSecret
+	credential
 }
 
 // demoClients makes an operator and a manager for each of two resellers, those
@@ -82,14 +82,14 @@ func (s *Settings) demoClients(ctx context.Context, r *reporting.Service, p outt
 		name := "demo: " + string(role) + " of " + t.Name
 		i := slices.IndexFunc(known, func(c outturn.Client) bool { return c.Name == name && c.RevokedAt.IsZero() })
 		if i >= 0 {
-			clients = append(clients, demoClient{name, clientSecret{ID: known[i].ID, Tenant: t.ID, Role: role}})
+			clients = append(clients, demoClient{name, newCredential(known[i], outturn.Credential{ClientID: known[i].ID})})
 			continue
 		}
-		c, secret, err := r.CreateClient(ctx, p, outturn.Client{Tenant: t.ID, Role: role, Name: name})
+		c, shown, err := r.CreateClient(ctx, p, outturn.Client{Tenant: t.ID, Role: role, Name: name})
 		if err != nil {
 			return nil, err
 		}
-		clients = append(clients, demoClient{name, clientSecret{c.ID, secret, t.ID, role}})
+		clients = append(clients, demoClient{name, newCredential(c, shown)})
 	}
 	return clients, nil
 }
@@ -149,16 +149,16 @@ func (d demo) print(w io.Writer, today time.Time) error {
 	fmt.Fprintf(w, "\nOutturn answers at %s, documentation at %s/docs\n\n", d.URL, d.URL)
 	try := d.Clients[len(d.Clients)-1]
 	for _, c := range d.Clients {
-		fmt.Fprintf(w, "  %s\n    client_id      %s\n", c.Name, c.ID)
-		if c.Secret == "" {
-			fmt.Fprintf(w, "    client_secret  was shown when it was made; for another: %s client rotate %s\n", os.Args[0], c.ID)
+		fmt.Fprintf(w, "  %s\n    client_id      %s\n", c.Name, c.ClientID)
+		if c.ClientSecret == "" {
+			fmt.Fprintf(w, "    client_secret  was shown when it was made; for another: %s client rotate %s\n", os.Args[0], c.ClientID)
 			continue
 		}
-		fmt.Fprintf(w, "    client_secret  %s\n", c.Secret)
+		fmt.Fprintf(w, "    client_secret  %s\n", c.ClientSecret)
 		try = c
 	}
-	if try.Secret == "" {
-		try.Secret = "SECRET"
+	if try.ClientSecret == "" {
+		try.ClientSecret = "SECRET"
 	}
 	_, err := fmt.Fprintf(w, `
 Each secret is shown this once. In another terminal:
@@ -168,6 +168,6 @@ Each secret is shown this once. In another terminal:
   %s run list
 
 Ctrl-C stops the server.
-`, d.URL, try.ID, try.Secret, os.Args[0], window, os.Args[0])
+`, d.URL, try.ClientID, try.ClientSecret, os.Args[0], window, os.Args[0])
 	return err
 }

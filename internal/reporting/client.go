@@ -2,64 +2,64 @@ package reporting
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"time"
 
 	"outturn"
-	"outturn/internal/secret"
-)
-
-const (
-	clientPrefix = "ot_"
-	secretPrefix = "ots_"
 )
 
 // mostOverlap is how long a client's old secret may stay good after a rotation.
 const mostOverlap = 30 * 24 * time.Hour
 
-// CreateClient makes a client of a tenant, or of the principal's own, with a role
-// that is not above the principal's. Its secret is returned once: only its hash is
-// kept.
-func (s *Service) CreateClient(ctx context.Context, p outturn.Principal, c outturn.Client) (outturn.Client, string, error) {
+// CreateClient makes a client of a tenant, or of the principal's own, of a kind (by
+// default outturn.ClientOAuth2) and with a role that is not above the principal's. Its
+// credential is returned once.
+func (s *Service) CreateClient(ctx context.Context, p outturn.Principal, c outturn.Client) (outturn.Client, outturn.Credential, error) {
 	if err := s.permit(ctx, p, clientCreate, c.Tenant); err != nil {
-		return outturn.Client{}, "", err
+		return outturn.Client{}, outturn.Credential{}, err
 	}
 	tenant, err := s.tenantOf(ctx, p, c.Tenant)
 	if err != nil {
-		return outturn.Client{}, "", err
+		return outturn.Client{}, outturn.Credential{}, err
 	}
 	var f faults
 	f.name("name", c.Name)
+	if c.Kind == "" {
+		c.Kind = outturn.ClientOAuth2
+	}
+	kind, err := outturn.ParseClientKind(string(c.Kind))
+	f.add("kind", err)
 	role, err := outturn.ParseRole(string(c.Role))
 	f.add("role", err)
 	if role == outturn.RoleOperator && tenant.Parent != "" {
 		f.addf("role", "An operator belongs to the provider. Use admin, manager or viewer.")
 	}
 	if err := f.err(); err != nil {
-		return outturn.Client{}, "", err
+		return outturn.Client{}, outturn.Credential{}, err
 	}
 	if !mayGive(p, role) {
-		return outturn.Client{}, "", s.refuse(ctx, p, clientCreate, "", outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this: it gives none above itself."))
+		return outturn.Client{}, outturn.Credential{}, s.refuse(ctx, p, clientCreate, "", outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this: it gives none above itself."))
 	}
-	token := secret.NewToken(secretPrefix)
-	now := s.now()
-	c = outturn.Client{
-		ID: newClientID(), Tenant: tenant.ID, Name: c.Name, Role: role,
-		SecretHash: secret.Hash(token.Reveal()), CreatedAt: now,
+	c = outturn.Client{Kind: kind, Tenant: tenant.ID, Name: c.Name, Role: role, CreatedAt: s.now()}
+	detail := map[string]string{"name": c.Name, "role": string(c.Role), "kind": string(c.Kind)}
+	for range mostTries {
+		c.ID = newClientID(kind)
+		var shown outturn.Credential
+		if shown, err = s.renew(&c); err != nil {
+			break
+		}
+		err = s.ledger.CreateClient(ctx, c, s.entry(p, clientCreate, c.Tenant, c.ID, detail))
+		if err == nil {
+			return c, shown, nil
+		}
+		if outturn.ErrorCode(err) != outturn.CodeConflict { // the id is taken
+			break
+		}
 	}
-	detail := map[string]string{"name": c.Name, "role": string(c.Role)}
-	if err := s.ledger.CreateClient(ctx, c, s.entry(p, clientCreate, c.Tenant, c.ID, detail)); err != nil {
-		return outturn.Client{}, "", err
-	}
-	return c, token.Reveal(), nil
+	return outturn.Client{}, outturn.Credential{}, err
 }
 
-func newClientID() string {
-	var random [12]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return clientPrefix + hex.EncodeToString(random[:])
-}
+// mostTries is how many ids are tried: those of API keys have nine digits.
+const mostTries = 10
 
 // Clients lists the clients of the principal's tenant and of those below it.
 func (s *Service) Clients(ctx context.Context, p outturn.Principal, q outturn.ListQuery) (outturn.List[outturn.Client], error) {
@@ -67,6 +67,14 @@ func (s *Service) Clients(ctx context.Context, p outturn.Principal, q outturn.Li
 		return outturn.List[outturn.Client]{}, err
 	}
 	return s.ledger.Clients(ctx, p.Tenant, q)
+}
+
+// Client returns a client of the principal's tenant or of one below it.
+func (s *Service) Client(ctx context.Context, p outturn.Principal, id string) (outturn.Client, error) {
+	if err := s.permit(ctx, p, clientRead, id); err != nil {
+		return outturn.Client{}, err
+	}
+	return s.ledger.ClientOf(ctx, p.Tenant, id)
 }
 
 // RevokeClient ends a client: within seconds nothing is let in with its secret or its
@@ -83,32 +91,34 @@ func (s *Service) RevokeClient(ctx context.Context, p outturn.Principal, id stri
 	})
 }
 
-// RotateClient gives a client a new secret, which is returned once. The old one is
-// good for overlap yet, so that it can be replaced where it is used.
-func (s *Service) RotateClient(ctx context.Context, p outturn.Principal, id string, overlap time.Duration) (outturn.Client, string, error) {
+// RotateClient gives a client a new credential, which is returned once. Its public name
+// stays; what was secret of the old one is good for overlap yet, so that it can be
+// replaced where it is used.
+func (s *Service) RotateClient(ctx context.Context, p outturn.Principal, id string, overlap time.Duration) (outturn.Client, outturn.Credential, error) {
 	if err := s.permit(ctx, p, clientRotate, id); err != nil {
-		return outturn.Client{}, "", err
+		return outturn.Client{}, outturn.Credential{}, err
 	}
 	if overlap < 0 || overlap > mostOverlap {
-		return outturn.Client{}, "", outturn.InField("overlap", outturn.Errorf(outturn.CodeInvalid, "The old secret can stay good for at most 30 days."))
+		return outturn.Client{}, outturn.Credential{}, outturn.InField("overlap", outturn.Errorf(outturn.CodeInvalid, "The old secret can stay good for at most 30 days."))
 	}
-	token := secret.NewToken(secretPrefix)
+	var shown outturn.Credential
 	detail := map[string]string{"overlap": overlap.String()}
 	c, err := s.changeClient(ctx, p, clientRotate, id, detail, func(c *outturn.Client) error {
 		if !c.RevokedAt.IsZero() {
 			return outturn.Errorf(outturn.CodeConflict, "The client was revoked and gets no new secret. Make another one.")
 		}
-		c.OldHash, c.OldUntil = "", time.Time{}
+		c.OldHash, c.OldSealed, c.OldUntil = "", nil, time.Time{}
 		if overlap > 0 {
-			c.OldHash, c.OldUntil = c.SecretHash, s.now().Add(overlap)
+			c.OldHash, c.OldSealed, c.OldUntil = c.SecretHash, c.Sealed, s.now().Add(overlap)
 		}
-		c.SecretHash = secret.Hash(token.Reveal())
-		return nil
+		var err error
+		shown, err = s.renew(c)
+		return err
 	})
 	if err != nil {
-		return outturn.Client{}, "", err
+		return outturn.Client{}, outturn.Credential{}, err
 	}
-	return c, token.Reveal(), nil
+	return c, shown, nil
 }
 
 // changeClient changes a client whose role is not above the principal's.

@@ -24,6 +24,7 @@ import (
 	"outturn/internal/blob"
 	"outturn/internal/catalog"
 	"outturn/internal/queue"
+	"outturn/internal/secret"
 	"outturn/internal/source"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 	Source  source.Source
 	Queue   ringer
 	Blobs   blob.Store
+	// Sealer seals the secrets of clients that sign their requests; nil makes none.
+	Sealer secret.Sealer
 	// Cancel tells the runner at once that a run is to stop, which it would hear a
 	// second later; may be nil.
 	Cancel  func(run string)

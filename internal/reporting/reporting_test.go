@@ -284,7 +284,7 @@ func (s *stage) client(whose string, role outturn.Role) (outturn.Client, string)
 	s.t.Helper()
 	c, key, err := s.CreateClient(s.t.Context(), s.operator(), outturn.Client{Tenant: s.tenants[whose].ID, Name: markers[whose], Role: role})
 	must(s.t, err)
-	return c, key
+	return c, key.ClientSecret
 }
 
 // rowCounts counts the rows of every table of the ledger.

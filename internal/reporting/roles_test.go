@@ -181,6 +181,9 @@ var methods = map[string]struct {
 		g.clientID()
 		return g.Clients(g.t.Context(), p, outturn.ListQuery{})
 	}},
+	"Client": {admins, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Client(g.t.Context(), p, g.clientID())
+	}},
 	"RevokeClient": {admins, false, "client.revoke", func(g *target, p outturn.Principal) (any, error) {
 		return g.RevokeClient(g.t.Context(), p, g.clientID())
 	}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,6 +130,10 @@ func signIn(t testing.TB, door *auth.Service, client, key string) (token string,
 	return r.AccessToken.Reveal(), err
 }
 
+func bearer(token string) auth.Request {
+	return auth.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
+}
+
 // within is the time after which a revoked client is out everywhere: see
 // docs/operations.md.
 const within = 10 * time.Second
@@ -139,7 +144,7 @@ func TestRevokedClientIsOut(t *testing.T) {
 	c, key := s.client("own", outturn.RoleManager)
 	token, err := signIn(t, door, c.ID, key)
 	must(t, err)
-	_, err = door.Authenticate(t.Context(), "Bearer "+token)
+	_, err = door.Authenticate(t.Context(), bearer(token))
 	must(t, err)
 	c, err = s.RevokeClient(t.Context(), s.as(outturn.RoleAdmin), c.ID)
 	if err != nil || !c.RevokedAt.Equal(s.clock.Now()) {
@@ -148,7 +153,7 @@ func TestRevokedClientIsOut(t *testing.T) {
 	_, err = signIn(t, door, c.ID, key)
 	wantCode(t, "its secret at once", err, outturn.CodeUnauthenticated)
 	s.clock.advance(within)
-	_, err = door.Authenticate(t.Context(), "Bearer "+token)
+	_, err = door.Authenticate(t.Context(), bearer(token))
 	wantCode(t, "its token", err, outturn.CodeUnauthenticated)
 	again, err := s.RevokeClient(t.Context(), s.as(outturn.RoleAdmin), c.ID)
 	if err != nil || !again.RevokedAt.Equal(c.RevokedAt) {
@@ -166,21 +171,21 @@ func TestRotatedSecret(t *testing.T) {
 	must(t, err)
 	_, second, err := s.RotateClient(t.Context(), admin, c.ID, time.Hour)
 	must(t, err)
-	for _, key := range []string{first, second} {
+	for _, key := range []string{first, second.ClientSecret} {
 		_, err := signIn(t, door, c.ID, key)
 		must(t, err)
 	}
 	s.clock.advance(time.Minute)
-	_, err = door.Authenticate(t.Context(), "Bearer "+token)
+	_, err = door.Authenticate(t.Context(), bearer(token))
 	must(t, err) // a token outlives the secret that it came from
 	s.clock.advance(59 * time.Minute)
 	_, err = signIn(t, door, c.ID, first)
 	wantCode(t, "the old secret after its hour", err, outturn.CodeUnauthenticated)
 	_, third, err := s.RotateClient(t.Context(), admin, c.ID, 0)
 	must(t, err)
-	_, err = signIn(t, door, c.ID, second)
+	_, err = signIn(t, door, c.ID, second.ClientSecret)
 	wantCode(t, "a secret that was replaced at once", err, outturn.CodeUnauthenticated)
-	_, err = signIn(t, door, c.ID, third)
+	_, err = signIn(t, door, c.ID, third.ClientSecret)
 	must(t, err)
 }
 
@@ -220,7 +225,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 	if !bytes.Contains(kept, []byte(c.ID)) {
 		t.Fatal("not even the client is found, so the search is worth nothing")
 	}
-	for name, canary := range map[string]string{"the first secret": first, "the second": second, "the token": token, "the link": link} {
+	for name, canary := range map[string]string{"the first secret": first, "the second": second.ClientSecret, "the token": token, "the link": link} {
 		if bytes.Contains(kept, []byte(strings.TrimRight(canary, "x"))) {
 			t.Errorf("%s is kept", name)
 		}

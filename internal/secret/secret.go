@@ -72,3 +72,11 @@ var password = regexp.MustCompile(`([^\s"'@/:]*):([^\s"'@/]*)@`)
 // Masked is a text for people in which passwords of addresses, such as
 // https://user:password@host, are ***. People paste such an address anywhere (P39).
 func Masked(text string) string { return password.ReplaceAllString(text, "$1:"+mask+"@") }
+
+// ForClient is the purpose that the secret of a client is sealed for, where it must be
+// read again to check what the client has signed.
+func ForClient(id string) string { return "client." + id }
+
+// Pair makes one secret of two that are only good together, so that one hash is kept
+// of them. Neither has a zero byte.
+func Pair(a, b Text) Text { return a + "\x00" + b }

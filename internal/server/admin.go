@@ -15,7 +15,7 @@ import (
 // look after tenants and clients. Runs made through it wait for a server.
 func (f *Folder) Reporting(cat *catalog.Catalog) (*reporting.Service, error) {
 	return reporting.New(reporting.Config{
-		Ledger: f.Ledger, Catalog: cat, Source: noSource{}, Queue: noQueue{}, Blobs: f.Files, Now: time.Now,
+		Ledger: f.Ledger, Sealer: f.Sealer, Catalog: cat, Source: noSource{}, Queue: noQueue{}, Blobs: f.Files, Now: time.Now,
 	})
 }
 

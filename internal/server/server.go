@@ -99,6 +99,7 @@ type Server struct {
 	folder    *Folder
 	runner    *runner.Runner
 	reporting *reporting.Service
+	auth      *auth.Service
 
 	api      *http.Server
 	watching context.CancelFunc // ends what clients hold open
@@ -139,17 +140,17 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.reporting, err = reporting.New(reporting.Config{
-		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
+		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
 		Cancel: s.runner.Cancel, Version: c.Version, Log: c.Log, Now: c.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := auth.New(ctx, auth.Config{Ledger: folder.Ledger, Sealer: folder.Sealer, Log: c.Log, Now: c.Now})
+	s.auth, err = auth.New(ctx, auth.Config{Ledger: folder.Ledger, Sealer: folder.Sealer, Log: c.Log, Now: c.Now})
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{Service: s.reporting, Auth: tokens, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), BehindProxy: c.BehindProxy, Version: c.Version, Log: c.Log})
+	handler, err := api.New(api.Config{Service: s.reporting, Auth: s.auth, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), BehindProxy: c.BehindProxy, Version: c.Version, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +188,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if scrape != nil {
 		s.serve(s.scrape, scrape)
 	}
+	s.serving.Go(func() { s.tendKeys(s.api.BaseContext(s.listener)) })
 	s.ready.Store(true)
 	s.lookAtSource(ctx)
 	return nil
@@ -201,6 +203,25 @@ func (s *Server) lookAtSource(ctx context.Context) {
 	}
 	if err != nil {
 		s.config.Log.WarnContext(ctx, "the source cannot be read; runs will be tried again for some minutes", "error", err)
+	}
+}
+
+// keysEvery is how often it is looked whether the key that signs tokens is to be
+// replaced. It was looked at when the server was put together, too.
+const keysEvery = time.Hour
+
+func (s *Server) tendKeys(ctx context.Context) {
+	tick := time.NewTicker(keysEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.auth.TendKeys(ctx); err != nil && ctx.Err() == nil {
+			s.config.Log.ErrorContext(ctx, "the keys that sign tokens were not looked after; it is tried again in an hour", "error", err)
+		}
 	}
 }
 

@@ -96,10 +96,10 @@ func open(t testing.TB, path string, changes ...func(*server.Config)) *site {
 	must(t, err)
 	tenant, err := s.Reporting().CreateTenant(t.Context(), p, outturn.Tenant{Kind: outturn.KindReseller, Name: "Northwind Canary", ExternalID: "1"})
 	must(t, err)
-	made, secret, err := s.Reporting().CreateClient(t.Context(), p, outturn.Client{Tenant: tenant.ID, Name: "ERP", Role: outturn.RoleManager})
+	_, shown, err := s.Reporting().CreateClient(t.Context(), p, outturn.Client{Tenant: tenant.ID, Name: "ERP", Role: outturn.RoleManager})
 	must(t, err)
-	s.id, s.secret = made.ID, secret
-	s.client, err = client.New(client.Config{URL: s.URL(), ClientID: s.id, ClientSecret: secret, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	s.id, s.secret = shown.ClientID, shown.ClientSecret
+	s.client, err = client.New(client.Config{URL: s.URL(), ClientID: s.id, ClientSecret: s.secret, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 	must(t, err)
 	return s
 }

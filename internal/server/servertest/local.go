@@ -86,8 +86,8 @@ func (l *Local) AddClient(ctx context.Context, tenant string, role outturn.Role)
 	if tenant == "" {
 		tenant = p.Tenant
 	}
-	c, secret, err := l.Reporting().CreateClient(ctx, p, outturn.Client{Tenant: tenant, Role: role, Name: string(role)})
-	return Credential{c.ID, secret}, err
+	_, shown, err := l.Reporting().CreateClient(ctx, p, outturn.Client{Tenant: tenant, Role: role, Name: string(role)})
+	return Credential{shown.ClientID, shown.ClientSecret}, err
 }
 
 // FreeAddress is one that nobody listens at.
