@@ -25,6 +25,7 @@ import (
 	"outturn/internal/catalog"
 	"outturn/internal/queue/local"
 	"outturn/internal/reporting"
+	"outturn/internal/secret"
 	"outturn/internal/seed"
 	"outturn/internal/source/duckdb"
 	"outturn/internal/store"
@@ -150,6 +151,7 @@ type stage struct {
 	ledger  *store.Store
 	files   *blob.Folder
 	sql     *sql.DB // the ledger, looked at from outside
+	sealer  *secret.Keyring
 	log     *bytes.Buffer
 	told    chan string               // runs that Cancel was called for
 	tenants map[string]outturn.Tenant // by the names of accounts
@@ -163,6 +165,8 @@ func newStage(t testing.TB, changes ...func(*reporting.Config)) *stage {
 	s := &stage{t: t, clock: &clock{now: day}, log: &bytes.Buffer{}, told: make(chan string, 100), tenants: map[string]outturn.Tenant{}}
 	file := filepath.Join(folder, "ledger.db")
 	var err error
+	s.sealer, err = secret.NewKeyring(secret.NewKey())
+	must(t, err)
 	s.ledger, err = store.Open(t.Context(), store.Config{Path: file, Now: s.clock.Now})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.ledger.Close()) })
@@ -177,7 +181,7 @@ func newStage(t testing.TB, changes ...func(*reporting.Config)) *stage {
 	src := duckdb.New(duckdb.Config{Path: shop, TempDir: folder, Linger: time.Minute})
 	t.Cleanup(func() { must(t, src.Close()) })
 	config := reporting.Config{
-		Ledger: s.ledger, Catalog: cat, Source: src,
+		Ledger: s.ledger, Sealer: s.sealer, Catalog: cat, Source: src,
 		Queue: local.New(local.Config{}), Blobs: s.files, Now: s.clock.Now,
 		Cancel: func(run string) { s.told <- run },
 		Log:    slog.New(slog.NewJSONHandler(s.log, nil)),

@@ -2,6 +2,8 @@ package reporting_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -94,6 +96,10 @@ func TestClientRoles(t *testing.T) {
 			return err
 		}, outturn.CodeInvalid},
 		"NoRole": {func() error { _, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n"}); return err }, outturn.CodeInvalid},
+		"NoSuchKind": {func() error {
+			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n", Role: "admin", Kind: "basic"})
+			return err
+		}, outturn.CodeInvalid},
 		"NoName": {func() error {
 			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Role: "admin"})
 			return err
@@ -118,9 +124,7 @@ func TestClientRoles(t *testing.T) {
 // door is a sign-in over the stage's ledger.
 func (s *stage) door() *auth.Service {
 	s.t.Helper()
-	keys, err := secret.NewKeyring(secret.NewKey())
-	must(s.t, err)
-	d, err := auth.New(s.t.Context(), auth.Config{Ledger: s.ledger, Sealer: keys, Now: s.clock.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
+	d, err := auth.New(s.t.Context(), auth.Config{Ledger: s.ledger, Sealer: s.sealer, Now: s.clock.Now, Log: slog.New(slog.NewJSONHandler(s.log, nil))})
 	must(s.t, err)
 	return d
 }
@@ -199,6 +203,19 @@ func TestSecretsAreNotKept(t *testing.T) {
 	must(t, err)
 	_, second, err := s.RotateClient(t.Context(), admin, c.ID, time.Hour)
 	must(t, err)
+	canaries := map[string]string{}
+	for _, kind := range outturn.ClientKinds {
+		made, shown, err := s.CreateClient(t.Context(), admin, outturn.Client{Kind: kind, Name: "n", Role: outturn.RoleViewer})
+		must(t, err)
+		_, renewed, err := s.RotateClient(t.Context(), admin, made.ID, time.Hour)
+		must(t, err)
+		for when, c := range map[string]outturn.Credential{"": shown, ", renewed": renewed} {
+			s.log.WriteString(fmt.Sprintf("%v %+v %#v %q", c, c, c, []any{c}))
+			for name, part := range secretParts(t, c) {
+				canaries[string(kind)+" "+name+when] = part
+			}
+		}
+	}
 	_, link, err := s.CreateLink(t.Context(), s.as(outturn.RoleManager), s.succeeded("own").Files[0].ID, 0)
 	must(t, err)
 	_, content, err := s.OpenLink(t.Context(), link, "", "")
@@ -225,9 +242,26 @@ func TestSecretsAreNotKept(t *testing.T) {
 	if !bytes.Contains(kept, []byte(c.ID)) {
 		t.Fatal("not even the client is found, so the search is worth nothing")
 	}
-	for name, canary := range map[string]string{"the first secret": first, "the second": second.ClientSecret, "the token": token, "the link": link} {
+	maps.Copy(canaries, map[string]string{"the first secret": first, "the second": second.ClientSecret, "the token": token, "the link": link})
+	for name, canary := range canaries {
 		if bytes.Contains(kept, []byte(strings.TrimRight(canary, "x"))) {
 			t.Errorf("%s is kept", name)
 		}
 	}
+}
+
+// secretParts are those of a credential that nobody else may see, by their names.
+func secretParts(t testing.TB, c outturn.Credential) map[string]string {
+	t.Helper()
+	text, err := json.Marshal(c)
+	must(t, err)
+	parts := map[string]string{}
+	must(t, json.Unmarshal(text, &parts))
+	for _, public := range []string{"client_id", "consumer_key", "username", "access_key_id"} {
+		delete(parts, public)
+	}
+	if key := parts["api_key"]; key != "" {
+		_, parts["api_key"], _ = strings.Cut(key, ":")
+	}
+	return parts
 }
