@@ -96,6 +96,13 @@ func TestRetries(t *testing.T) {
 			_, err := c.CreateLink(ctx, file.ID, time.Hour)
 			return err
 		},
+		"POST /v1/clients": func(ctx context.Context, c *client.Client, _ outturn.SavedView) error {
+			_, _, err := c.CreateClient(ctx, client.ClientInput{Name: "x", Role: outturn.RoleViewer})
+			if outturn.ErrorCode(err) == outturn.CodeForbidden { // a manager's: it came through
+				return nil
+			}
+			return err
+		},
 		"PATCH /v1/views/VIEW": func(ctx context.Context, c *client.Client, v outturn.SavedView) error {
 			_, err := c.UpdateView(ctx, v)
 			return err

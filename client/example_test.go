@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"outturn"
 	"outturn/client"
@@ -141,6 +142,33 @@ func ExampleClient_CancelRun() {
 	}
 	fmt.Println(run.State)
 	// Output: cancelled
+}
+
+// An admin gives a program credentials of the kind that it speaks.
+func ExampleClient_CreateClient() {
+	ctx := context.Background()
+	c, err := client.New(client.Config{URL: shop.URL(), ClientID: shop.admin.ID, ClientSecret: shop.admin.Secret})
+	if err != nil {
+		log.Fatal(err)
+	}
+	made, shown, err := c.CreateClient(ctx, client.ClientInput{Name: "price list", Role: outturn.RoleViewer, Kind: outturn.ClientAPIKey})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(made.Kind, made.Role, len(shown.APIKey), shown) // to print it by accident does no harm
+
+	// The new key is good at once, the old one for an hour yet.
+	if _, shown, err = c.RotateClient(ctx, made.ID, time.Hour); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.RevokeClient(ctx, made.ID); err != nil {
+		log.Fatal(err)
+	}
+	made, err = c.Client(ctx, made.ID)
+	fmt.Println(len(shown.APIKey), !made.RevokedAt.IsZero(), err)
+	// Output:
+	// apikey viewer 65 ***
+	// 65 true <nil>
 }
 
 // Of a refusal, each fault names its field.

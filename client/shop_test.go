@@ -26,6 +26,7 @@ var shop struct {
 	*servertest.Local
 	tenant outturn.Tenant
 	cred   servertest.Credential
+	admin  servertest.Credential // of the same tenant
 }
 
 func TestMain(m *testing.M) {
@@ -53,6 +54,9 @@ func testMain(m *testing.M) (int, error) {
 		return 1, err
 	}
 	if shop.cred, err = shop.AddClient(ctx, shop.tenant.ID, outturn.RoleManager); err != nil {
+		return 1, err
+	}
+	if shop.admin, err = shop.AddClient(ctx, shop.tenant.ID, outturn.RoleAdmin); err != nil {
 		return 1, err
 	}
 	status := m.Run()
