@@ -189,10 +189,8 @@ func (m *matrix) newLink(h *holding) (id, path string) {
 
 func (m *matrix) newClient(h *holding) string {
 	m.t.Helper()
-	c, err := m.AddClient(m.t.Context(), h.ID, outturn.RoleViewer)
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	var c outturn.Client
+	m.admin(h).do(m.t, "POST", "/v1/clients", fmt.Sprintf(`{"name":"%s","role":"viewer"}`, h.marker)).decode(m.t, http.StatusCreated, &c)
 	return c.ID
 }
 
@@ -231,7 +229,7 @@ type ask struct {
 
 // unowned are the routes that tell everybody the same.
 var unowned = []string{
-	"GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /version", "POST /oauth2/token",
+	"GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /version", "POST /oauth2/token", "POST /token",
 }
 
 // about fills a path with the id of an object that a tenant has.
@@ -266,6 +264,13 @@ func linkID(m *matrix, of *holding, spent bool) string {
 	return of.linkID
 }
 
+func clientOf(m *matrix, of *holding, spent bool) string {
+	if spent {
+		return m.newClient(of)
+	}
+	return of.client
+}
+
 func tenantID(_ *matrix, of *holding, _ bool) string { return of.ID }
 
 const select1 = `"dataset":"accounts","formats":["csv"],"tenant":"{tenant}"`
@@ -282,20 +287,26 @@ var cells = map[string]cell{
 	"PATCH /v1/views/{id}":  {least: outturn.RoleManager, ask: about("/v1/views/{id}", viewID, `{"columns":[{"field":"ACCOUNT_ID"}]}`, "If-Match", "*"), status: 200},
 	"DELETE /v1/views/{id}": {least: outturn.RoleManager, ask: about("/v1/views/{id}", viewID, "", "If-Match", "*"), status: 204, silent: true},
 
-	"POST /v1/runs":               {least: outturn.RoleManager, ask: about("/v1/runs", tenantID, `{`+select1+`}`), status: 202, silent: true},
-	"GET /v1/runs":                {least: outturn.RoleViewer, ask: about("/v1/runs?tenant={id}&filter=name+like+mk%25", tenantID, ""), status: 200},
-	"GET /v1/runs/{id}":           {least: outturn.RoleViewer, ask: about("/v1/runs/{id}", runID, ""), status: 200},
-	"POST /v1/runs/{id}/cancel":   {least: outturn.RoleManager, ask: about("/v1/runs/{id}/cancel", runID, ""), status: 409, silent: true}, // it has ended
-	"POST /v1/runs/{id}/retry":    {least: outturn.RoleManager, ask: about("/v1/runs/{id}/retry", runID, ""), status: 202},
-	"DELETE /v1/runs/{id}":        {least: outturn.RoleManager, ask: about("/v1/runs/{id}", runID, ""), status: 204, silent: true},
-	"GET /v1/runs/{id}/manifest":  {least: outturn.RoleViewer, ask: about("/v1/runs/{id}/manifest", runID, ""), status: 200},
-	"GET /v1/runs/{id}/events":    {least: outturn.RoleViewer, ask: about("/v1/runs/{id}/events", runID, ""), status: 200},
-	"GET /v1/files/{id}/content":  {least: outturn.RoleViewer, ask: about("/v1/files/{id}/content", fileID, ""), status: 200},
-	"HEAD /v1/files/{id}/content": {least: outturn.RoleViewer, ask: about("/v1/files/{id}/content", fileID, ""), status: 200},
-	"POST /v1/files/{id}/links":   {least: outturn.RoleManager, ask: about("/v1/files/{id}/links", fileID, `{}`), status: 201, silent: true},
-	"DELETE /v1/links/{id}":       {least: outturn.RoleManager, ask: about("/v1/links/{id}", linkID, ""), status: 204, silent: true},
-	"GET /f/{token}":              {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
-	"HEAD /f/{token}":             {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
+	"POST /v1/runs":                {least: outturn.RoleManager, ask: about("/v1/runs", tenantID, `{`+select1+`}`), status: 202, silent: true},
+	"GET /v1/runs":                 {least: outturn.RoleViewer, ask: about("/v1/runs?tenant={id}&filter=name+like+mk%25", tenantID, ""), status: 200},
+	"GET /v1/runs/{id}":            {least: outturn.RoleViewer, ask: about("/v1/runs/{id}", runID, ""), status: 200},
+	"POST /v1/runs/{id}/cancel":    {least: outturn.RoleManager, ask: about("/v1/runs/{id}/cancel", runID, ""), status: 409, silent: true}, // it has ended
+	"POST /v1/runs/{id}/retry":     {least: outturn.RoleManager, ask: about("/v1/runs/{id}/retry", runID, ""), status: 202},
+	"DELETE /v1/runs/{id}":         {least: outturn.RoleManager, ask: about("/v1/runs/{id}", runID, ""), status: 204, silent: true},
+	"GET /v1/runs/{id}/manifest":   {least: outturn.RoleViewer, ask: about("/v1/runs/{id}/manifest", runID, ""), status: 200},
+	"GET /v1/runs/{id}/events":     {least: outturn.RoleViewer, ask: about("/v1/runs/{id}/events", runID, ""), status: 200},
+	"GET /v1/files/{id}/content":   {least: outturn.RoleViewer, ask: about("/v1/files/{id}/content", fileID, ""), status: 200},
+	"HEAD /v1/files/{id}/content":  {least: outturn.RoleViewer, ask: about("/v1/files/{id}/content", fileID, ""), status: 200},
+	"POST /v1/files/{id}/links":    {least: outturn.RoleManager, ask: about("/v1/files/{id}/links", fileID, `{}`), status: 201, silent: true},
+	"DELETE /v1/links/{id}":        {least: outturn.RoleManager, ask: about("/v1/links/{id}", linkID, ""), status: 204, silent: true},
+	"GET /v1/clients":              {least: outturn.RoleAdmin, ask: about("/v1/clients", tenantID, ""), status: 200, self: true},
+	"POST /v1/clients":             {least: outturn.RoleAdmin, ask: about("/v1/clients", tenantID, `{"name":"new","role":"viewer","kind":"apikey","tenant":"{tenant}"}`), status: 201, silent: true},
+	"GET /v1/clients/{id}":         {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}", clientOf, ""), status: 200},
+	"POST /v1/clients/{id}/rotate": {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}/rotate", clientOf, `{"overlap":60}`), status: 200},
+	"DELETE /v1/clients/{id}":      {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}", clientOf, ""), status: 204, silent: true},
+
+	"GET /f/{token}":  {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
+	"HEAD /f/{token}": {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
 }
 
 func freshView(m *matrix, _ *holding, _ bool) ask {
@@ -388,7 +399,8 @@ func (m *matrix) check(route string, c cell, viewer *holding, role outturn.Role,
 func (m *matrix) sameAsAbsent(what, method string, c cell, r ask, a answer, who caller, of *holding) {
 	m.t.Helper()
 	never := *of
-	never.ID, never.run.ID, never.view.ID, never.linkID, never.client = absent, absent, absent, absent, absent
+	never.ID, never.run.ID, never.view.ID, never.linkID = absent, absent, absent, absent
+	never.client = "ot_" + strings.Repeat("0", 24)
 	never.run.Files = []outturn.File{{ID: absent}}
 	n := c.ask(m, &never, false)
 	b := who.do(m.t, method, n.path, n.body, n.header...)
