@@ -25,6 +25,8 @@ for python in python3 /usr/bin/python3 none; do
 	"$python" -c 'import openpyxl' 2>/dev/null && break
 done
 [ "$python" != none ] || missing+=(python3-openpyxl)
+# oauthlib signs requests to our server, as others' programs do.
+/usr/bin/python3 -c 'import oauthlib' 2>/dev/null || missing+=(python3-oauthlib)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

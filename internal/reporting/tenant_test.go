@@ -210,7 +210,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 		_, renewed, err := s.RotateClient(t.Context(), admin, made.ID, time.Hour)
 		must(t, err)
 		for when, c := range map[string]outturn.Credential{"": shown, ", renewed": renewed} {
-			s.log.WriteString(fmt.Sprintf("%v %+v %#v %q", c, c, c, []any{c}))
+			fmt.Fprintf(s.log, "%v %+v %#v %q", c, c, c, []any{c})
 			for name, part := range secretParts(t, c) {
 				canaries[string(kind)+" "+name+when] = part
 			}
