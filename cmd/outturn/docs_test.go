@@ -52,6 +52,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Errorf("README.md has only %d commands", n)
 	}
 
+	d.addKinds(t)
 	d.env["CLIENT_ID"], d.env["CLIENT_SECRET"] = d.env["OUTTURN_CLIENT_ID"], d.env["OUTTURN_CLIENT_SECRET"]
 	n = 0
 	for _, command := range commands(t, "../../docs/api.md") {
@@ -61,6 +62,8 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		out := d.run(t, strings.Replace(command, "curl ", "curl -sS --max-time 60 ", 1))
 		switch {
+		case strings.HasSuffix(command, "$URL/v1/clients"):
+			d.env["CLIENT"] = member(t, out, "client_id")
 		case strings.Contains(command, "/oauth2/token"):
 			d.env["TOKEN"] = member(t, out, "access_token")
 		case strings.HasSuffix(command, "$URL/v1/runs") && strings.Contains(command, "-d '{"):
@@ -108,6 +111,24 @@ func (d *documented) run(t *testing.T, command string) []byte {
 		t.Fatalf("%s: %v\n%s%s", command, err, out, &talk)
 	}
 	return out
+}
+
+// addKinds makes a client of each kind, and sets a variable to each part of what it
+// shows: API_KEY to its api_key. ADMIN_TOKEN is that of an admin.
+func (d *documented) addKinds(t *testing.T) {
+	t.Helper()
+	for _, kind := range []string{"apikey", "cmp", "zuora", "oauth2"} {
+		var parts map[string]string
+		out := d.run(t, "bin/outturn client add --tenant $TENANT --role admin --json --kind "+kind)
+		if err := json.Unmarshal(out, &parts); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range parts {
+			d.env[strings.ToUpper(name)] = value
+		}
+	}
+	out := d.run(t, `curl -sS -u "$CLIENT_ID:$CLIENT_SECRET" -d grant_type=client_credentials $OUTTURN_URL/oauth2/token`)
+	d.env["ADMIN_TOKEN"] = member(t, out, "access_token")
 }
 
 var continued = regexp.MustCompile(`\\\n +`)
