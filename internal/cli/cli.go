@@ -32,17 +32,19 @@ type commands struct {
 	Settings    `group:"settings"`
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
-	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
-	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
-	View       viewCmd       `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
-	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
-	Serve      serveCmd      `cmd:"" help:"Serve the API and work on runs."`
-	Demo       demoCmd       `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
-	Run        runCmd        `cmd:"" help:"Make, watch and download runs of a server."`
-	Tenant     tenantCmd     `cmd:"" help:"Say which accounts of the source have reports of their own."`
-	Client     clientCmd     `cmd:"" help:"Give programs credentials, and take them away."`
-	Key        keyCmd        `cmd:"" help:"Look after the key that signs access tokens."`
+	Export  exportCmd  `cmd:"" help:"Write a data set, or a query of your own, to a file."`
+	Verify  verifyCmd  `cmd:"" help:"Check that a file is what its manifest says."`
+	Dataset datasetCmd `cmd:"" help:"List, show, check and start data sets."`
+	View    viewCmd    `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
+	Seed    seedCmd    `cmd:"" help:"Make a commerce database of any size."`
+	Serve   serveCmd   `cmd:"" help:"Serve the API and work on runs."`
+	Demo    demoCmd    `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
+	Run     runCmd     `cmd:"" help:"Make, watch and download runs of a server."`
+	Tenant  tenantCmd  `cmd:"" help:"Say which accounts of the source have reports of their own."`
+	Client  clientCmd  `cmd:"" help:"Give programs credentials, and take them away."`
+	Key     keyCmd     `cmd:"" help:"Look after the key that signs access tokens."`
+
+	Audit      auditCmd      `cmd:"" help:"Show who did what, and verify that nobody changed the record."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the ledger of a data folder up to date."`
 	Doctor     doctorCmd     `cmd:"" help:"Look whether a server would work here: source, storage, ledger, permissions, clock."`
 	Backup     backupCmd     `cmd:"" help:"Copy a data folder into one file, also while it is served."`
@@ -75,7 +77,7 @@ var exitCodes = []struct {
 	}},
 	{5, "the disk is full, or a file cannot be written or read", []outturn.Code{outturn.CodeDiskFull, outturn.CodeStorageUnavailable}},
 	{6, "it took longer than --timeout", []outturn.Code{outturn.CodeQueryTimeout}},
-	{7, "verify: the file is damaged, or not what its manifest says", []outturn.Code{outturn.CodeFileDamaged}},
+	{7, "verify: the file is damaged, or not what its manifest says; audit verify: it is not as it was sealed", []outturn.Code{outturn.CodeFileDamaged}},
 	{8, "the server does not know you, or does not let you", []outturn.Code{outturn.CodeUnauthenticated, outturn.CodeForbidden}},
 	{130, "interrupted", []outturn.Code{outturn.CodeCancelled}},
 }

@@ -78,6 +78,11 @@ func TestBackupUnderLoad(t *testing.T) {
 	if !slices.Contains(found, first.Files[0].ID) || !slices.Contains(found, doomed.Files[0].ID) || restored.Files < len(found) {
 		t.Errorf("of %d files %d are listed, and not that of the first runs: %v", restored.Files, len(found), found)
 	}
+	verdict, err := server.VerifyAudit(t.Context(), elsewhere, outturn.AuditHead{})
+	must(t, err)
+	if !verdict.Sound || verdict.Blocks == 0 {
+		t.Errorf("its audit: got %+v (%+v)", verdict, verdict.Fault)
+	}
 	var sound string
 	db, err := sql.Open("sqlite", filepath.Join(elsewhere, server.LedgerName))
 	must(t, err)

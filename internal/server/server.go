@@ -101,6 +101,8 @@ type Server struct {
 	reporting *reporting.Service
 	auth      *auth.Service
 
+	sealer *sealer
+
 	api      *http.Server
 	watching context.CancelFunc // ends what clients hold open
 	listener net.Listener
@@ -150,6 +152,9 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.sealer, err = newSealer(ctx, folder.Ledger, folder.Sealer, c.Log, c.Now); err != nil {
+		return nil, err
+	}
 	handler, err := api.New(api.Config{Service: s.reporting, Auth: s.auth, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), BehindProxy: c.BehindProxy, Version: c.Version, Log: c.Log})
 	if err != nil {
 		return nil, err
@@ -184,6 +189,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		return err
 	}
+	s.sealer.start()
 	s.serve(s.api, s.listener)
 	if scrape != nil {
 		s.serve(s.scrape, scrape)
@@ -289,6 +295,7 @@ func (s *Server) stop(ctx context.Context) error {
 	if s.listener != nil {
 		s.serving.Wait()
 	}
+	s.sealer.stop(last)
 	if closer, ok := s.config.Source.(io.Closer); ok {
 		errs = append(errs, closer.Close())
 	}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"outturn"
+	"outturn/internal/secret"
 	"outturn/internal/store"
 )
 
@@ -40,7 +41,18 @@ func writeForEver(path string) {
 	if err != nil {
 		panic(err)
 	}
+	key, err := s.OpenAuditKey(ctx, killedSealer())
+	if err != nil {
+		panic(err)
+	}
 	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			if _, _, err := s.SealAudit(ctx, key); err != nil {
+				panic(err)
+			}
+		}
+	})
 	for range 8 {
 		all.Go(func() {
 			for {
@@ -51,6 +63,15 @@ func writeForEver(path string) {
 		})
 	}
 	all.Wait()
+}
+
+// killedSealer is the same in every process.
+func killedSealer() *secret.Keyring {
+	k, err := secret.NewKeyring(make([]byte, secret.KeyBytes))
+	if err != nil {
+		panic(err)
+	}
+	return k
 }
 
 // lead leads one run from its creation to its deletion.
@@ -118,6 +139,7 @@ func TestFaultKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
+	var head outturn.AuditHead
 	for kill := range kills {
 		said := killed(t, path, 50+kill%7*37)
 		s, err := store.Open(t.Context(), store.Config{Path: path})
@@ -133,6 +155,11 @@ func TestFaultKilled(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		v, err := store.VerifyAudit(t.Context(), store.Config{Path: path}, killedSealer(), head)
+		if err != nil || !v.Sound || v.Head == head {
+			t.Errorf("kill %d: the audit: %+v (%+v), %v", kill, v, v.Fault, err)
+		}
+		head = v.Head
 		var whole string
 		if err := database(t, path).QueryRow(`PRAGMA integrity_check`).Scan(&whole); err != nil || whole != "ok" {
 			t.Errorf("kill %d: integrity: %s, %v", kill, whole, err)

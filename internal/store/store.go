@@ -105,8 +105,12 @@ func makeFile(path string) error {
 // Close waits for the changes under way and closes the ledger. It may come twice.
 func (s *Store) Close() error {
 	err := s.writes.close()
+	return errors.Join(s.closeReads(), err)
+}
+
+func (s *Store) closeReads() error {
 	s.kept.Range(func(_, stmt any) bool { _ = stmt.(*sql.Stmt).Close(); return true })
-	return errors.Join(s.reads.Close(), err)
+	return s.reads.Close()
 }
 
 // Ping reports whether the ledger can be read and a change be begun.

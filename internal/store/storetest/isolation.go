@@ -218,6 +218,7 @@ var accesses = map[string][]access{
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
 	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
+	"OpenAuditKey": {{spans: ofOperators}}, "SealAudit": {{spans: ofSweeps}},
 	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
 	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},
 }

@@ -196,7 +196,7 @@ func reason() outturn.Reason {
 // tables are all that the ledger has.
 var tables = []string{
 	"tenants", "tenant_closure", "tenant_usage", "clients", "runs", "run_totals", "manifests", "files", "links", "views",
-	"idempotency_keys", "audit", "counters", "secrets",
+	"idempotency_keys", "audit", "audit_blocks", "counters", "secrets",
 }
 
 // dump is the whole ledger as text.

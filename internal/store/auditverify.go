@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"outturn"
+	"outturn/internal/secret"
+)
+
+// VerifyAudit holds the audit of the ledger at c.Path against its blocks, and the
+// blocks against expect, where an auditor has noted one. It changes nothing, sees one
+// committed state, and may run beside a server. The error says that the audit could
+// not be read; what was found is the verdict.
+func VerifyAudit(ctx context.Context, c Config, sealer secret.Sealer, expect outturn.AuditHead) (outturn.AuditVerdict, error) {
+	none := outturn.AuditVerdict{}
+	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) { // opening would make it
+		return none, outturn.Errorf(outturn.CodeNotFound, "There is no ledger %s.", c.Path)
+	}
+	todo, err := Pending(ctx, c)
+	if err != nil {
+		return none, err
+	}
+	if len(todo) > 0 {
+		return none, outturn.Errorf(outturn.CodeConflict, "The ledger %s is of an older Outturn, which sealed no audit as this one does. `outturn migrate` brings it up to date.", filepath.Base(c.Path))
+	}
+	db, err := connect(c.Path, 2, "", "busy_timeout(5000)", "query_only(1)")
+	if err != nil {
+		return none, fault("open the ledger", err)
+	}
+	s := &Store{now: c.withDefaults().Now, path: c.Path, reads: db}
+	defer s.closeReads()
+	k, err := openAuditKey(ctx, s, sealer)
+	if outturn.ErrorCode(err) == outturn.CodeNotFound {
+		k, err = nil, nil // nothing was ever sealed, or that is what somebody wants to be thought
+	}
+	if err != nil {
+		return none, err
+	}
+	v := verifying{key: k, sealer: sealer, expect: expect}
+	if err := s.read(ctx, "verify the audit", v.all); err != nil {
+		return none, err
+	}
+	v.Sound = v.Fault == nil
+	return v.AuditVerdict, nil
+}
+
+// A verifying goes along the chain until something is not as it was sealed.
+type verifying struct {
+	outturn.AuditVerdict
+	key    *AuditKey
+	sealer secret.Sealer
+	expect outturn.AuditHead
+	last   outturn.AuditBlock // that was as it was sealed
+}
+
+func (v *verifying) fault(block int64, kind outturn.AuditFaultKind, format string, args ...any) {
+	v.Fault = &outturn.AuditFault{Block: block, Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// pageOfBlocks is how many blocks are read at once.
+const pageOfBlocks = 200
+
+func (v *verifying) all(t *tx) error {
+	after := int64(-1 << 62)
+	for {
+		rows, err := t.rows(`SELECT `+blockColumns+` FROM audit_blocks WHERE n > ?1 ORDER BY n LIMIT ?2`, after, pageOfBlocks)
+		blocks, err := all(rows, err, scanBlock)
+		if err != nil {
+			return err
+		}
+		for _, b := range blocks {
+			if err := v.block(t, b); err != nil || v.Fault != nil {
+				return err
+			}
+			v.last, v.Head, v.Blocks, v.Entries = b, b.Head(), b.N, v.Entries+b.Entries
+			after = b.N
+		}
+		if len(blocks) < pageOfBlocks {
+			break
+		}
+	}
+	if err := v.head(t); err != nil || v.Fault != nil {
+		return err
+	}
+	return v.rest(t)
+}
+
+// block holds the entries of b, and b itself, against its hash and signature.
+func (v *verifying) block(t *tx, b outturn.AuditBlock) error {
+	switch {
+	case b.N <= v.last.N:
+		v.fault(b.N, outturn.AuditBlockChanged, "There is a block %d, and the first has the number 1.", b.N)
+		return nil
+	case b.N > v.last.N+1:
+		v.fault(v.last.N+1, outturn.AuditBlockRemoved, "Block %d was removed: the next that is there is %d.", v.last.N+1, b.N)
+		return nil
+	case v.key == nil:
+		v.fault(b.N, outturn.AuditSignature, "Block %d cannot be verified: the key of the audit was removed from the ledger.", b.N)
+		return nil
+	case !v.key.signs(b):
+		v.fault(b.N, outturn.AuditSignature, "Block %d is not signed with the audit's key: its hash or its signature was changed, or somebody else made it.", b.N)
+		return nil
+	}
+	rows, err := t.rows(`SELECT seq, `+auditRaw+` FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq`, v.start(), b.Last)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	s := beginSealing(v.last.Hash, b)
+	var seqs []int64
+	for rows.Next() {
+		e, err := scanSealed(rows.Scan)
+		if err != nil {
+			return err
+		}
+		s.add(&e)
+		seqs = append(seqs, e.seq)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	stored, err := base64.StdEncoding.DecodeString(b.Marks)
+	switch {
+	case s.hash() != b.Hash:
+		v.fault(b.N, outturn.AuditBlockChanged, "Block %d: what is kept with its hash was changed.", b.N)
+		if err == nil && int64(len(stored)) == markBytes*b.Entries {
+			v.entries(b, seqs, marksOf(s.marks), marksOf(stored))
+		}
+	case err != nil || !slices.Equal(stored, s.marks):
+		v.fault(b.N, outturn.AuditBlockChanged, "Block %d: the marks of its entries were changed.", b.N)
+	case b.First != v.last.Last+1 || b.Last-b.First+1 != b.Entries:
+		v.fault(b.N, outturn.AuditRemoved, "Block %d: %d entries were removed after they were written and before they were sealed.", b.N, b.Last-v.last.Last-b.Entries)
+	case v.expect.N == b.N && v.expect.Hash != b.Hash:
+		v.fault(b.N, outturn.AuditUnexpected, "Block %d has the hash %s, and not the one that was noted. Somebody with the key file has written the audit anew.", b.N, b.Hash)
+	}
+	return nil
+}
+
+// start is the number after which the entries of the next block begin.
+func (v *verifying) start() int64 {
+	if v.last.N == 0 {
+		return -1 << 62 // what was put before the first is found
+	}
+	return v.last.Last
+}
+
+type mark [markBytes]byte
+
+func marksOf(bytes []byte) (marks []mark) {
+	for m := range slices.Chunk(bytes, markBytes) {
+		marks = append(marks, mark(m))
+	}
+	return marks
+}
+
+// entries says what became of the entries of b: which there are, and which were
+// sealed.
+func (v *verifying) entries(b outturn.AuditBlock, seqs []int64, are, were []mark) {
+	i, first := 0, v.last.Last+1
+	for i < len(are) && i < len(were) && are[i] == were[i] && seqs[i] == first+int64(i) {
+		i++
+	}
+	n := first + int64(i) // the number of the first that is another
+	tail := func(marks []mark, from, to int) []mark { return marks[min(from, len(marks)):min(to, len(marks))] }
+	same := min(len(are), len(were))
+	switch {
+	case i == len(are) && i == len(were): // and something of the block itself
+	case len(are) < len(were):
+		v.fault(b.N, outturn.AuditRemoved, "Block %d: entry %d was removed. There are %d entries, and %d were sealed.", b.N, n, len(are), len(were))
+	case len(are) > len(were):
+		at := n
+		if i < len(seqs) {
+			at = seqs[i]
+		}
+		v.fault(b.N, outturn.AuditAdded, "Block %d: entry %d was added. There are %d entries, and %d were sealed.", b.N, at, len(are), len(were))
+	case equalSets(are, were):
+		v.fault(b.N, outturn.AuditReordered, "Block %d: the entries from %d on are in another order.", b.N, n)
+	case i+1 < len(were) && slices.Equal(tail(are, i, same-1), tail(were, i+1, same)):
+		v.fault(b.N, outturn.AuditRemoved, "Block %d: entry %d was removed, and those after it have its place.", b.N, n)
+	case i+1 < len(are) && slices.Equal(tail(are, i+1, same), tail(were, i, same-1)):
+		v.fault(b.N, outturn.AuditAdded, "Block %d: entry %d was added, and those after it were moved.", b.N, n)
+	default:
+		v.fault(b.N, outturn.AuditChanged, "Block %d: entry %d was changed.", b.N, n)
+	}
+}
+
+func equalSets(a, b []mark) bool {
+	count := map[mark]int{}
+	for i := range a {
+		count[a[i]]++
+		count[b[i]]--
+	}
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// head holds the newest block against what is kept of it, and the noted one against
+// what there is.
+func (v *verifying) head(t *tx) error {
+	head, err := t.auditHead(v.sealer)
+	switch {
+	case outturn.ErrorCode(err) == outturn.CodeFileDamaged:
+		v.fault(max(v.last.N, 1), outturn.AuditHeadFault, "%s", err)
+	case err != nil:
+		return err
+	case head.N > v.last.N:
+		v.fault(v.last.N+1, outturn.AuditHeadFault, "Block %d was removed, and all after it: the last that was sealed is %d.", v.last.N+1, head.N)
+	case head != v.last.Head():
+		v.fault(v.last.N, outturn.AuditHeadFault, "Block %d is the newest, and the ledger keeps sealed that it is %d: one of the two is of another time.", v.last.N, head.N)
+	case v.expect.N > v.last.N:
+		v.fault(v.last.N+1, outturn.AuditUnexpected, "Block %d is not there, and block %d was noted: the ledger is older than the note, or was cut off.", v.last.N+1, v.expect.N)
+	}
+	return nil
+}
+
+// rest counts the entries that wait for the next block.
+func (v *verifying) rest(t *tx) error {
+	var newest int64
+	if err := t.row(`SELECT count(*), COALESCE(max(seq), 0) FROM audit WHERE seq > ?1`, v.start()).scan(&v.Unsealed, &newest); err != nil {
+		return err
+	}
+	if v.Unsealed > 0 && newest-v.last.Last != v.Unsealed {
+		v.fault(v.last.N+1, outturn.AuditRemoved, "Of the entries that are not yet sealed some were removed: they go from %d to %d, and there are %d.", v.last.Last+1, newest, v.Unsealed)
+	}
+	return nil
+}
