@@ -125,6 +125,31 @@ func ExampleClient_Runs() {
 	// Output: 3
 }
 
+// Who did what is on record, for an admin.
+func ExampleClient_Audit() {
+	ctx := context.Background()
+	run, err := connect().CreateRun(ctx, client.RunInput{Dataset: "accounts", Formats: []outturn.Output{{Format: "csv"}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	admin, err := shop.AddClient(ctx, shop.tenant.ID, outturn.RoleAdmin)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := client.New(client.Config{URL: shop.URL(), ClientID: admin.ID, ClientSecret: admin.Secret})
+	if err != nil {
+		log.Fatal(err)
+	}
+	page, err := c.Audit(ctx, client.ListInput{Filter: "object eq '" + run.ID + "'"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range page.Items {
+		fmt.Println(e.Action, e.Detail["dataset"], e.Outcome, e.Subject == run.CreatedBy)
+	}
+	// Output: run.create accounts ok true
+}
+
 // A run that is not wanted any more is cancelled. Cancelling one that has ended is a
 // conflict.
 func ExampleClient_CancelRun() {

@@ -68,6 +68,8 @@ func New(c Config) (http.Handler, error) {
 	a.registerRuns()
 	a.registerFiles()
 	a.registerClients()
+
+	a.registerAudit()
 	a.registerHealth()
 	if err := a.registerDocs(mux); err != nil {
 		return nil, err

@@ -29,8 +29,9 @@ func (a *API) registerFiles() {
 	registerDownload(a, link, a.openLink)
 }
 
-// A RangeInput is what a client may say of a download.
-type RangeInput struct {
+// A DownloadInput is what a client may say of a download.
+type DownloadInput struct {
+	Reason  string `header:"Outturn-Reason" doc:"Why, for the audit: one line of at most 255 characters."`
 	Range   string `header:"Range" doc:"Parts of the file, such as bytes=1000- to go on where a download broke off (RFC 9110 section 14)."`
 	IfRange string `header:"If-Range" doc:"The ETag for which the range is meant; with another the whole file comes."`
 }
@@ -76,22 +77,22 @@ func fileHeaders() map[string]*huma.Param {
 
 type fileInput struct {
 	IDInput
-	RangeInput
+	DownloadInput
 }
 
 // GET /v1/files/{id}/content
 func (a *API) openFile(ctx context.Context, in *fileInput) (outturn.File, blob.Object, error) {
-	return a.Service.OpenFile(ctx, principalOf(ctx), in.ID)
+	return a.Service.OpenFile(ctx, principalOf(ctx), in.ID, in.Reason)
 }
 
 type linkInput struct {
 	Token string `path:"token" maxLength:"200"`
-	RangeInput
+	DownloadInput
 }
 
 // GET /f/{token}
 func (a *API) openLink(ctx context.Context, in *linkInput) (outturn.File, blob.Object, error) {
-	return a.Service.OpenLink(ctx, in.Token, requestOf(ctx).from, requestID(ctx))
+	return a.Service.OpenLink(ctx, in.Token, in.Reason, requestOf(ctx).from, requestID(ctx))
 }
 
 type createLinkInput struct {

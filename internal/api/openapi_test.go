@@ -228,7 +228,7 @@ func TestRandomRequests(t *testing.T) {
 		"format": {"csv", "json", "ndjson", "tsv", "xml"}, "formats": {"csv", "ndjson"}, "compression": {"gzip", "none"}, "level": {"fast"}, "dialect": {"machine", "spreadsheet"},
 		"from": {"2026-12-30"}, "to": {"2026-12-31"}, "zone": {"UTC", "Europe/Warsaw"}, "report_type": {"RESELLER", "PROVIDER"},
 		"tenant": {shop.tenants["Northwind"].ID, "*"}, "limit": {"1", "3"}, "Range": {"bytes=0-9", "bytes=-5", "bytes=0-1,4-5", "bytes=99999999-"},
-		"If-Match": {`"1"`, `"2"`}, "If-Range": {`"` + run.Files[0].SHA256 + `"`}, "Idempotency-Key": {"k1", "k2", "k3"},
+		"If-Match": {`"1"`, `"2"`}, "If-Range": {`"` + run.Files[0].SHA256 + `"`}, "Idempotency-Key": {"k1", "k2", "k3"}, "Outturn-Reason": {"month's end"},
 		"grant_type": {"client_credentials"}, "client_id": {manager.ClientID}, "client_secret": {manager.ClientSecret}, "scope": {"manager", "viewer"},
 	}}
 	callers := []caller{
@@ -274,7 +274,7 @@ func TestListsSayTheirFields(t *testing.T) {
 		Paths map[string]struct{ Get struct{ Description string } }
 	}
 	who.do(t, "GET", "/openapi.json", "").decode(t, 200, &d)
-	for _, list := range []string{"/v1/runs", "/v1/views", "/v1/clients"} {
+	for _, list := range []string{"/v1/runs", "/v1/views", "/v1/clients", "/v1/audit"} {
 		for _, query := range []string{"?filter=zzzzzzzzzzzz+eq+1", "?order=zzzzzzzzzzzz"} {
 			var p problem
 			who.do(t, "GET", list+query, "").decode(t, 422, &p)

@@ -31,21 +31,31 @@ func (s *Service) File(ctx context.Context, p outturn.Principal, id string) (out
 	return s.ledger.File(ctx, p.Tenant, id)
 }
 
-// OpenFile opens a file for its download, which the audit notes. The caller closes
-// it.
-func (s *Service) OpenFile(ctx context.Context, p outturn.Principal, id string) (outturn.File, blob.Object, error) {
+// OpenFile opens a file for its download, which the audit notes with the reason
+// that the caller gives, if any. The caller closes it.
+func (s *Service) OpenFile(ctx context.Context, p outturn.Principal, id, reason string) (outturn.File, blob.Object, error) {
 	if err := s.permit(ctx, p, fileDownload, id); err != nil {
+		return outturn.File{}, nil, err
+	}
+	if err := checkReason(reason); err != nil {
 		return outturn.File{}, nil, err
 	}
 	f, err := s.ledger.File(ctx, p.Tenant, id)
 	if err != nil {
 		return outturn.File{}, nil, err
 	}
-	return s.open(ctx, p, fileDownload, f, nil)
+	return s.open(ctx, p, fileDownload, f, reason, map[string]string{})
 }
 
-// open opens a file and notes who takes it: which bytes, and from where.
-func (s *Service) open(ctx context.Context, p outturn.Principal, a action, f outturn.File, detail map[string]string) (outturn.File, blob.Object, error) {
+func checkReason(reason string) error {
+	if reason == "" || outturn.IsLine(reason) {
+		return nil
+	}
+	return &outturn.Error{Code: outturn.CodeInvalid, Field: "Outturn-Reason", Message: "The reason of a download is one line of at most 255 characters."}
+}
+
+// open opens a file and notes who takes it: which bytes, from where, and why.
+func (s *Service) open(ctx context.Context, p outturn.Principal, a action, f outturn.File, reason string, detail map[string]string) (outturn.File, blob.Object, error) {
 	object, err := s.config.Blobs.Open(ctx, f.Key)
 	if outturn.ErrorCode(err) == outturn.CodeNotFound {
 		return outturn.File{}, nil, fmt.Errorf("file %s of run %s is in the ledger and not in storage: %s", f.ID, f.Run, err) //nolint:errorlint // not the caller's fault
@@ -57,8 +67,8 @@ func (s *Service) open(ctx context.Context, p outturn.Principal, a action, f out
 		_ = object.Close()
 		return outturn.File{}, nil, fmt.Errorf("file %s of run %s has %d bytes in storage and %d in the ledger", f.ID, f.Run, object.Size(), f.Bytes)
 	}
-	if detail == nil {
-		detail = map[string]string{}
+	if reason != "" {
+		detail["reason"] = reason
 	}
 	detail["run"], detail["name"], detail["sha256"] = f.Run, f.Name, f.SHA256
 	if err := s.ledger.Audit(ctx, s.entry(p, a, f.Tenant, f.ID, detail)); err != nil {
@@ -125,14 +135,17 @@ const mostToken = 128
 // OpenLink opens the file that a link leads to. Whoever has the token may have it,
 // so there is no principal; from is the caller's address and request the id of its
 // call, for the audit.
-func (s *Service) OpenLink(ctx context.Context, token, from, request string) (outturn.File, blob.Object, error) {
+func (s *Service) OpenLink(ctx context.Context, token, reason, from, request string) (outturn.File, blob.Object, error) {
 	if !strings.HasPrefix(token, linkPrefix) || len(token) > mostToken {
 		return outturn.File{}, nil, outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that all of it was copied.")
+	}
+	if err := checkReason(reason); err != nil {
+		return outturn.File{}, nil, err
 	}
 	l, f, err := s.ledger.LinkByHash(ctx, secret.Hash(token))
 	if err != nil {
 		return outturn.File{}, nil, err
 	}
 	p := outturn.Principal{Subject: "link:" + l.ID, Kind: "link", Tenant: l.Tenant, Via: "link", From: from, Request: request}
-	return s.open(ctx, p, linkDownload, f, map[string]string{"link": l.ID, "created_by": l.CreatedBy})
+	return s.open(ctx, p, linkDownload, f, reason, map[string]string{"link": l.ID, "created_by": l.CreatedBy})
 }

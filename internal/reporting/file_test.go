@@ -47,13 +47,13 @@ func TestLinks(t *testing.T) {
 			if life := tt.life; life > 0 && !l.ExpiresAt.Equal(day.Add(life)) {
 				t.Errorf("it ends at %s", l.ExpiresAt)
 			}
-			f, content, err := s.OpenLink(ctx, token, "192.0.2.9", "req-9")
+			f, content, err := s.OpenLink(ctx, token, "", "192.0.2.9", "req-9")
 			if got := read(t, content, err); got != "content of "+markers["own"] || f.ID != r.Files[0].ID {
 				t.Errorf("got %q of %s", got, f.ID)
 			}
 			tt.end(s, l, r)
 			before := s.audited()
-			_, _, err = s.OpenLink(ctx, token, "192.0.2.9", "req-9")
+			_, _, err = s.OpenLink(ctx, token, "", "192.0.2.9", "req-9")
 			wantCode(t, "at its end", err, outturn.CodeGone)
 			if err != nil && (!strings.Contains(err.Error(), "Ask whoever sent it for a new one") || strings.Contains(err.Error(), markers["own"])) {
 				t.Errorf("it says %v", err)
@@ -95,7 +95,7 @@ func TestLinkFaults(t *testing.T) {
 		"Empty": "", "Cut": token[:len(token)-1], "Longer": token + "x", "NoPrefix": strings.TrimPrefix(token, "otl_"), "VeryLong": "otl_" + strings.Repeat("x", 1<<20),
 		"ItsHash": l.TokenHash, "ItsID": l.ID,
 	} {
-		_, _, err := s.OpenLink(ctx, token, "", "")
+		_, _, err := s.OpenLink(ctx, token, "", "", "")
 		wantCode(t, name, err, outturn.CodeNotFound)
 		if err != nil && token != "" && strings.Contains(err.Error(), token) {
 			t.Errorf("%s: it repeats the token: %v", name, err)
@@ -109,7 +109,8 @@ func TestLinkFaults(t *testing.T) {
 	}
 }
 
-// Each download says in the audit who took which bytes, and from where.
+// Each download says in the audit who took which bytes, from where, and why if they
+// say so.
 func TestDownloadsAreAudited(t *testing.T) {
 	s := newStage(t)
 	ctx, p := t.Context(), s.as(outturn.RoleViewer)
@@ -117,14 +118,20 @@ func TestDownloadsAreAudited(t *testing.T) {
 	l, token, err := s.CreateLink(ctx, s.as(outturn.RoleManager), f.ID, 0)
 	must(t, err)
 	before := s.audited()
-	_, content, err := s.OpenFile(ctx, p, f.ID)
+	for _, reason := range []string{strings.Repeat("x", 256), "two\nlines", "\xff"} {
+		_, _, err := s.OpenFile(ctx, p, f.ID, reason)
+		wantCode(t, "the reason "+reason, err, outturn.CodeInvalid)
+		_, _, err = s.OpenLink(ctx, token, reason, "192.0.2.9", "req-9")
+		wantCode(t, "the reason "+reason, err, outturn.CodeInvalid)
+	}
+	_, content, err := s.OpenFile(ctx, p, f.ID, "the month's end")
 	read(t, content, err)
-	_, content, err = s.OpenLink(ctx, token, "192.0.2.9", "req-9")
+	_, content, err = s.OpenLink(ctx, token, "", "192.0.2.9", "req-9")
 	read(t, content, err)
 	got := append(s.audit(before, p.Subject), s.audit(before, "link:"+l.ID)...)
 	want := []outturn.AuditEntry{
 		{Tenant: f.Tenant, Subject: p.Subject, Via: "oauth2", Action: "file.download", Object: f.ID, Outcome: "ok", From: p.From, Request: p.Request,
-			Detail: map[string]string{"run": f.Run, "name": f.Name, "sha256": f.SHA256}},
+			Detail: map[string]string{"run": f.Run, "name": f.Name, "sha256": f.SHA256, "reason": "the month's end"}},
 		{Tenant: f.Tenant, Subject: "link:" + l.ID, Via: "link", Action: "link.download", Object: f.ID, Outcome: "ok", From: "192.0.2.9", Request: "req-9",
 			Detail: map[string]string{"run": f.Run, "name": f.Name, "sha256": f.SHA256, "link": l.ID, "created_by": "client:manager"}},
 	}
@@ -141,7 +148,7 @@ func TestFilesThatAreGone(t *testing.T) {
 	lost, over := s.succeeded("own").Files[0], s.succeeded("own").Files[0]
 	must(t, s.files.Delete(ctx, lost.Key))
 	before := s.audited()
-	_, _, err := s.OpenFile(ctx, p, lost.ID)
+	_, _, err := s.OpenFile(ctx, p, lost.ID, "")
 	wantCode(t, "lost", err, outturn.CodeInternal)
 
 	up, err := s.files.Create(ctx, lost.Key)
@@ -149,13 +156,13 @@ func TestFilesThatAreGone(t *testing.T) {
 	_, err = io.WriteString(up, "short")
 	must(t, err)
 	must(t, up.Commit(ctx))
-	_, _, err = s.OpenFile(ctx, p, lost.ID)
+	_, _, err = s.OpenFile(ctx, p, lost.ID, "")
 	wantCode(t, "cut short", err, outturn.CodeInternal)
 
 	s.clock.advance(90 * 24 * time.Hour)
 	_, err = s.File(ctx, p, over.ID)
 	wantCode(t, "over", err, outturn.CodeGone)
-	_, _, err = s.OpenFile(ctx, p, over.ID)
+	_, _, err = s.OpenFile(ctx, p, over.ID, "")
 	if outturn.ErrorCode(err) != outturn.CodeGone || !strings.Contains(err.Error(), "again") {
 		t.Errorf("over: got %v", err)
 	}

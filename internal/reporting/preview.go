@@ -71,7 +71,7 @@ func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRun
 		return Preview{}, err
 	}
 	detail := map[string]string{"dataset": req.Dataset, "rows": strconv.FormatInt(sample.RowCount, 10)}
-	if err := s.ledger.Audit(ctx, s.entry(p, runPreview, tenant.ID, "", detail)); err != nil {
+	if err := s.ledger.Audit(ctx, s.entry(p, runPreview, tenant.ID, req.Dataset, detail)); err != nil {
 		return Preview{}, err
 	}
 	preview := Preview{

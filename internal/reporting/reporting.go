@@ -37,7 +37,7 @@ type Ledger interface {
 	fileLedger
 	tenantLedger
 
-	Audit(ctx context.Context, entry outturn.AuditEntry) error
+	auditLedger
 }
 
 // A ringer tells workers that a run waits. A ring that is lost is rung again by the

@@ -41,6 +41,8 @@ const (
 	clientRead   action = "client.read"
 	clientRevoke action = "client.revoke"
 	clientRotate action = "client.rotate"
+
+	auditRead action = "audit.read"
 )
 
 // allowed says which role may do what, within its tenant and those below it. What
@@ -69,6 +71,7 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	clientRead:   {true, true, false, false},
 	clientRevoke: {true, true, false, false},
 	clientRotate: {true, true, false, false},
+	auditRead:    {true, true, false, false},
 }
 
 // may says whether a role may do a.

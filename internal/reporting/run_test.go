@@ -425,7 +425,7 @@ func TestDelete(t *testing.T) {
 	}
 	_, err = s.File(ctx, p, r.Files[0].ID)
 	wantCode(t, "its file", err, outturn.CodeNotFound)
-	_, content, err := s.OpenFile(ctx, p, kept.Files[0].ID)
+	_, content, err := s.OpenFile(ctx, p, kept.Files[0].ID, "")
 	must(t, err)
 	must(t, content.Close())
 }

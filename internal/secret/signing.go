@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -47,24 +46,9 @@ func (k *SigningKey) Private() ed25519.PrivateKey { return k.private }
 // Public is what others verify with.
 func (k *SigningKey) Public() ed25519.PublicKey { return k.private.Public().(ed25519.PublicKey) }
 
-// A Safe keeps sealed bytes under their names. What there is not is CodeNotFound.
-type Safe interface {
-	Secret(ctx context.Context, name string) ([]byte, error)
-	PutSecret(ctx context.Context, name string, sealed []byte) error
-}
-
-// Load reads what Save keeps in a safe. It is CodeNotFound where there is nothing
-// of that name, and ErrSealed where the key is not the one that it was sealed with.
-func Load(ctx context.Context, safe Safe, sealer Sealer, name string, to any) error {
-	sealed, err := safe.Secret(ctx, name)
-	if err != nil {
-		return err
-	}
-	return Unseal(sealer, name, sealed, to)
-}
-
-// Unseal reads sealed JSON.
-func Unseal(sealer Sealer, name string, sealed []byte, to any) error {
+// OpenJSON reads what SealJSON sealed. Where the key is not the one that it was
+// sealed with it is ErrSealed.
+func OpenJSON(sealer Sealer, name string, sealed []byte, to any) error {
 	plain, err := sealer.Open(name, sealed)
 	if err != nil {
 		return err
@@ -73,15 +57,6 @@ func Unseal(sealer Sealer, name string, sealed []byte, to any) error {
 		return fmt.Errorf("%s: what was sealed cannot be read", name) // and quotes nothing of it
 	}
 	return nil
-}
-
-// Save keeps a value in a safe, sealed, as JSON.
-func Save(ctx context.Context, safe Safe, sealer Sealer, name string, value any) error {
-	sealed, err := SealJSON(sealer, name, value)
-	if err != nil {
-		return err
-	}
-	return safe.PutSecret(ctx, name, sealed)
 }
 
 // SealJSON seals a value.

@@ -55,6 +55,7 @@ func (t *tx) audit(a outturn.AuditEntry, tenant, object string) error {
 var auditList = listing{
 	name: "audit entries", table: "audit", tenant: "tenant",
 	fields: []listField{
+		{name: "id", column: "id"},
 		{name: "at", column: "at", kind: instantField, order: true},
 		{name: "tenant", column: "tenant"},
 		{name: "subject", column: "subject"},
@@ -68,8 +69,11 @@ var auditList = listing{
 	first: outturn.Order{Field: "at", Desc: true},
 	indexes: []listIndex{
 		{name: "audit_object_at", equal: "object", order: "at"},
+		{name: "audit_subject_at", equal: "subject", order: "at"},
+		{name: "audit_action_at", equal: "action", order: "at"},
 		{name: "audit_tenant_at", tenant: true, order: "at"},
 		{name: "audit_at", order: "at"},
+		{equal: "id"},
 	},
 }
 

@@ -58,7 +58,11 @@ func (s *Store) OpenAuditKey(ctx context.Context, sealer secret.Sealer) (*AuditK
 
 func openAuditKey(ctx context.Context, s *Store, sealer secret.Sealer) (*AuditKey, error) {
 	k := &AuditKey{sealer: sealer}
-	err := secret.Load(ctx, s, sealer, auditKeyName, &k.key)
+	sealed, err := s.Secret(ctx, auditKeyName)
+	if err != nil {
+		return nil, err
+	}
+	err = secret.OpenJSON(sealer, auditKeyName, sealed, &k.key)
 	if errors.Is(err, secret.ErrSealed) {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The key that signs the audit is in the ledger, but the key file is not the one that it was sealed with. Put back the key file that belongs to this ledger: %w.", err)
 	}
@@ -137,7 +141,7 @@ func (t *tx) auditHead(sealer secret.Sealer) (head outturn.AuditHead, err error)
 	if err != nil || len(sealed) == 0 {
 		return head, err
 	}
-	err = secret.Unseal(sealer, auditHeadName, sealed[0], &head)
+	err = secret.OpenJSON(sealer, auditHeadName, sealed[0], &head)
 	if errors.Is(err, secret.ErrSealed) {
 		err = outturn.Errorf(outturn.CodeFileDamaged, "What the ledger keeps sealed of the newest block of the audit was changed, or is of another ledger.")
 	}
