@@ -76,8 +76,8 @@ func (s *sealer) seal(ctx context.Context) {
 		s.head = head
 	}
 	switch {
-	case errors.Is(err, context.Canceled):
-		return
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return // the rest is sealed after the next start
 	case err == nil:
 		s.fault = ""
 	case err.Error() != s.fault:

@@ -71,6 +71,7 @@ var auditList = listing{
 		{name: "audit_object_at", equal: "object", order: "at"},
 		{name: "audit_subject_at", equal: "subject", order: "at"},
 		{name: "audit_action_at", equal: "action", order: "at"},
+		{name: "audit_tenant_action_at", tenant: true, equal: "action", order: "at"},
 		{name: "audit_tenant_at", tenant: true, order: "at"},
 		{name: "audit_at", order: "at"},
 		{equal: "id"},
