@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -31,11 +32,12 @@ type Config struct {
 	Ready func(context.Context) error
 	// BaseURL is how clients reach the server, for links; "" is what each has called.
 	BaseURL string
-	// BehindProxy says that a proxy before the server adds to X-Forwarded-For whom
-	// each request comes from, and that none comes past it.
-	BehindProxy bool
-	Version     string
-	Log         *slog.Logger
+	// Proxies are who may say whom a request comes from and what it called.
+	Proxies Proxies
+	// Stall is how long a client may read nothing of an answer; 0 is two minutes.
+	Stall   time.Duration
+	Version string
+	Log     *slog.Logger
 }
 
 // An API serves the routes.
@@ -58,6 +60,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
+	}
+	if c.Stall <= 0 {
+		c.Stall = 2 * time.Minute
 	}
 	mux := http.NewServeMux()
 	a := &API{Config: c, huma: humago.New(mux, config(c.Version))}

@@ -92,7 +92,7 @@ type linkInput struct {
 
 // GET /f/{token}
 func (a *API) openLink(ctx context.Context, in *linkInput) (outturn.File, blob.Object, error) {
-	return a.Service.OpenLink(ctx, in.Token, in.Reason, requestOf(ctx).from, requestID(ctx))
+	return a.Service.OpenLink(ctx, in.Token, in.Reason, requestOf(ctx).origin.address, requestID(ctx))
 }
 
 type createLinkInput struct {
@@ -122,7 +122,7 @@ func (a *API) createLink(ctx context.Context, p outturn.Principal, in *createLin
 	if err != nil {
 		return nil, err
 	}
-	return &linkAnswer{Location: "/f/" + token, Body: linkJSON{l, requestOf(ctx).base + "/f/" + token}}, nil
+	return &linkAnswer{Location: "/f/" + token, Body: linkJSON{l, a.base(ctx) + "/f/" + token}}, nil
 }
 
 // DELETE /v1/links/{id}

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strconv"
@@ -38,8 +36,7 @@ func principalOf(ctx context.Context) outturn.Principal {
 // A request is what is known of one from outside its handler.
 type request struct {
 	id        string
-	from      string // address of the caller
-	base      string // how the caller reaches us: http://host
+	origin    origin
 	principal string
 	run       string // which it was about, where its path does not say so
 
@@ -87,10 +84,10 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 func (a *API) credentialOf(ctx huma.Context) (auth.Request, error) {
 	known := requestOf(ctx.Context())
 	r, _ := humago.Unwrap(ctx)
-	scheme, host := a.clientURL(r)
+	scheme, host := a.calledAs(known.origin)
 	shown := auth.Request{
 		Method: r.Method, Scheme: scheme, Host: host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
-		Header: r.Header, From: known.from, ID: known.id,
+		Header: r.Header, From: known.origin.address, ID: known.id,
 	}
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/x-www-form-urlencoded" {
 		return shown, nil
@@ -106,15 +103,12 @@ func (a *API) credentialOf(ctx huma.Context) (auth.Request, error) {
 	return shown, nil
 }
 
-// clientURL returns scheme and host as the client called them.
-func (a *API) clientURL(r *http.Request) (scheme, host string) {
+// calledAs returns scheme and host as a client has to call them.
+func (a *API) calledAs(o origin) (scheme, host string) {
 	if u, err := url.Parse(a.BaseURL); err == nil && u.Host != "" {
 		return u.Scheme, u.Host
 	}
-	if r.TLS != nil {
-		return "https", r.Host
-	}
-	return "http", r.Host
+	return o.scheme, o.host
 }
 
 // refuse answers before the operation is reached.
@@ -148,6 +142,18 @@ func accepts(ctx huma.Context) bool {
 	return false
 }
 
+// Protect sets what every answer tells browsers: to take it for what it says it is,
+// to show it in no frame, to run nothing in it, to keep it nowhere, and to tell nobody
+// where a link was found. A script of another site may read none of it, as nothing
+// permits that.
+func Protect(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+}
+
 // mostTime is how long a request may take that is no download and no watch.
 const mostTime = time.Minute
 
@@ -155,21 +161,17 @@ const mostTime = time.Minute
 // one line in the log, and an answer whatever happens.
 func (a *API) middleware(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := &request{id: r.Header.Get("X-Request-Id"), from: a.address(r), base: a.BaseURL, schemas: a.huma.OpenAPI().Components.Schemas}
-		if req.base == "" {
-			req.base = "http://" + r.Host
-		}
+		req := &request{id: r.Header.Get("X-Request-Id"), origin: a.Proxies.origin(r), schemas: a.huma.OpenAPI().Components.Schemas}
 		if !saneID(req.id) {
 			req.id = outturn.NewID(time.Now())
 		}
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, stall: a.Stall}
 		h := w.Header()
 		h.Set("X-Request-Id", req.id)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-store")
+		Protect(h)
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		ctx := context.WithValue(r.Context(), keyRequest, req)
 		if !isLong(r.URL.Path) {
 			var cancel context.CancelFunc
@@ -193,8 +195,12 @@ func (a *API) middleware(mux *http.ServeMux) http.Handler {
 				log = log.With("run", run)
 			}
 			log.Info("request", "method", r.Method, "route", r.Pattern, "status", rec.status,
-				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond).String(), "who", req.principal, "from", req.from)
+				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond).String(), "who", req.principal, "from", req.origin.address)
 		}()
+		if !saneHost(req.origin.host) { // it would stand in links
+			writeProblem(rec, r, http.StatusBadRequest, "The Host of the request is the name of no host.")
+			return
+		}
 		a.route(mux, rec, r)
 	})
 }
@@ -232,63 +238,10 @@ func runOf(req *request, r *http.Request, answer http.Header) string {
 	return req.run
 }
 
-// address is the caller's, without its port. What a client has put into
-// X-Forwarded-For itself stands before what the proxy adds.
-func (a *API) address(r *http.Request) string {
-	if added := r.Header.Values("X-Forwarded-For"); a.BehindProxy && len(added) > 0 {
-		last := added[len(added)-1]
-		last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-		if ip, err := netip.ParseAddr(last); err == nil {
-			return ip.String()
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
 // saneID says whether a client's id of a request may stand in our log.
 func saneID(id string) bool {
 	return id != "" && len(id) <= 128 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
-
-// A recorder notes what was answered.
-type recorder struct {
-	http.ResponseWriter
-	status int
-	bytes  int64
-}
-
-func (w *recorder) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *recorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(p)
-	w.bytes += int64(n)
-	return n, err
-}
-
-// ReadFrom lets the system copy a file to the connection by itself.
-func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := io.Copy(w.ResponseWriter, src)
-	w.bytes += n
-	return n, err
-}
-
-// Unwrap is for http.ResponseController.
-func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // headerOnly takes an answer for its head.
 type headerOnly struct {

@@ -89,7 +89,7 @@ func (a *API) createToken(ctx context.Context, in *tokenInput) (*body[tokenAnswe
 	r := auth.TokenRequest{
 		GrantType: form.Get("grant_type"), Scope: form.Get("scope"), SubscriptionKey: secret.Text(in.Subscription),
 		ClientID: form.Get("client_id"), Secret: secret.Text(form.Get("client_secret")),
-		From: requestOf(ctx).from, Request: requestID(ctx),
+		From: requestOf(ctx).origin.address, Request: requestID(ctx),
 	}
 	if in.Authorization != "" {
 		basic := http.Request{Header: http.Header{"Authorization": {in.Authorization}}}
@@ -151,7 +151,7 @@ func (a *API) createBasicToken(ctx context.Context, _ outturn.Principal, in *bas
 	user, password, _ := basic.BasicAuth()
 	t, err := a.Auth.BasicToken(ctx, auth.BasicRequest{
 		Username: user, Password: secret.Text(password), SubscriptionKey: secret.Text(in.Subscription),
-		From: requestOf(ctx).from, ID: requestID(ctx),
+		From: requestOf(ctx).origin.address, ID: requestID(ctx),
 	})
 	if outturn.ErrorCode(err) == outturn.CodeUnauthenticated {
 		p := a.problem(ctx, err)

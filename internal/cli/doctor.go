@@ -12,6 +12,7 @@ import (
 // doctorCmd says whether a server would work here.
 type doctorCmd struct {
 	JSON bool `name:"json" help:"Print what was found as JSON."`
+	tlsFlags
 }
 
 func (c *doctorCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
@@ -26,7 +27,7 @@ func (c *doctorCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 	if err := settings.needFolder(); err != nil {
 		return err
 	}
-	findings := server.Doctor(ctx, settings.DataDir, server.Config{Source: src, Catalog: cat})
+	findings := server.Doctor(ctx, settings.DataDir, server.Config{Source: src, Catalog: cat, TLSCert: c.TLSCert, TLSKey: c.TLSKey})
 	if err := c.print(streams, findings); err != nil {
 		return err
 	}

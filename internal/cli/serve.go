@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"outturn"
@@ -22,7 +24,11 @@ type serveCmd struct {
 
 	BaseURL string `name:"base-url" env:"OUTTURN_BASE_URL" placeholder:"URL" help:"Where clients reach the API, such as https://reports.example.com behind a proxy: what links to files begin with. Default: what each client has called."`
 
-	BehindProxy bool `name:"behind-proxy" env:"OUTTURN_BEHIND_PROXY" help:"The last address in X-Forwarded-For is the caller's, as a proxy has put it there. Only where nobody can reach the server past it."`
+	TrustedProxies []string `name:"trusted-proxy" env:"OUTTURN_TRUSTED_PROXY" placeholder:"CIDR" help:"Network of proxies, such as 10.0.0.0/8, or loopback, whose X-Forwarded-For, -Proto and -Host tell who calls and what. May be repeated; in the environment with commas between. Default: nobody's."`
+
+	tlsFlags
+
+	MaxConnections int `name:"max-connections" env:"OUTTURN_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"Clients connected at once; more wait (${default})."`
 
 	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is two a core and at least 4, or over a folder of files, where each has memory of its own, one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
@@ -38,6 +44,12 @@ type serveCmd struct {
 	LogLevel  slog.Level `name:"log-level" env:"OUTTURN_LOG_LEVEL" default:"info" placeholder:"NAME" help:"debug, info, warn or error (${default})."`
 }
 
+// tlsFlags name what the server is known by.
+type tlsFlags struct {
+	TLSCert string `name:"tls-cert" env:"OUTTURN_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, with what leads to its root: the API answers by TLS. SIGHUP reads it again."`
+	TLSKey  string `name:"tls-key" env:"OUTTURN_TLS_KEY" placeholder:"FILE" help:"The certificate's key in PEM."`
+}
+
 func (c *serveCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return c.serve(ctx, streams, settings, nil)
 }
@@ -48,6 +60,9 @@ const linger = time.Second
 // serve runs a server until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
 	src, err := settings.openSource(func(d *duckdb.Config) { d.Linger, d.Progress = linger, true })
 	if err != nil {
 		return err
@@ -69,7 +84,8 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	}
 	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
 	s, err := server.New(ctx, folder, server.Config{
-		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, BehindProxy: c.BehindProxy,
+		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
 		Version: version, Log: log,
 	})
@@ -88,7 +104,13 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if err := begun(s); err != nil {
 		return stopServer(s, err)
 	}
-	<-ctx.Done()
+	for ctx.Err() == nil {
+		select {
+		case <-again:
+			_ = s.Reload() // the log has what is wrong, and the server goes on
+		case <-ctx.Done():
+		}
+	}
 	log.Info("stopping", "drain", c.Drain.String())
 	return stopServer(s, nil)
 }

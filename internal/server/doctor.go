@@ -45,7 +45,22 @@ func Doctor(ctx context.Context, path string, c Config) []Finding {
 	look("storage", func() (string, error) { return tryStorage(ctx, filesPath(path)) })
 	look("source", func() (string, error) { return trySource(ctx, c.Source, c.Catalog) })
 	look("clock", func() (string, error) { return tryClock(path, c.Now) })
+	if c.TLSCert != "" || c.TLSKey != "" {
+		look("certificate", func() (string, error) { return tryCertificate(c) })
+	}
 	return findings
+}
+
+// tryCertificate reads the certificate and its key as a server would.
+func tryCertificate(c Config) (string, error) {
+	cert, err := openCertificate(c)
+	if err != nil {
+		return "", err
+	}
+	if left := cert.expiry().Sub(c.Now()); left <= soon {
+		return "", outturn.Errorf(outturn.CodeInvalid, "The certificate in %s expires at %s, in %d days. Renew it.", c.TLSCert, stamp(cert.expiry()), int(left.Hours()/24))
+	}
+	return "the certificate is good until " + stamp(cert.expiry()), nil
 }
 
 // tryPermissions looks whether others may enter the folder or read its key, and

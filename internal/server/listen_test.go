@@ -2,7 +2,6 @@ package server
 
 import (
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -53,7 +52,7 @@ func TestSlowClients(t *testing.T) {
 				here, there := net.Pipe()
 				listener := make(pipes, 1)
 				listener <- there
-				s := newHTTPServer(handlers, slog.New(slog.DiscardHandler))
+				s := newHTTPServer(handlers, Config{}.withDefaults())
 				var going sync.WaitGroup
 				going.Go(func() { _ = s.Serve(listener) })
 				started := time.Now()

@@ -10,15 +10,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"outturn"
+	"outturn/internal/api"
 	"outturn/internal/runner"
 )
 
 // metrics are what an operator's monitoring asks for. The ledger is asked when it
 // asks, so that nothing is counted twice and a restart forgets nothing.
 type metrics struct {
-	folder *Folder
-	runner *runner.Runner
-	now    func() time.Time
+	folder      *Folder
+	runner      *runner.Runner
+	certificate *certificate // nil without TLS
+	now         func() time.Time
 }
 
 var (
@@ -28,6 +30,7 @@ var (
 	lapsedDesc = prometheus.NewDesc("outturn_lease_expiries_total", "Leases that ran out, seen by this process.", nil, nil)
 	openDesc   = prometheus.NewDesc("outturn_uploads_open", "Files being written by this process.", nil, nil)
 	waitDesc   = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
+	expiryDesc = prometheus.NewDesc("outturn_tls_expiry_timestamp_seconds", "When the certificate in force expires, in Unix time.", nil, nil)
 )
 
 // mostScrape is how long a scrape may wait for the ledger.
@@ -38,12 +41,15 @@ func (m *metrics) handler() http.Handler {
 	registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api.Protect(w.Header())
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, waitDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, waitDesc, expiryDesc} {
 		ch <- d
 	}
 }
@@ -70,6 +76,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			age = m.now().Sub(stats.OldestQueued).Seconds()
 		}
 		gauge(oldestDesc, age)
+	}
+	if m.certificate != nil {
+		gauge(expiryDesc, float64(m.certificate.expiry().Unix()))
 	}
 	counts := m.runner.Counts()
 	gauge(openDesc, float64(counts.Uploads))

@@ -44,11 +44,16 @@ type Config struct {
 	// BaseURL is where clients reach the API, for the links that it makes; "" is what
 	// each client has called it.
 	BaseURL string
-	// BehindProxy says that a proxy adds callers' addresses to X-Forwarded-For.
-	BehindProxy bool
+	// TrustedProxies are the networks of proxies whose X-Forwarded-… headers count.
+	TrustedProxies []string
+	// TLSCert and TLSKey name the files of a certificate and its key; both or none.
+	TLSCert, TLSKey string
 	// Insecure permits an address that others can reach, though requests and
 	// credentials travel unencrypted.
 	Insecure bool
+
+	MaxConnections int           // of clients at once; 0 is 4096. More wait until one ends
+	Stall          time.Duration // how long a client may read nothing of an answer; 2 minutes
 
 	Workers   int           // runs at once; 0 is DefaultWorkers
 	Share     int           // of those, most of one tenant while others wait; 0 is Workers - 1
@@ -81,6 +86,12 @@ func (c Config) withDefaults() Config {
 	if c.Drain == 0 {
 		c.Drain = 20 * time.Second
 	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 4096
+	}
+	if c.Stall <= 0 {
+		c.Stall = 2 * time.Minute
+	}
 	if c.Lease == 0 {
 		c.Lease = 30 * time.Second
 	}
@@ -103,35 +114,43 @@ type Server struct {
 
 	sealer *sealer
 
-	api      *http.Server
-	watching context.CancelFunc // ends what clients hold open
-	listener net.Listener
-	scrape   *http.Server // of metrics; nil where there are none
-	ready    atomic.Bool
-	unwell   atomic.Bool // the ledger or the storage did not answer when last asked
-	serving  sync.WaitGroup
-	stopOnce sync.Once
-	stopErr  error
+	api         *http.Server
+	watching    context.CancelFunc // ends what clients hold open
+	listener    net.Listener
+	certificate *certificate // nil without TLS
+	scrape      *http.Server // of metrics; nil where there are none
+	ready       atomic.Bool
+	unwell      atomic.Bool // the ledger or the storage did not answer when last asked
+	serving     sync.WaitGroup
+	stopOnce    sync.Once
+	stopErr     error
 }
 
 // New puts a server over an open folder together. The folder stays its owner's.
 func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	c = c.withDefaults()
-	for _, address := range []string{c.Listen, c.Metrics} {
-		if address == "" {
-			continue
-		}
-		if err := checkListen(address, c.Insecure); err != nil {
+	certificate, err := openCertificate(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkListen(c.Listen, c.Insecure || certificate != nil); err != nil {
+		return nil, err
+	}
+	if c.Metrics != "" {
+		if err := checkListen(c.Metrics, c.Insecure); err != nil {
 			return nil, err
 		}
 	}
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, folder: folder}
+	proxies, err := api.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, folder: folder, certificate: certificate}
 	q := local.New(local.Config{Workers: c.Workers, Share: c.Share})
 	host, _ := os.Hostname()
-	var err error
 	s.runner, err = runner.New(runner.Config{
 		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
 		Owner: host + "/" + outturn.NewID(c.Now()), Alone: folder.lock != nil, Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
@@ -155,17 +174,24 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if s.sealer, err = newSealer(ctx, folder.Ledger, folder.Sealer, c.Log, c.Now); err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{Service: s.reporting, Auth: s.auth, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), BehindProxy: c.BehindProxy, Version: c.Version, Log: c.Log})
+	handler, err := api.New(api.Config{
+		Service: s.reporting, Auth: s.auth, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), Proxies: proxies, Stall: c.Stall,
+		Version: c.Version, Log: c.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
 	base, cancel := context.WithCancel(context.Background())
 	s.watching = cancel
-	s.api = newHTTPServer(handler, c.Log)
+	s.api = newHTTPServer(handler, c)
 	s.api.BaseContext = func(net.Listener) context.Context { return base }
+	if certificate != nil {
+		s.api.TLSConfig = certificate.config()
+	}
 	if c.Metrics != "" {
-		m := &metrics{folder: folder, runner: s.runner, now: c.Now}
-		s.scrape = newHTTPServer(m.handler(), c.Log)
+		m := &metrics{folder: folder, runner: s.runner, certificate: certificate, now: c.Now}
+		s.scrape = newHTTPServer(m.handler(), c)
+		s.scrape.WriteTimeout = mostScrape + c.Stall
 	}
 	return s, nil
 }
@@ -190,9 +216,13 @@ func (s *Server) Start(ctx context.Context) error {
 		return err
 	}
 	s.sealer.start()
-	s.serve(s.api, s.listener)
+	s.serve(s.api, atMost(s.listener, s.config.MaxConnections, s.config.Log))
 	if scrape != nil {
-		s.serve(s.scrape, scrape)
+		s.serve(s.scrape, atMost(scrape, mostScrapers, s.config.Log))
+	}
+	if s.certificate != nil {
+		s.certificate.tell()
+		s.serving.Go(func() { s.certificate.watch(s.api.BaseContext(nil)) })
 	}
 	s.serving.Go(func() { s.tendKeys(s.api.BaseContext(s.listener)) })
 	s.ready.Store(true)
@@ -233,14 +263,39 @@ func (s *Server) tendKeys(ctx context.Context) {
 
 func (s *Server) serve(h *http.Server, l net.Listener) {
 	s.serving.Go(func() {
-		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		serve := h.Serve
+		if h.TLSConfig != nil {
+			serve = func(l net.Listener) error { return h.ServeTLS(l, "", "") }
+		}
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.config.Log.Error("the listener ended", "address", l.Addr().String(), "error", err)
 		}
 	})
 }
 
 // URL is where the API answers.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+func (s *Server) URL() string {
+	scheme := "http://"
+	if s.certificate != nil {
+		scheme = "https://"
+	}
+	return scheme + s.listener.Addr().String()
+}
+
+// Reload reads the certificate and its key again. A pair that is no good leaves the
+// one before in force. Connections go on; those that come get the new one.
+func (s *Server) Reload() error {
+	if s.certificate == nil {
+		s.config.Log.Info("there is nothing to reload: the server has no certificate")
+		return nil
+	}
+	if err := s.certificate.load(); err != nil {
+		s.config.Log.Error("the certificate was not reloaded; the one before stays in force", "error", err)
+		return err
+	}
+	s.certificate.tell()
+	return nil
+}
 
 // Reporting gives the use cases, for commands in the same process.
 func (s *Server) Reporting() *reporting.Service { return s.reporting }

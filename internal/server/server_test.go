@@ -435,12 +435,17 @@ func TestSourceThatIsNotThere(t *testing.T) {
 }
 
 // Behind a proxy, whoever tries secrets is slowed down and nobody else, whatever
-// address a client says it has; and the flag is what makes the header count.
-func TestBehindProxy(t *testing.T) {
-	for _, behind := range []bool{false, true} {
-		t.Run(fmt.Sprint(behind), func(t *testing.T) {
-			s := open(t, filepath.Join(t.TempDir(), "data"), func(c *server.Config) { c.BehindProxy = behind })
+// address a client says it has; and only a proxy that is trusted is believed.
+func TestTrustedProxies(t *testing.T) {
+	for _, trusted := range []string{"", "192.0.2.0/24", "loopback"} {
+		t.Run(trusted, func(t *testing.T) {
+			s := open(t, filepath.Join(t.TempDir(), "data"), func(c *server.Config) {
+				if trusted != "" {
+					c.TrustedProxies = []string{trusted}
+				}
+			})
 			defer s.stop()
+			believed := trusted == "loopback"
 			token := func(secret, forwarded string) int {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
 				must(t, err)
@@ -457,7 +462,7 @@ func TestBehindProxy(t *testing.T) {
 				_ = token("wrong", fmt.Sprintf("192.0.2.%d, 203.0.113.7", i))
 			}
 			other := http.StatusTooManyRequests
-			if behind {
+			if believed {
 				other = http.StatusOK
 			}
 			for from, want := range map[string]int{"192.0.2.99, 203.0.113.7": http.StatusTooManyRequests, "203.0.113.7, 203.0.113.8": other, "2001:db8::1": other} {
@@ -465,7 +470,7 @@ func TestBehindProxy(t *testing.T) {
 					t.Errorf("the right secret from %s: %d, want %d", from, got, want)
 				}
 			}
-			if got := strings.Contains(s.log.String(), `"from":"203.0.113.8"`); got != behind {
+			if got := strings.Contains(s.log.String(), `"from":"203.0.113.8"`); got != believed {
 				t.Errorf("the log has the address that the proxy tells: %t", got)
 			}
 		})
