@@ -10,6 +10,7 @@ needs=(
 	make:make
 	soffice:libreoffice-calc # opens workbooks as a person does; make test-full
 	curl:curl # speaks to the server as people do
+	openssl:openssl # makes certificates as people do
 	python3:python3 # reads exported CSV, JSON and XML with a library that is not ours
 )
 

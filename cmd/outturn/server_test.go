@@ -15,7 +15,7 @@ import (
 // serve starts a server for the rest of a journey, and sets OUTTURN_URL: serve
 // --data data --source duckdb:$SEED. "serve demo" starts the demo instead, and sets
 // for each of its clients, by its place, OUTTURN_CLIENT_ID_0 and so on. "serve stop"
-// ends it before, as SIGTERM does, and wants it to end well.
+// ends it before, as SIGTERM does, and wants it to end well; "serve reload" sends SIGHUP.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: serve [flags], or serve stop")
@@ -25,6 +25,10 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		if err := s.stop(); err != nil {
 			ts.Fatalf("the server ended with %v\n%s", err, &s.talk)
 		}
+		return
+	}
+	if args[0] == "reload" {
+		ts.Check(s.cmd.Process.Signal(syscall.SIGHUP))
 		return
 	}
 	command, answers := "serve", readLine
