@@ -476,3 +476,38 @@ func TestTrustedProxies(t *testing.T) {
 		})
 	}
 }
+
+// Of more clients than may be connected the later ones wait, and come in when others
+// go; and a server whose places are all taken stops.
+func TestMaxConnections(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"), func(c *server.Config) { c.MaxConnections = 3 })
+	var held []net.Conn
+	for range 3 {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://"))
+		must(t, err)
+		_, err = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+		must(t, err)
+		_, err = conn.Read(make([]byte, 1)) // it is connected
+		must(t, err)
+		held = append(held, conn)
+	}
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := get(t, s.URL()+"/healthz")
+		answered <- status
+	}()
+	until(t, "the log says that clients wait", func() bool { return strings.Contains(s.log.String(), "others wait") })
+	select {
+	case status := <-answered:
+		t.Errorf("a fourth was answered with %d", status)
+	default:
+	}
+	must(t, held[0].Close())
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("when there was a place: %d", status)
+	}
+	s.stop()
+	for _, conn := range held {
+		_ = conn.Close()
+	}
+}

@@ -66,14 +66,14 @@ func (p pair) replace(t testing.TB, with pair) {
 
 // shakeHands returns the certificate that the server shows to a client that trusts p,
 // and what was agreed.
-func shakeHands(url string, p pair, c tls.Config) (tls.ConnectionState, error) {
+func shakeHands(url string, p pair, c *tls.Config) (tls.ConnectionState, error) {
 	text, err := os.ReadFile(p.cert)
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
 	c.RootCAs = x509.NewCertPool()
 	c.RootCAs.AppendCertsFromPEM(text)
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &c)
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), c)
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
@@ -111,7 +111,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("without TLS: %d %s", status, text)
 	}
 	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		if _, err := shakeHands(s.URL(), p, tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version}); (err == nil) != want {
+		if _, err := shakeHands(s.URL(), p, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version}); (err == nil) != want {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 	}
@@ -135,7 +135,7 @@ func TestReload(t *testing.T) {
 	shown := func() string {
 		t.Helper()
 		for name, known := range map[string]pair{"first": first, "second": second} {
-			if _, err := shakeHands(s.URL(), known, tls.Config{}); err == nil {
+			if _, err := shakeHands(s.URL(), known, &tls.Config{}); err == nil {
 				return name
 			}
 		}

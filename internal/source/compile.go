@@ -23,6 +23,9 @@ type Statement struct {
 	Columns []batch.Column
 	// Zone is where times without a zone are at home.
 	Zone *time.Location
+	// Scope is whose rows SQL may see. The SQL keeps to it by itself; a database that
+	// guards its rows too is told before, in the same transaction.
+	Scope Scope
 }
 
 // An Engine is what the compiler asks of a snapshot.
@@ -101,7 +104,7 @@ func CheckFit(ctx context.Context, d *outturn.Dataset, e Engine) error {
 // compileRaw wraps an operator's own SELECT only where a column must be turned
 // into something that formats can write.
 func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
-	s := Statement{SQL: q.SQL, Args: q.Args, Columns: q.Columns, Zone: time.UTC}
+	s := Statement{SQL: q.SQL, Args: q.Args, Columns: q.Columns, Zone: time.UTC, Scope: Scope{Everything: true}}
 	if q.Columns != nil {
 		return s, nil
 	}
@@ -207,7 +210,7 @@ type compiler struct {
 }
 
 func (c *compiler) compile() (Statement, error) {
-	s := Statement{}
+	s := Statement{Scope: c.told()}
 	var err error
 	if s.Zone, err = c.stampZone(); err != nil {
 		return s, err
@@ -461,6 +464,14 @@ outturn_scope(id) AS (
 	// As text, because ids may be numbers on one side and text on the other, where
 	// an engine would take 03 for 3.
 	return "CAST((" + c.Dataset.Tenant + "\n) AS VARCHAR) IN (SELECT CAST(id AS VARCHAR) FROM outturn_tree WHERE id IN (SELECT id FROM outturn_scope))", with, nil
+}
+
+// told is the scope as a database hears of it.
+func (c *compiler) told() Scope {
+	if c.Everything {
+		return Scope{Everything: true}
+	}
+	return Scope{Account: c.Tenant}
 }
 
 // window returns the condition that a row's period lies in the window.

@@ -154,3 +154,39 @@ func TestEnginesWordsAreForOperators(t *testing.T) {
 		t.Errorf("a fault of the SELECT is not told: %v", err)
 	}
 }
+
+// A statement has the scope of its query, and only one who asked for everything gets
+// a scope of everything.
+func TestStatementScope(t *testing.T) {
+	s, err := salesOf(t, 10, 1, false).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := &outturn.Dataset{Name: "sales", SQL: "SELECT * FROM sales", Tenant: "OWNER", Fields: []outturn.Field{{Name: "ID", Type: outturn.Text}}}
+	query := source.Query{Dataset: d, View: outturn.Columns(d, []string{"ID"})}
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'reseller' AS kind, id AS name, '' AS currency, '' AS zone FROM accounts"}
+	for name, c := range map[string]struct {
+		with func(*source.Query)
+		want source.Scope
+		err  bool
+	}{
+		"Nobody":     {func(*source.Query) {}, source.Scope{}, true},
+		"Account":    {func(q *source.Query) { q.Tenant = "a" }, source.Scope{Account: "a"}, false},
+		"Tree":       {func(q *source.Query) { q.Tenant, q.Tree = "a", tree }, source.Scope{Account: "a"}, false},
+		"Hostile":    {func(q *source.Query) { q.Tenant = "' OR 1 = 1" }, source.Scope{Account: "' OR 1 = 1"}, false},
+		"Everything": {func(q *source.Query) { q.Everything = true }, source.Scope{Everything: true}, false},
+		"OwnSQL":     {func(q *source.Query) { *q = source.Query{SQL: "SELECT 1 AS a"} }, source.Scope{Everything: true}, false},
+	} {
+		q := query
+		c.with(&q)
+		stmt, err := source.Compile(t.Context(), q, s)
+		if (err != nil) != c.err {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err == nil && stmt.Scope != c.want {
+			t.Errorf("%s: got %+v, want %+v", name, stmt.Scope, c.want)
+		}
+	}
+}
