@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -62,7 +61,6 @@ func TestProtected(t *testing.T) {
 		asked++
 		statuses[a.status] = true
 	}
-	braces := regexp.MustCompile(`\{\w+\}`)
 	for _, o := range d.operations {
 		path := braces.ReplaceAllString(o.path, absent)
 		for _, who := range []caller{{}, manager} {

@@ -2,7 +2,6 @@ package duckdb
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"outturn/internal/source"
@@ -26,7 +25,8 @@ func attribute(cell source.Cell, name string, bind func(string) string) string {
 		"{numbers}", quoteText(`"(?:[^"\\]|\\.)*"|(-?[0-9][0-9.eE+-]*)`),
 		"{no json}", complaint(cell, "which is no json"),
 		"{no attributes}", complaint(cell, "which is neither an object nor an array of pairs"),
-		"{inexact}", complaint(cell, fmt.Sprintf("where the attribute %s has a number that cannot be read exactly: write it as a string", jsonText(name))),
+		"{inexact}", complaintOf(cell, quoteText("', where the attribute ")+" || CAST("+bind(jsonText(name))+" AS VARCHAR) || "+
+			quoteText(" has a number that cannot be read exactly: write it as a string")),
 	)
 	// The name is sought among the names there are, and is no part of a path: paths
 	// have a syntax of their own.

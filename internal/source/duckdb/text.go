@@ -89,9 +89,13 @@ func notOfScale(scale int) string { return fmt.Sprintf("which is no decimal of s
 
 // complaint is SQL that fails, naming the column, the value and the row. What is
 // long is cut: the row tells where to find it.
-func complaint(cell source.Cell, why string) string {
+func complaint(cell source.Cell, why string) string { return complaintOf(cell, quoteText("', "+why)) }
+
+// complaintOf is complaint with why as SQL, whose text begins with the quote that ends
+// the value.
+func complaintOf(cell source.Cell, why string) string {
 	const most = 200
-	text := fmt.Sprintf("%s || left(CAST(%s AS VARCHAR), %d) || %s", quoteText(ownError+cell.Name+" holds '"), cell.SQL, most, quoteText("', "+why))
+	text := fmt.Sprintf("%s || left(CAST(%s AS VARCHAR), %d) || %s", quoteText(ownError+cell.Name+" holds '"), cell.SQL, most, why)
 	if cell.Row != "" {
 		text += " || ', in the row ' || " + cell.Row
 	}

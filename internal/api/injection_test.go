@@ -1,0 +1,243 @@
+package api_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"outturn"
+	"outturn/internal/server"
+	"outturn/internal/source/sourcetest"
+)
+
+// A place is where in a request a text of the client's goes.
+type place struct {
+	operation
+	in, name string
+	body     func(text string) any // of a place in a body
+	media    string
+}
+
+// places lists them all, from the description.
+func (d *description) places() (list []place) {
+	for _, o := range d.operations {
+		parameters, _ := o.spec["parameters"].([]any)
+		for _, p := range parameters {
+			p := p.(map[string]any)
+			list = append(list, place{operation: o, in: p["in"].(string), name: p["name"].(string)})
+		}
+		body, _ := o.spec["requestBody"].(map[string]any)
+		content, _ := body["content"].(map[string]any)
+		for media, c := range content {
+			for name, put := range d.inside(c.(map[string]any)["schema"].(map[string]any), "", 0) {
+				list = append(list, place{o, "body", name, put, media})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b place) int { return strings.Compare(a.String(), b.String()) })
+	return list
+}
+
+func (p place) String() string { return p.operation.String() + " " + p.in + " " + p.name }
+
+// inside lists the strings in a value of a schema, by path, with what puts a text
+// there into a value that is otherwise sound.
+func (d *description) inside(schema map[string]any, name string, depth int) map[string]func(string) any {
+	list := map[string]func(string) any{}
+	if depth > 6 {
+		return list
+	}
+	schema = d.follow(schema)
+	if of, ok := schema["oneOf"].([]any); ok {
+		for _, one := range of {
+			maps.Copy(list, d.inside(one.(map[string]any), name, depth+1))
+		}
+		return list
+	}
+	switch kind(schema["type"]) {
+	case "string":
+		list[name] = func(text string) any { return text }
+	case "array":
+		for path, put := range d.inside(schema["items"].(map[string]any), name, depth+1) {
+			list[path+"[]"] = func(text string) any { return []any{put(text)} }
+		}
+	case "object":
+		properties, _ := schema["properties"].(map[string]any)
+		for member, of := range properties {
+			for path, put := range d.inside(of.(map[string]any), member, depth+1) {
+				list[name+"."+path] = func(text string) any {
+					object := d.sound(schema)
+					object[member] = put(text)
+					return object
+				}
+			}
+		}
+		if of, ok := schema["additionalProperties"].(map[string]any); ok {
+			list[name+".key"] = func(text string) any { return map[string]any{text: "a"} }
+			for path, put := range d.inside(of, "value", depth+1) {
+				list[name+"."+path] = func(text string) any { return map[string]any{"a": put(text)} }
+			}
+		}
+	}
+	return list
+}
+
+// sound is an object with what a schema requires.
+func (d *description) sound(schema map[string]any) map[string]any {
+	known := map[string]any{
+		"dataset": "accounts", "formats": []any{"csv"}, "columns": []any{map[string]any{"field": "ACCOUNT_ID"}}, "field": "ACCOUNT_ID", "format": "csv",
+		"from": "2026-09-01", "to": "2026-10-01", "op": "eq", "kind": "reseller",
+	}
+	object := map[string]any{}
+	required, _ := schema["required"].([]any)
+	for _, name := range required {
+		name := name.(string)
+		if object[name] = known[name]; object[name] == nil {
+			object[name] = "harmless"
+		}
+	}
+	return object
+}
+
+var braces = regexp.MustCompile(`\{\w+\}`)
+
+// put is the request with a text in its place.
+func (p place) put(who caller, t testing.TB, text string) answer {
+	target, body, header := p.path, "", []string(nil)
+	for _, other := range braces.FindAllString(p.path, -1) {
+		value := absent
+		if p.in == "path" && other == "{"+p.name+"}" {
+			value = url.PathEscape(text)
+		}
+		target = strings.Replace(target, other, value, 1)
+	}
+	switch p.in {
+	case "query":
+		target += "?" + url.Values{p.name: {text}}.Encode()
+	case "header":
+		header = append(header, p.name, headerText(text))
+	case "body":
+		value := p.body(text)
+		encoded, _ := json.Marshal(value)
+		body = string(encoded)
+		if form, ok := value.(map[string]any); ok && strings.Contains(p.media, "form") {
+			values := url.Values{}
+			for name, v := range form {
+				if v, ok := v.(string); ok {
+					values.Set(name, v)
+				}
+			}
+			body = values.Encode()
+		}
+		header = append(header, "Content-Type", p.media)
+	}
+	return who.do(t, p.method, target, body, header...)
+}
+
+// Hundreds of texts that would change a statement come to every place that a text
+// can come to. None is a fault of the server, none makes or changes anything but
+// what an answer says it made, and what the ledger is made of stays.
+func TestInjection(t *testing.T) {
+	d := openapi(t)
+	canary := filepath.Join(t.TempDir(), "canary")
+	texts := sourcetest.Injections(canary)
+	if os.Getenv("OUTTURN_TEST_FULL") == "" {
+		sample := []string{}
+		for i := 7; i < len(texts); i += 67 {
+			sample = append(sample, texts[i])
+		}
+		texts = sample
+	}
+	callers := []caller{callerOf(t, "", outturn.RoleOperator), callerOf(t, "Northwind", outturn.RoleViewer)}
+	places := d.places()
+	if len(places) < 60 {
+		t.Fatalf("there are only %d places", len(places))
+	}
+	schema, before := ledgerSchema(t), rows(t)
+	made, failures := map[string]int{}, 0
+	for _, p := range places {
+		for _, who := range callers {
+			for _, text := range texts {
+				a := p.put(who, t, text)
+				if a.status == http.StatusCreated || a.status == http.StatusAccepted {
+					made[p.path]++
+				}
+				if a.status == http.StatusRequestHeaderFieldsTooLarge {
+					continue
+				}
+				if err := d.fits(p.operation, a); err != nil && failures < 20 {
+					failures++
+					t.Errorf("%s: %q: %v\n%.400s", p, text, err, a.body)
+				}
+			}
+		}
+	}
+	after := rows(t)
+	for table, path := range map[string]string{"runs": "/v1/runs", "views": "/v1/views"} {
+		if n := after[table] - before[table]; n != made[path] {
+			t.Errorf("%s: %d are new, and answers tell of %d", table, n, made[path])
+		}
+	}
+	for _, table := range []string{"tenants", "clients", "links"} {
+		if n := after[table] - before[table]; n != made["/v1/"+table] {
+			t.Errorf("%s: there were %d, and there are %d", table, before[table], after[table])
+		}
+	}
+	if got := ledgerSchema(t); got != schema {
+		t.Errorf("the ledger is another:\n%s", got)
+	}
+	if _, err := os.Stat(canary); err == nil {
+		t.Error("a file was made")
+	}
+	t.Logf("%d texts in %d places; made %v", len(texts), len(places), made)
+}
+
+// A filter takes what is in quotes for a value: such a text matches nothing, where one
+// that is there matches.
+func TestInjectedFilters(t *testing.T) {
+	who := callerOf(t, "Contoso", outturn.RoleManager)
+	_ = who.run(t, accounts)
+	count := func(value string) int {
+		var list struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		quoted := "'" + strings.ReplaceAll(value, "'", "''") + "'"
+		a := who.do(t, "GET", "/v1/runs?"+url.Values{"filter": {"dataset eq " + quoted}}.Encode(), "")
+		if a.status == http.StatusUnprocessableEntity {
+			return 0
+		}
+		a.decode(t, http.StatusOK, &list)
+		return len(list.Items)
+	}
+	if count("accounts") == 0 {
+		t.Fatal("what is there does not match")
+	}
+	for i, text := range sourcetest.Injections("canary") {
+		if n := count(text); (os.Getenv("OUTTURN_TEST_FULL") != "" || i%7 == 0) && n != 0 {
+			t.Errorf("%q matches %d runs", text, n)
+		}
+	}
+}
+
+// ledgerSchema is what the ledger is made of.
+func ledgerSchema(t testing.TB) string {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var text string
+	if err := db.QueryRowContext(t.Context(), `SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name)`).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
