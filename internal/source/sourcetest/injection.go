@@ -22,12 +22,9 @@ func Injections(canary string) []string {
 			list = append(list, end+act+hides[(e+a)%len(hides)])
 		}
 	}
-	for _, whole := range []string{
+	return append(list,
 		"CASE WHEN 1=1 THEN 1 ELSE 0 END", "(SELECT 1)", "1;1", "1e309", "0x31", "1/0", "-1", "9223372036854775808", "NaN", "NULL", "*", "$1", "$99", "?", ":a", "@tenant", "@@version", "{{1}}", "${1}",
 		"id; --", "id DESC, (SELECT 1)", "id::text", "id COLLATE NOCASE", `"id"`, "a.b.c", "rowid", "_rowid_", "x'00'", "E'\\047'", "U&'\\0027'", "q'[']'", "\u0000", "\ufeff'", "\u202e'",
 		strings.Repeat("'", 500), strings.Repeat("(", 500), strings.Repeat("NOT ", 100), "a' 'b", "a'||'b", "a'+'b", "%", "_", "\\", "[a-z]",
-	} {
-		list = append(list, whole)
-	}
-	return list
+	)
 }
