@@ -2,6 +2,8 @@ package outturn
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -91,19 +93,10 @@ const (
 
 // Of returns the limit of that kind, nil where there is none.
 func (l Limits) Of(kind LimitKind) *int64 {
-	switch kind {
-	case LimitRunning:
-		return l.Running
-	case LimitQueued:
-		return l.Queued
-	case LimitGenerators:
-		return l.Generators
-	case LimitBytes:
-		return l.Bytes
-	case LimitRows:
-		return l.Rows
-	case LimitRequests:
-		return l.Requests
+	for _, limit := range l.All() {
+		if limit.Kind == kind {
+			return *limit.Most
+		}
 	}
 	return nil
 }
@@ -171,6 +164,34 @@ type Standing struct {
 type RequestLimit struct {
 	Tenant    string
 	PerMinute int64
+}
+
+// A NamedLimit is one of Limits.
+type NamedLimit struct {
+	Kind LimitKind
+	Most **int64 // where it is
+}
+
+// All lists every limit, also those that are nil.
+func (l *Limits) All() []NamedLimit {
+	return []NamedLimit{
+		{LimitRunning, &l.Running}, {LimitQueued, &l.Queued}, {LimitGenerators, &l.Generators},
+		{LimitBytes, &l.Bytes}, {LimitRows, &l.Rows}, {LimitRequests, &l.Requests},
+	}
+}
+
+// String lists the limits there are, "none" where there is none.
+func (l Limits) String() string {
+	var set []string
+	for _, limit := range l.All() {
+		if most := *limit.Most; most != nil {
+			set = append(set, string(limit.Kind)+"="+strconv.FormatInt(*most, 10))
+		}
+	}
+	if len(set) == 0 {
+		return "none"
+	}
+	return strings.Join(set, " ")
 }
 
 // Usage is what a tenant and all below it have now.

@@ -34,8 +34,15 @@ const (
 	linkRevoke   action = "link.revoke"
 	linkDownload action = "link.download" // whoever has the link may
 
-	tenantCreate action = "tenant.create"
-	tenantRead   action = "tenant.read"
+	tenantCreate  action = "tenant.create"
+	tenantRead    action = "tenant.read"
+	tenantUpdate  action = "tenant.update"
+	tenantMove    action = "tenant.move"
+	tenantSuspend action = "tenant.suspend"
+	tenantResume  action = "tenant.resume"
+	tenantDelete  action = "tenant.delete"
+	tenantRestore action = "tenant.restore"
+	tenantSync    action = "tenant.sync"
 
 	clientCreate action = "client.create"
 	clientRead   action = "client.read"
@@ -49,29 +56,36 @@ const (
 // is not here nobody may do.
 var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	//             operator admin  manager viewer
-	runCreate:    {true, true, true, false},
-	runRead:      {true, true, true, true},
-	runList:      {true, true, true, true},
-	runCancel:    {true, true, true, false},
-	runRetry:     {true, true, true, false},
-	runDelete:    {true, true, true, false},
-	runPreview:   {true, true, true, true},
-	datasetRead:  {true, true, true, true},
-	viewCreate:   {true, true, true, false},
-	viewRead:     {true, true, true, true},
-	viewUpdate:   {true, true, true, false},
-	viewDelete:   {true, true, true, false},
-	fileRead:     {true, true, true, true},
-	fileDownload: {true, true, true, true},
-	linkCreate:   {true, true, true, false},
-	linkRevoke:   {true, true, true, false},
-	tenantCreate: {true, true, false, false},
-	tenantRead:   {true, true, true, true},
-	clientCreate: {true, true, false, false},
-	clientRead:   {true, true, false, false},
-	clientRevoke: {true, true, false, false},
-	clientRotate: {true, true, false, false},
-	auditRead:    {true, true, false, false},
+	runCreate:     {true, true, true, false},
+	runRead:       {true, true, true, true},
+	runList:       {true, true, true, true},
+	runCancel:     {true, true, true, false},
+	runRetry:      {true, true, true, false},
+	runDelete:     {true, true, true, false},
+	runPreview:    {true, true, true, true},
+	datasetRead:   {true, true, true, true},
+	viewCreate:    {true, true, true, false},
+	viewRead:      {true, true, true, true},
+	viewUpdate:    {true, true, true, false},
+	viewDelete:    {true, true, true, false},
+	fileRead:      {true, true, true, true},
+	fileDownload:  {true, true, true, true},
+	linkCreate:    {true, true, true, false},
+	linkRevoke:    {true, true, true, false},
+	tenantCreate:  {true, true, false, false},
+	tenantRead:    {true, true, true, true},
+	tenantUpdate:  {true, true, false, false},
+	tenantMove:    {true, true, false, false},
+	tenantSuspend: {true, true, false, false},
+	tenantResume:  {true, true, false, false},
+	tenantDelete:  {true, true, false, false},
+	tenantRestore: {true, true, false, false},
+	tenantSync:    {true, false, false, false},
+	clientCreate:  {true, true, false, false},
+	clientRead:    {true, true, false, false},
+	clientRevoke:  {true, true, false, false},
+	clientRotate:  {true, true, false, false},
+	auditRead:     {true, true, false, false},
 }
 
 // may says whether a role may do a.
@@ -122,7 +136,9 @@ func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, objec
 		_, err = s.ledger.File(ctx, p.Tenant, object)
 	case linkRevoke:
 		_, err = s.ledger.Link(ctx, p.Tenant, object)
-	case tenantRead:
+	case tenantRestore:
+		_, err = s.deletedTenant(ctx, p, object)
+	case tenantRead, tenantUpdate, tenantMove, tenantSuspend, tenantResume, tenantDelete:
 		_, err = s.ledger.Tenant(ctx, p.Tenant, object)
 	case clientRead, clientRevoke, clientRotate:
 		_, err = s.ledger.ClientOf(ctx, p.Tenant, object)

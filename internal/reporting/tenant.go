@@ -3,6 +3,7 @@ package reporting
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"outturn"
 	"outturn/internal/source"
@@ -11,7 +12,22 @@ import (
 type tenantLedger interface {
 	CreateTenant(ctx context.Context, t outturn.Tenant, entry outturn.AuditEntry) (outturn.Tenant, error)
 	Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error)
+	// Tenants lists deleted ones only where the filter speaks of state.
 	Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error)
+	UpdateTenant(ctx context.Context, viewer, id string, change func(*outturn.Tenant) error, entry outturn.AuditEntry) (outturn.Tenant, error)
+	// What nobody does to himself is CodeForbidden.
+	MoveTenant(ctx context.Context, viewer, id, parent string, entry outturn.AuditEntry) (outturn.Tenant, error)
+	SuspendTenant(ctx context.Context, viewer, id string, entry outturn.AuditEntry) (outturn.Tenant, error)
+	ResumeTenant(ctx context.Context, viewer, id string, entry outturn.AuditEntry) (outturn.Tenant, error)
+	DeleteTenant(ctx context.Context, viewer, id string, entry outturn.AuditEntry) error
+	RestoreTenant(ctx context.Context, viewer, id string, entry outturn.AuditEntry) (outturn.Tenant, error)
+
+	// AllTenants are those that are not deleted, of the whole installation.
+	AllTenants(ctx context.Context) ([]outturn.Tenant, error)
+	// MakeTenants and ChangeTenants do all or nothing. None of those that are made is
+	// the parent of another; of those that are changed, parent, name, zone and currency.
+	MakeTenants(ctx context.Context, list []outturn.Tenant, entry outturn.AuditEntry) error
+	ChangeTenants(ctx context.Context, list []outturn.Tenant, entry outturn.AuditEntry) error
 
 	// ClientOf returns a client that viewer sees; CodeNotFound.
 	ClientOf(ctx context.Context, viewer, id string) (outturn.Client, error)
@@ -66,6 +82,12 @@ func (s *Service) checkTenant(t *outturn.Tenant, parent outturn.Tenant) error {
 	if parent.Kind == outturn.KindCustomer {
 		f.addf("parent", "A customer has no tenants below it.")
 	}
+	s.checkFields(t, &f)
+	return f.err()
+}
+
+// checkFields notes every fault of what can be changed of a tenant.
+func (s *Service) checkFields(t *outturn.Tenant, f *faults) {
 	f.name("name", t.Name)
 	if t.ExternalID != "" && !outturn.IsLine(t.ExternalID) {
 		f.addf("external_id", "The id of an account is one line of at most 255 characters.")
@@ -73,12 +95,23 @@ func (s *Service) checkTenant(t *outturn.Tenant, parent outturn.Tenant) error {
 	if _, err := outturn.LoadZone(t.Zone); err != nil {
 		f.add("zone", err)
 	}
+	if t.Currency != "" && !isCurrency(t.Currency) {
+		f.addf("currency", "A currency is the three capital letters of ISO 4217, such as EUR.")
+	}
 	if t.ReportType != "" {
 		found, err := outturn.ParseReportType(t.ReportType)
 		f.add("report_type", err)
 		t.ReportType = found
 	}
-	return f.err()
+	for _, limit := range t.Limits.All() {
+		if most := *limit.Most; most != nil && *most < 0 {
+			f.addf("limits."+string(limit.Kind), "A limit is 0 or more. Leave it out for none.")
+		}
+	}
+}
+
+func isCurrency(code string) bool {
+	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // checkAccount keeps a tenant from being joined to an account of somebody else,

@@ -41,7 +41,8 @@ func TestTenantFaults(t *testing.T) {
 		"Above":          {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "10"}, []string{"external_id"}, outturn.CodeInvalid, `no account "10" below`},
 		"NoAccount":      {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "9999"}, []string{"external_id"}, outturn.CodeInvalid, `no account "9999" below`},
 		"NotOfChild":     {outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "1001", Parent: s.tenants["child"].ID}, []string{"external_id"}, outturn.CodeInvalid, `no account "1001" below`},
-		"All":            {outturn.Tenant{Kind: "x", Name: " ", Zone: "Mars", ReportType: "x"}, []string{"kind", "name", "report_type", "zone"}, outturn.CodeInvalid, "Mars"},
+		"All": {outturn.Tenant{Kind: "x", Name: " ", Zone: "Mars", Currency: "eur", ReportType: "x", Limits: outturn.Limits{Bytes: new(int64(-1))}},
+			[]string{"currency", "kind", "limits.bytes", "name", "report_type", "zone"}, outturn.CodeInvalid, "Mars"},
 	} {
 		_, err := s.CreateTenant(t.Context(), s.as(outturn.RoleAdmin), tt.tenant)
 		var fields []string
@@ -68,6 +69,61 @@ func TestTenantFaults(t *testing.T) {
 	}
 	_, err = s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Kind: outturn.KindReseller, Name: "n", ExternalID: "not there yet"})
 	must(t, err) // an operator may join what the source does not know yet
+}
+
+func TestTenantChangeFaults(t *testing.T) {
+	s := newStage(t)
+	own, child, sibling := s.tenants["own"], s.tenants["child"], s.tenants["sibling"]
+	spare, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: own.ID, Kind: outturn.KindReseller, Name: "n", ExternalID: "1001"})
+	must(t, err)
+	update := func(id string, u reporting.TenantUpdate) func(p outturn.Principal) error {
+		return func(p outturn.Principal) error { _, err := s.UpdateTenant(t.Context(), p, id, u); return err }
+	}
+	move := func(id, parent string) func(p outturn.Principal) error {
+		return func(p outturn.Principal) error { _, err := s.MoveTenant(t.Context(), p, id, parent); return err }
+	}
+	before := s.rowCounts()
+	for name, tt := range map[string]struct {
+		do     func(p outturn.Principal) error
+		fields []string
+		code   outturn.Code
+		says   string
+	}{
+		"All": {update(child.ID, reporting.TenantUpdate{
+			Name: new(""), Zone: new("Mars"), Currency: new("EURO"), ReportType: new("x"), ExternalID: new("1\n2"),
+			Limits: &outturn.Limits{Running: new(int64(-1)), Requests: new(int64(-2))},
+		}), []string{"currency", "external_id", "limits.requests_per_minute", "limits.running", "name", "report_type", "zone"}, outturn.CodeInvalid, "ISO 4217"},
+		"AccountOfAnother": {update(child.ID, reporting.TenantUpdate{ExternalID: new("101")}), []string{"external_id"}, outturn.CodeInvalid, `no account "101" below`},
+		"OwnAccount":       {update(own.ID, reporting.TenantUpdate{ExternalID: new("1001")}), []string{"external_id"}, outturn.CodeForbidden, "above"},
+		"OwnLimits":        {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{}, Name: new("n")}), []string{""}, "", ""},
+		"OwnLimitsRaised":  {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{Rows: new(int64(9))}}), []string{"limits"}, outturn.CodeForbidden, "above"},
+		"MovedAway":        {move(child.ID, sibling.ID), []string{"parent"}, outturn.CodeNotFound, ""},
+		"MovedItself":      {move(own.ID, child.ID), []string{""}, outturn.CodeForbidden, "never by itself"},
+		"MovedUnderItself": {move(child.ID, child.ID), []string{"external_id"}, outturn.CodeInvalid, "below"},
+		"NotBelowInSource": {move(spare.ID, child.ID), []string{"external_id"}, outturn.CodeInvalid, `no account "1001" below`},
+	} {
+		err := tt.do(s.as(outturn.RoleAdmin))
+		var fields []string
+		for _, f := range outturn.Faults(err) {
+			fields = append(fields, f.Field)
+		}
+		slices.Sort(fields)
+		if outturn.ErrorCode(err) != tt.code || err != nil && (!slices.Equal(fields, tt.fields) || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%s: got %q in %v: %v", name, outturn.ErrorCode(err), fields, err)
+		}
+		noMarkers(t, name, nil, err)
+	}
+	after := s.rowCounts()
+	delete(before, "audit")
+	delete(after, "audit") // refusals are noted
+	if !maps.Equal(after, before) {
+		t.Errorf("what was refused left something: got %v, want %v", after, before)
+	}
+	before["audit"] = s.audited()
+	wantCode(t, "an operator, whatever the source says", move(spare.ID, child.ID)(s.operator()), "")
+	if got := s.audit(before["audit"], "local:operator"); len(got) != 1 || got[0].Detail["from"] != own.ID || got[0].Detail["parent"] != child.ID {
+		t.Errorf("the audit got %+v", got)
+	}
 }
 
 // Nobody makes, renews or ends a client whose role is above its own.

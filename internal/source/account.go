@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"outturn"
@@ -133,10 +134,24 @@ func Children(ctx context.Context, s Snapshot, tree *outturn.TenantTree, parent 
 // mostAccounts bounds what is read of a tree to find near names.
 const mostAccounts = 10_000
 
-func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where string, args ...string) ([]outturn.Account, error) {
+func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where string, args ...string) (list []outturn.Account, err error) {
+	err = eachAccount(ctx, s, tree, fmt.Sprintf("WHERE %s ORDER BY 1 LIMIT %d", where, mostAccounts), args, func(a outturn.Account) error {
+		list = append(list, a)
+		return nil
+	})
+	return list, err
+}
+
+// EachAccount calls do with every account of a tree, in no order, as they are read. An
+// error of do ends it and is returned.
+func EachAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, do func(outturn.Account) error) error {
+	return eachAccount(ctx, s, tree, "", nil, do)
+}
+
+func eachAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, rest string, args []string, do func(outturn.Account) error) error {
 	sql, err := treeSQL(tree)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	query := "SELECT"
 	var columns []batch.Column
@@ -147,38 +162,48 @@ func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where s
 		columns = append(columns, batch.Column{Name: column, Type: outturn.Text})
 		query += " COALESCE(CAST(" + column + " AS VARCHAR), '') AS " + column
 	}
-	query += fmt.Sprintf(" FROM (%s\n) AS t WHERE %s ORDER BY 1 LIMIT %d", sql, where, mostAccounts)
-	rows, err := texts(ctx, s, Query{SQL: query, Args: args, Columns: columns})
+	query += " FROM (" + sql + "\n) AS t " + rest
+	err = eachText(ctx, s, Query{SQL: query, Args: args, Columns: columns}, func(row []string) error {
+		return do(outturn.Account{ID: row[0], Parent: row[1], Kind: row[2], Name: row[3], Currency: row[4], Zone: row[5]})
+	})
 	if err != nil {
-		return nil, fmt.Errorf("tenant tree: %w", err)
+		return fmt.Errorf("tenant tree: %w", err)
 	}
-	list := make([]outturn.Account, len(rows))
-	for i, row := range rows {
-		list[i] = outturn.Account{ID: row[0], Parent: row[1], Kind: row[2], Name: row[3], Currency: row[4], Zone: row[5]}
-	}
-	return list, nil
+	return nil
 }
 
 // texts runs a query of few rows whose columns are all text and not null.
 func texts(ctx context.Context, s Snapshot, q Query) (rows [][]string, err error) {
+	err = eachText(ctx, s, q, func(row []string) error {
+		rows = append(rows, slices.Clone(row))
+		return nil
+	})
+	return rows, err
+}
+
+// eachText runs a query whose columns are all text and not null, and calls do with
+// each row, which is do's until it returns.
+func eachText(ctx context.Context, s Snapshot, q Query, do func(row []string) error) (err error) {
 	r, err := s.Query(ctx, q)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	row := make([]string, len(r.Columns()))
 	var b batch.Batch
 	for {
 		if err := r.Next(&b); errors.Is(err, io.EOF) {
-			return rows, nil
+			return nil
 		} else if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range b.Rows() {
-			row := make([]string, len(r.Columns()))
 			for c := range row {
 				row[c] = string(b.Text(c, i))
 			}
-			rows = append(rows, row)
+			if err := do(row); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -97,6 +97,7 @@ const (
 	ofSweeps    = "a sweep's: it cleans up for all tenants"
 	ofOperators = "the installation's, with nothing of a tenant in the answer"
 	ofSignIn    = "of those who check a credential, before anybody is known"
+	ofTheTree   = "the operator's, who takes the whole tree from the source; package reporting lets nobody else"
 	ofCreators  = "whose it makes is a field of what it makes; package reporting sets it from who asks"
 )
 
@@ -220,6 +221,7 @@ var accesses = map[string][]access{
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"OpenAuditKey": {{spans: ofOperators}}, "SealAudit": {{spans: ofSweeps}},
 	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
+	"AllTenants": {{spans: ofTheTree}}, "MakeTenants": {{spans: ofTheTree}}, "ChangeTenants": {{spans: ofTheTree}},
 	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},
 }
 
