@@ -72,8 +72,8 @@ func New(c Config) (http.Handler, error) {
 	a.registerViews()
 	a.registerRuns()
 	a.registerFiles()
+	a.registerTenants()
 	a.registerClients()
-
 	a.registerAudit()
 	a.registerHealth()
 	if err := a.registerDocs(mux); err != nil {

@@ -56,6 +56,7 @@ type holding struct {
 	client   string
 	linkID   string
 	linkPath string
+	leaf     string // a tenant right below
 }
 
 var family = []holding{
@@ -93,12 +94,8 @@ func newMatrix(t *testing.T) *matrix {
 				t.Fatal(err)
 			}
 		} else {
-			kind := outturn.KindReseller
-			if h.name == "child" {
-				kind = outturn.KindCustomer
-			}
 			if h.Tenant, err = m.Reporting().CreateTenant(t.Context(), operator, outturn.Tenant{
-				Parent: m.holdings[h.above].ID, Kind: kind, Name: h.marker, ExternalID: h.account,
+				Parent: m.holdings[h.above].ID, Kind: outturn.KindReseller, Name: h.marker, ExternalID: h.account,
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -162,6 +159,15 @@ func (m *matrix) furnish(h *holding) {
 	h.view = m.newView(h)
 	h.linkID, h.linkPath = m.newLink(h)
 	h.client = m.newClient(h)
+	h.leaf = m.newLeaf(h)
+}
+
+// newLeaf makes a tenant right below one, to do to it what nobody does to himself.
+func (m *matrix) newLeaf(h *holding) (id string) {
+	m.t.Helper()
+	var t outturn.Tenant
+	m.operator().do(m.t, "POST", "/v1/tenants", fmt.Sprintf(`{"parent":"%s","kind":"customer","name":"%s"}`, h.ID, h.marker)).decode(m.t, http.StatusCreated, &t)
+	return t.ID
 }
 
 func (m *matrix) operator() caller { return m.callers["provider"][outturn.RoleOperator] }
@@ -273,6 +279,23 @@ func clientOf(m *matrix, of *holding, spent bool) string {
 
 func tenantID(_ *matrix, of *holding, _ bool) string { return of.ID }
 
+func leafID(m *matrix, of *holding, spent bool) string {
+	if spent {
+		return m.newLeaf(of)
+	}
+	return of.leaf
+}
+
+func deletedLeafID(m *matrix, of *holding, spent bool) string {
+	id := leafID(m, of, spent)
+	if spent {
+		if a := m.operator().do(m.t, "DELETE", "/v1/tenants/"+id, ""); a.status != http.StatusNoContent {
+			m.t.Fatalf("the tenant was not deleted: %d %s", a.status, a.body)
+		}
+	}
+	return id
+}
+
 const select1 = `"dataset":"accounts","formats":["csv"],"tenant":"{tenant}"`
 
 // cells is the matrix: every route, the least role that may, and what it is about.
@@ -307,6 +330,16 @@ var cells = map[string]cell{
 
 	"GET /f/{token}":  {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
 	"HEAD /f/{token}": {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
+
+	"GET /v1/tenants":               {least: outturn.RoleViewer, ask: about("/v1/tenants", tenantID, ""), status: 200, self: true},
+	"POST /v1/tenants":              {least: outturn.RoleAdmin, ask: about("/v1/tenants", tenantID, `{"parent":"{tenant}","kind":"customer","name":"new"}`), status: 201, silent: true},
+	"GET /v1/tenants/{id}":          {least: outturn.RoleViewer, ask: about("/v1/tenants/{id}", tenantID, ""), status: 200},
+	"PATCH /v1/tenants/{id}":        {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}", tenantID, `{"currency":"EUR"}`), status: 200},
+	"DELETE /v1/tenants/{id}":       {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}", leafID, ""), status: 204, silent: true},
+	"POST /v1/tenants/{id}/move":    {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/move", leafID, `{"parent":"{tenant}"}`), status: 200},
+	"POST /v1/tenants/{id}/suspend": {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/suspend", leafID, ""), status: 200},
+	"POST /v1/tenants/{id}/resume":  {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/resume", leafID, ""), status: 200},
+	"POST /v1/tenants/{id}/restore": {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/restore", deletedLeafID, ""), status: 200, silent: true},
 }
 
 func freshView(m *matrix, _ *holding, _ bool) ask {
@@ -399,7 +432,7 @@ func (m *matrix) check(route string, c cell, viewer *holding, role outturn.Role,
 func (m *matrix) sameAsAbsent(what, method string, c cell, r ask, a answer, who caller, of *holding) {
 	m.t.Helper()
 	never := *of
-	never.ID, never.run.ID, never.view.ID, never.linkID = absent, absent, absent, absent
+	never.ID, never.run.ID, never.view.ID, never.linkID, never.leaf = absent, absent, absent, absent, absent
 	never.client = "ot_" + strings.Repeat("0", 24)
 	never.run.Files = []outturn.File{{ID: absent}}
 	n := c.ask(m, &never, false)

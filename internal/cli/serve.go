@@ -37,6 +37,9 @@ type serveCmd struct {
 	Timeout   time.Duration `name:"run-timeout" env:"OUTTURN_RUN_TIMEOUT" placeholder:"TIME" help:"How long a run may take, such as 1h. Default: any time."`
 	MaxRows   int64         `name:"max-rows" env:"OUTTURN_MAX_ROWS" placeholder:"N" help:"Rows that a run may have; with more it fails, for nothing is cut off. Default: any number."`
 
+	SyncTenants time.Duration `name:"sync-tenants" env:"OUTTURN_SYNC_TENANTS" placeholder:"TIME" help:"How often tenants are made, renamed and moved as the source's accounts are, such as 1h. Default: never."`
+	TenantGrace time.Duration `name:"tenant-grace" env:"OUTTURN_TENANT_GRACE" default:"720h" placeholder:"TIME" help:"For how long a deleted tenant can be restored, before its files, links, views and clients go (${default}: 30 days)."`
+
 	// Lease is for tests that wait for one to end.
 	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
 
@@ -87,6 +90,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
+		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace,
 		Version: version, Log: log,
 	})
 	if err != nil {

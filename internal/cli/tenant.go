@@ -8,22 +8,36 @@ import (
 	"outturn"
 	"outturn/internal/reporting"
 	"outturn/internal/server"
+	"outturn/internal/source"
 )
 
 type tenantCmd struct {
-	Add  tenantAddCmd  `cmd:"" help:"Let an account of the source log in and own reports."`
-	List tenantListCmd `cmd:"" help:"List the tenants of a data folder."`
+	Add     tenantAddCmd     `cmd:"" help:"Let an account of the source log in and own reports."`
+	List    tenantListCmd    `cmd:"" help:"List the tenants of a data folder."`
+	Show    tenantShowCmd    `cmd:"" help:"Show a tenant."`
+	Set     tenantSetCmd     `cmd:"" help:"Change a tenant's name, account, zone, currency, report type or limits."`
+	Move    tenantMoveCmd    `cmd:"" help:"Put a tenant, with all below it, under another."`
+	Suspend tenantSuspendCmd `cmd:"" help:"Keep a tenant and all below it out, and their runs from starting."`
+	Resume  tenantResumeCmd  `cmd:"" help:"End the suspension of a tenant."`
+	Delete  tenantDeleteCmd  `cmd:"" help:"Delete a tenant that has no open runs and no tenants below it."`
+	Restore tenantRestoreCmd `cmd:"" help:"Bring a deleted tenant back, while its grace period lasts."`
+	Sync    tenantSyncCmd    `cmd:"" help:"Make tenants of the source's accounts, and rename and move those that are there."`
 }
 
 // withReporting calls work with the use cases over the data folder and with who
 // uses it from this machine.
 func (s *Settings) withReporting(ctx context.Context, work func(*reporting.Service, outturn.Principal) error) error {
+	return s.withReportingOver(ctx, nil, work)
+}
+
+// withReportingOver is withReporting for work that needs the source.
+func (s *Settings) withReportingOver(ctx context.Context, src source.Source, work func(*reporting.Service, outturn.Principal) error) error {
 	return s.withFolder(ctx, func(f *server.Folder, p outturn.Principal) error {
 		cat, err := s.openCatalog()
 		if err != nil {
 			return err
 		}
-		r, err := f.Reporting(cat)
+		r, err := f.Reporting(cat, src)
 		if err != nil {
 			return err
 		}
@@ -38,6 +52,7 @@ type tenantAddCmd struct {
 	Kind       string `name:"kind" enum:"reseller,customer" default:"reseller" placeholder:"KIND" help:"reseller or customer (${default})."`
 	Parent     string `name:"parent" placeholder:"ID" help:"The tenant it belongs to. Default: the provider."`
 	Zone       string `name:"zone-of" placeholder:"ZONE" help:"IANA time zone in which its days begin. Default: UTC."`
+	Currency   string `name:"currency" placeholder:"CODE" help:"What it is billed in, such as EUR."`
 	Report     string `name:"report-type" placeholder:"TYPE" help:"RESELLER or PROVIDER, for runs that do not say."`
 	JSON       bool   `name:"json" help:"Print the tenant as JSON."`
 }
@@ -46,7 +61,7 @@ func (c *tenantAddCmd) Run(ctx context.Context, streams IO, settings *Settings) 
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
 		t := outturn.Tenant{
 			Parent: c.Parent, Kind: outturn.TenantKind(c.Kind), Name: c.Name, ExternalID: c.ExternalID,
-			Zone: c.Zone, ReportType: c.Report,
+			Zone: c.Zone, Currency: c.Currency, ReportType: c.Report,
 		}
 		if t.Parent == "" {
 			t.Parent = p.Tenant
@@ -64,13 +79,21 @@ func (c *tenantAddCmd) Run(ctx context.Context, streams IO, settings *Settings) 
 }
 
 type tenantListCmd struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	Filter string `name:"filter" placeholder:"EXPR" help:"Which: kind eq reseller, or state eq deleted. Default: those that are not deleted."`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 func (c *tenantListCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
+		var where *outturn.Expr
+		if c.Filter != "" {
+			var err error
+			if where, err = outturn.ParseExpr(c.Filter); err != nil {
+				return outturn.InField("--filter", err)
+			}
+		}
 		list, err := allOf(func(page outturn.Page) (outturn.List[outturn.Tenant], error) {
-			return r.Tenants(ctx, p, outturn.ListQuery{Page: page})
+			return r.Tenants(ctx, p, outturn.ListQuery{Where: where, Page: page})
 		})
 		if err != nil {
 			return err
@@ -80,10 +103,18 @@ func (c *tenantListCmd) Run(ctx context.Context, streams IO, settings *Settings)
 		}
 		return printTable(streams.Out, func(w io.Writer) {
 			for _, t := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.ID, t.Kind, t.ExternalID, t.Name)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Kind, standing(t), t.ExternalID, t.Name)
 			}
 		})
 	})
+}
+
+// standing says in a word whether a tenant takes part.
+func standing(t outturn.Tenant) string {
+	if t.State == outturn.TenantActive && t.HeldBy != "" {
+		return "held"
+	}
+	return string(t.State)
 }
 
 // allOf reads a list page by page.

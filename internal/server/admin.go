@@ -12,10 +12,14 @@ import (
 )
 
 // Reporting gives the use cases over a folder without a server: for commands that
-// look after tenants and clients. Runs made through it wait for a server.
-func (f *Folder) Reporting(cat *catalog.Catalog) (*reporting.Service, error) {
+// look after tenants and clients. Runs made through it wait for a server. src may be
+// nil: then whatever needs the source is refused.
+func (f *Folder) Reporting(cat *catalog.Catalog, src source.Source) (*reporting.Service, error) {
+	if src == nil {
+		src = noSource{}
+	}
 	return reporting.New(reporting.Config{
-		Ledger: f.Ledger, Sealer: f.Sealer, Catalog: cat, Source: noSource{}, Queue: noQueue{}, Blobs: f.Files, Now: time.Now,
+		Ledger: f.Ledger, Sealer: f.Sealer, Catalog: cat, Source: src, Queue: noQueue{}, Blobs: f.Files, Now: time.Now,
 	})
 }
 

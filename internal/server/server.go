@@ -61,7 +61,11 @@ type Config struct {
 	Retention time.Duration // how long files are kept; 90 days
 	Timeout   time.Duration // how long a run may take; 0 is any time
 	MaxRows   int64         // rows that a run may have; 0 is any number
-	Lease     time.Duration // after how long without a sign of life a run is taken back; 30 s
+	// SyncTenants is how often tenants are taken from the source's accounts; 0 is never.
+	SyncTenants time.Duration
+	// TenantGrace is for how long a deleted tenant can be restored; 30 days.
+	TenantGrace time.Duration
+	Lease       time.Duration // after how long without a sign of life a run is taken back; 30 s
 
 	Version string
 	Log     *slog.Logger
@@ -92,6 +96,9 @@ func (c Config) withDefaults() Config {
 	if c.Stall <= 0 {
 		c.Stall = 2 * time.Minute
 	}
+	if c.TenantGrace == 0 {
+		c.TenantGrace = 30 * 24 * time.Hour
+	}
 	if c.Lease == 0 {
 		c.Lease = 30 * time.Second
 	}
@@ -108,11 +115,11 @@ func (c Config) withDefaults() Config {
 type Server struct {
 	config    Config
 	folder    *Folder
+	base      context.Context // ends with watching
 	runner    *runner.Runner
 	reporting *reporting.Service
 	auth      *auth.Service
-
-	sealer *sealer
+	sealer    *sealer
 
 	api         *http.Server
 	watching    context.CancelFunc // ends what clients hold open
@@ -182,7 +189,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		return nil, err
 	}
 	base, cancel := context.WithCancel(context.Background())
-	s.watching = cancel
+	s.base, s.watching = base, cancel
 	s.api = newHTTPServer(handler, c)
 	s.api.BaseContext = func(net.Listener) context.Context { return base }
 	if certificate != nil {
@@ -222,11 +229,12 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	if s.certificate != nil {
 		s.certificate.tell()
-		s.serving.Go(func() { s.certificate.watch(s.api.BaseContext(nil)) })
+		s.serving.Go(func() { s.certificate.watch(s.base) })
 	}
-	s.serving.Go(func() { s.tendKeys(s.api.BaseContext(s.listener)) })
+	s.serving.Go(func() { s.tendKeys(s.base) })
 	s.ready.Store(true)
 	s.lookAtSource(ctx)
+	s.serving.Go(func() { s.tendTenants(s.base) })
 	return nil
 }
 

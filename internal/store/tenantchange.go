@@ -71,7 +71,7 @@ func (t *tx) below(viewer, id, done string) (outturn.Tenant, error) {
 	case err != nil:
 		return n, err
 	case n.Parent == "":
-		return n, outturn.Errorf(outturn.CodeConflict, "The provider is the root of all tenants and cannot be %s.", done)
+		return n, outturn.Errorf(outturn.CodeForbidden, "The provider is the root of all tenants and cannot be %s.", done)
 	case id == viewer:
 		return n, outturn.Errorf(outturn.CodeForbidden, "A tenant is %s by one above it, never by itself.", done)
 	}
