@@ -11,12 +11,15 @@ import (
 
 	"outturn"
 	"outturn/client"
+	"outturn/internal/server/servertest"
 )
 
 // connect is client.New with the address and credentials of a server of our own. Where
 // yours come from is yours to say.
-func connect() *client.Client {
-	c, err := client.New(client.Config{URL: shop.URL(), ClientID: shop.cred.ID, ClientSecret: shop.cred.Secret})
+func connect() *client.Client { return connectWith(shop.cred) }
+
+func connectWith(cred servertest.Credential) *client.Client {
+	c, err := client.New(client.Config{URL: shop.URL(), ClientID: cred.ID, ClientSecret: cred.Secret})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -209,4 +212,32 @@ func ExampleClient_CreateRun_refused() {
 	// invalid_parameters
 	// dataset - There is no data set "paymnts". Did you mean payments?
 	// true
+}
+
+// A reseller's customer gets a place of its own, with limits, and can be suspended.
+func ExampleClient_CreateTenant() {
+	ctx := context.Background()
+	c := connectWith(shop.admin)
+	most := int64(2)
+	tenant, err := c.CreateTenant(ctx, client.TenantInput{
+		Kind: outturn.KindCustomer, Name: "Blue Harbour", Zone: "Europe/Warsaw", Currency: "PLN",
+		Limits: &outturn.Limits{Running: &most},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tenant.Name, "is", tenant.State, "with limits", tenant.Limits)
+	if tenant, err = c.SuspendTenant(ctx, tenant.ID); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tenant.Name, "is", tenant.State)
+	if err := c.DeleteTenant(ctx, tenant.ID); err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.Tenant(ctx, tenant.ID)
+	fmt.Println(outturn.ErrorCode(err))
+	// Output:
+	// Blue Harbour is active with limits running=2
+	// Blue Harbour is suspended
+	// not_found
 }

@@ -90,7 +90,7 @@ func (c *tenantSetCmd) Run(ctx context.Context, streams IO, settings *Settings) 
 func setLimits(l *outturn.Limits, set map[string]string) error {
 	limits := map[string]**int64{}
 	for _, limit := range l.All() {
-		limits[limit.Name] = limit.Most
+		limits[string(limit.Kind)] = limit.Most
 	}
 	for name, value := range set {
 		to, ok := limits[name]

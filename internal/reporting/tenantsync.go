@@ -170,8 +170,32 @@ func (y *syncing) read(a outturn.Account) {
 	case y.accounts[a.ID] != nil:
 		y.repeated[a.ID] = true // and refused where it comes
 	default:
+		a.Name = nameOf(a)
 		y.accounts[a.ID] = &account{Account: a}
 	}
+}
+
+// nameOf makes of an account's name one that a tenant can have: one line that is not
+// too long, its id where nothing is left.
+func nameOf(a outturn.Account) string {
+	if isName(a.Name) {
+		return a.Name
+	}
+	var name strings.Builder
+	for _, r := range strings.ToValidUTF8(a.Name, "\ufffd") {
+		if !outturn.IsLine(string(r)) {
+			r = ' '
+		}
+		name.WriteRune(r)
+	}
+	words := []rune(strings.Join(strings.Fields(name.String()), " "))
+	if len(words) > mostName {
+		words = append(words[:mostName-1], '…')
+	}
+	if len(words) == 0 {
+		words = []rune(a.ID)
+	}
+	return string(words[:min(len(words), mostName)])
 }
 
 func (y *syncing) refuse(id, reason string) {
@@ -308,8 +332,6 @@ func (y *syncing) unfit(a *account, kind outturn.TenantKind, was outturn.Tenant,
 		return "Its id stands for several accounts."
 	case !outturn.IsLine(a.ID):
 		return "Its id is not one line of at most 255 characters."
-	case !isName(a.Name):
-		return fmt.Sprintf("Its name is not one line of 1 to %d characters.", mostName)
 	case a.Currency != "" && !isCurrency(a.Currency):
 		return "Its currency " + outturn.Shown(a.Currency) + " is not three capital letters."
 	case there && was.Kind != kind:

@@ -80,7 +80,8 @@ func TestSyncTenants(t *testing.T) {
 		`('900', '1', 'Robot', 'n', '', '')`, `('901', '900', 'Customer', 'n', '', '')`,
 		`('902', '999', 'Customer', 'n', '', '')`, `('903', '902', 'Customer', 'n', '', '')`,
 		`('904', '905', 'Reseller', 'n', '', '')`, `('905', '904', 'Reseller', 'n', '', '')`, `('906', '905', 'Customer', 'n', '', '')`,
-		`('907', '1', 'Customer', 'n', 'euro', '')`, `('908', '1', 'Customer', 'n', '', 'Mars')`, `('909', '1', 'Customer', ' ', '', '')`,
+		`('907', '1', 'Customer', 'n', 'euro', '')`, `('908', '1', 'Customer', 'n', '', 'Mars')`, `('909', '1', 'Customer', e' \t', '', '')`,
+		`('912', '1', 'Customer', e'two\nlines ' || repeat('x', 200), '', '')`,
 		`('910', '10000', 'Customer', 'n', '', '')`,
 		`('911', '1', 'Customer', 'n', '', '')`, `('911', '1', 'Customer', 'm', '', '')`,
 		`('', '1', 'Customer', 'n', '', '')`,
@@ -88,7 +89,7 @@ func TestSyncTenants(t *testing.T) {
 	// The stage has 10, 100, 1000 and 101 already; the last is no account any more.
 	must(t, func() error { _, err := w.SuspendTenant(t.Context(), w.operator(), w.tenants["child"].ID); return err }())
 	before, rows := w.tree(), w.rowCounts()
-	want := "21 accounts: 3 made, 4 renamed, 0 moved, 0 unchanged, 1 vanished, 13 refused"
+	want := "22 accounts: 5 made, 4 renamed, 0 moved, 0 unchanged, 1 vanished, 12 refused"
 	planned := w.sync(reporting.SyncInput{DryRun: true})
 	if got := counts(planned); got != want || !planned.DryRun {
 		t.Errorf("dry run: got %s, want %s", got, want)
@@ -102,7 +103,7 @@ func TestSyncTenants(t *testing.T) {
 	}
 	for account, says := range map[string]string{
 		"900": "kind", "901": "900", "902": "999", "903": "999", "904": "circle", "905": "circle", "906": "circle",
-		"907": "currency", "908": "zone", "909": "name", "910": "customer", "911": "several", "": "no id",
+		"907": "currency", "908": "zone", "910": "customer", "911": "several", "": "no id",
 	} {
 		i := slices.IndexFunc(done.Refused, func(r reporting.SyncRefused) bool { return r.Account == account })
 		if i < 0 || !strings.Contains(done.Refused[i].Reason, says) {
@@ -119,6 +120,8 @@ func TestSyncTenants(t *testing.T) {
 		"10000": `customer below "1000": New one EUR `,
 		"20":    `reseller below "": Twenty PLN Europe/Warsaw`,
 		"200":   `customer below "20": Its customer PLN `,
+		"909":   `customer below "": 909  `,
+		"912":   `customer below "": two lines ` + strings.Repeat("x", 109) + "…  ",
 		"101":   fmt.Sprintf(`reseller below "10": %s  `, markers["sibling"]),
 	}
 	if got := w.tree(); !maps.Equal(got, wantTree) {
@@ -134,7 +137,7 @@ func TestSyncTenants(t *testing.T) {
 	}
 
 	rows = w.rowCounts()
-	if got, want := counts(w.sync(reporting.SyncInput{})), "21 accounts: 0 made, 0 renamed, 0 moved, 7 unchanged, 1 vanished, 13 refused"; got != want {
+	if got, want := counts(w.sync(reporting.SyncInput{})), "22 accounts: 0 made, 0 renamed, 0 moved, 9 unchanged, 1 vanished, 12 refused"; got != want {
 		t.Errorf("again: got %s, want %s", got, want)
 	}
 	if !maps.Equal(w.rowCounts(), rows) {
@@ -146,7 +149,7 @@ func TestSyncTenants(t *testing.T) {
 	w.write(`UPDATE accounts SET parent_id = '20' WHERE id = '1000'`)
 	w.write(`UPDATE accounts SET parent_id = '1000', name = 'Moved' WHERE id = '100'`)
 	w.write(`UPDATE accounts SET parent_id = '100' WHERE id = '10'`)
-	if got, want := counts(w.sync(reporting.SyncInput{})), "7 accounts: 0 made, 1 renamed, 3 moved, 4 unchanged, 1 vanished, 0 refused"; got != want {
+	if got, want := counts(w.sync(reporting.SyncInput{})), "7 accounts: 0 made, 1 renamed, 3 moved, 4 unchanged, 3 vanished, 0 refused"; got != want {
 		t.Errorf("moved: got %s, want %s", got, want)
 	}
 	wantTree["1000"] = `reseller below "20": Thousand EUR `
