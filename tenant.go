@@ -218,3 +218,11 @@ func (u Usage) Of(kind LimitKind) (int64, bool) {
 	}
 	return 0, false
 }
+
+// An Allowance is what a tenant and all below it have, and how much they may have:
+// by its own limits, and by those of the tenants above it.
+type Allowance struct {
+	Usage  Usage        `json:"usage"`
+	Limits Limits       `json:"limits"`
+	Above  []LimitAbove `json:"above,omitempty"`
+}

@@ -79,7 +79,7 @@ func waitingRun(t testing.TB) outturn.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	silent, err := shop.Folder.Reporting(cat, nil, nil)
+	silent, err := shop.Folder.Reporting(cat, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ var exitCodes = []struct {
 		outturn.CodeSourceUnavailable, outturn.CodeUnavailable, outturn.CodeLimit,
 	}},
 	{4, "the query or the data set failed", []outturn.Code{
-		outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit, outturn.CodeRowLimit, outturn.CodeWorkerLost,
+		outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit, outturn.CodeRowLimit, outturn.CodeStorageLimit, outturn.CodeWorkerLost,
 	}},
 	{5, "the disk is full, or a file cannot be written or read", []outturn.Code{outturn.CodeDiskFull, outturn.CodeStorageUnavailable}},
 	{6, "it took longer than --timeout", []outturn.Code{outturn.CodeQueryTimeout}},

@@ -147,5 +147,15 @@ func (s *Service) OpenLink(ctx context.Context, token, reason, from, request str
 		return outturn.File{}, nil, err
 	}
 	p := outturn.Principal{Subject: "link:" + l.ID, Kind: "link", Tenant: l.Tenant, Via: "link", From: from, Request: request}
+	st, err := s.standing(ctx, l.Tenant)
+	switch {
+	case err != nil:
+		return outturn.File{}, nil, err
+	case st.State == outturn.TenantDeleted:
+		return outturn.File{}, nil, outturn.Errorf(outturn.CodeGone, "The file of this link is gone. Ask whoever sent it for a new one.")
+	case st.HeldBy != "":
+		return outturn.File{}, nil, s.refuse(ctx, p, linkDownload, l.ID,
+			outturn.Errorf(outturn.CodeForbidden, "The file of this link cannot be fetched now, because whose it is is suspended. Ask whoever sent it."))
+	}
 	return s.open(ctx, p, linkDownload, f, reason, map[string]string{"link": l.ID, "created_by": l.CreatedBy})
 }

@@ -36,6 +36,7 @@ type Ledger interface {
 	viewLedger
 	fileLedger
 	tenantLedger
+	standingLedger
 
 	auditLedger
 }
@@ -58,7 +59,10 @@ type Config struct {
 	Sealer secret.Sealer
 	// Cancel tells the runner at once that a run is to stop, which it would hear a
 	// second later; may be nil.
-	Cancel  func(run string)
+	Cancel func(run string)
+	// Wake tells the runner that runs which were held back by limits or a suspension
+	// may be startable; may be nil.
+	Wake    func()
 	Now     func() time.Time
 	Limits  Limits
 	Version string
@@ -69,7 +73,7 @@ type Config struct {
 type Limits struct {
 	LinkLife time.Duration // of a link that names none: 48 h
 	KeyLife  time.Duration // of an idempotency key: 24 h
-	Queued   int           // most queued runs of a tenant: 10,000
+	Queued   int           // most queued runs of a tenant that has no limit of its own: 10,000
 	Preview  time.Duration // how long a preview may take: 30 s
 }
 
@@ -82,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Cancel == nil {
 		c.Cancel = func(string) {}
+	}
+	if c.Wake == nil {
+		c.Wake = func() {}
 	}
 	if c.Limits.LinkLife <= 0 {
 		c.Limits.LinkLife = 48 * time.Hour
@@ -100,10 +107,12 @@ func (c Config) withDefaults() Config {
 
 // A Service is the use cases. It may be used by any number of goroutines.
 type Service struct {
-	config   Config
-	ledger   Ledger
-	watches  watches
-	previews chan struct{} // has room for each that may run now
+	config    Config
+	ledger    Ledger
+	watches   watches
+	standings standings
+	meters    meters
+	previews  chan struct{} // has room for each that may run now
 
 	mu       sync.Mutex
 	inFlight map[inFlight]bool

@@ -44,6 +44,8 @@ const (
 	tenantRestore action = "tenant.restore"
 	tenantSync    action = "tenant.sync"
 
+	usageRead action = "usage.read"
+
 	clientCreate action = "client.create"
 	clientRead   action = "client.read"
 	clientRevoke action = "client.revoke"
@@ -81,6 +83,7 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	tenantDelete:  {true, true, false, false},
 	tenantRestore: {true, true, false, false},
 	tenantSync:    {true, false, false, false},
+	usageRead:     {true, true, true, true},
 	clientCreate:  {true, true, false, false},
 	clientRead:    {true, true, false, false},
 	clientRevoke:  {true, true, false, false},
@@ -106,10 +109,14 @@ func (a action) may(role outturn.Role) bool {
 
 // permit is what every method calls first: may p do a, with object? It notes each
 // refusal. What p does not see is CodeNotFound all the same, whatever its role, so
-// that a refusal never tells that something is there (P36).
+// that a refusal never tells that something is there (P36). Whoever's
+// tenant is suspended may do nothing.
 func (s *Service) permit(ctx context.Context, p outturn.Principal, a action, object string) error {
 	if p.Subject == "" || p.Tenant == "" {
 		return outturn.Errorf(outturn.CodeUnauthenticated, "Nobody is signed in.")
+	}
+	if err := s.stands(ctx, p, a, object); err != nil {
+		return err
 	}
 	if slices.ContainsFunc(p.Roles, a.may) {
 		return nil

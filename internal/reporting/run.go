@@ -94,7 +94,7 @@ func (s *Service) CreateRun(ctx context.Context, p outturn.Principal, in CreateR
 	if r.Name == "" {
 		r.Name = req.Dataset
 	}
-	return s.enqueue(ctx, p, r, key, runCreate)
+	return s.enqueue(ctx, p, tenant, r, key, runCreate)
 }
 
 // understand makes the request complete and plans it. The plan is of worth only
@@ -241,12 +241,12 @@ func isName(text string) bool {
 
 // enqueue keeps a new run and then tells the workers. That they could not be told
 // does not undo the run: the sweeper tells them again.
-func (s *Service) enqueue(ctx context.Context, p outturn.Principal, r outturn.Run, key *outturn.IdempotencyKey, a action) (outturn.Run, error) {
+func (s *Service) enqueue(ctx context.Context, p outturn.Principal, tenant outturn.Tenant, r outturn.Run, key *outturn.IdempotencyKey, a action) (outturn.Run, error) {
 	queued, running, err := s.ledger.Backlog(ctx, r.Tenant)
 	if err != nil {
 		return outturn.Run{}, fmt.Errorf("backlog: %w", err)
 	}
-	if queued >= s.config.Limits.Queued {
+	if tenant.Limits.Queued == nil && queued >= s.config.Limits.Queued { // limits of the tree are the ledger's to keep
 		return outturn.Run{}, outturn.Errorf(outturn.CodeLimit, "%d runs wait already, and that is the most a tenant may have. Wait until some are done, or cancel some.", queued)
 	}
 	now := s.now()
@@ -256,7 +256,10 @@ func (s *Service) enqueue(ctx context.Context, p outturn.Principal, r outturn.Ru
 		detail["retry_of"] = r.RetryOf
 	}
 	kept, err := s.ledger.CreateRun(ctx, r, key, s.entry(p, a, r.Tenant, r.ID, detail))
-	if err != nil || kept.ID != r.ID { // else it was made before
+	if err != nil {
+		return kept, s.tellLimit(ctx, p, err)
+	}
+	if kept.ID != r.ID { // it was made before
 		return kept, err
 	}
 	job := queue.Job{Run: kept.ID, Tenant: kept.Tenant, Class: class(queued + running)}
@@ -355,7 +358,7 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 		Tenant: old.Tenant, Name: old.Name, Request: req, RetryOf: old.ID,
 		Origin: old.Origin, Foreign: old.Foreign,
 	}
-	return s.enqueue(ctx, p, r, k, runRetry)
+	return s.enqueue(ctx, p, tenant, r, k, runRetry)
 }
 
 // DeleteRun takes away the files of a run that has ended, and the links to them. The

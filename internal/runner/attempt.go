@@ -40,7 +40,12 @@ func (r *Runner) work(ctx context.Context, j queue.Job) {
 	switch outturn.ErrorCode(err) {
 	case "":
 	case outturn.CodeConflict, outturn.CodeNotFound:
-		return // it was worked on, cancelled, or waits for its next attempt
+		r.ringNext(ctx, j.Tenant) // it was worked on, cancelled, or waits for its next attempt: its place is another's
+		return
+	case outturn.CodeHeld:
+		r.heldBack.Store(true)
+		r.ringNext(ctx, j.Tenant) // another of the subtree may have room where it has none
+		return
 	default:
 		r.Log.Error("a run was not claimed", "run", j.Run, "error", err) // the sweep rings it again
 		return
@@ -50,6 +55,7 @@ func (r *Runner) work(ctx context.Context, j queue.Job) {
 		log: r.Log.With("run", run.ID, "tenant", run.Tenant, "attempt", run.Attempt),
 	}
 	a.work(ctx)
+	r.ringNext(ctx, j.Tenant)
 }
 
 func (a *attempt) work(ctx context.Context) {
@@ -173,6 +179,9 @@ func (a *attempt) make(ctx context.Context) (m outturn.Manifest, err error) {
 		return m, err
 	}
 	plan.Private, plan.MaxRows, plan.Manifest.Outturn = true, a.runner.MaxRows, a.runner.Version
+	if most := a.run.MostRows; most != nil && (plan.MaxRows == 0 || *most < plan.MaxRows) {
+		plan.MaxRows = *most
+	}
 	snapshot, err := a.runner.Source.Begin(ctx)
 	if err != nil {
 		return m, err
@@ -251,11 +260,12 @@ func (a *attempt) finish(ctx context.Context, m outturn.Manifest, err error, sta
 	state, inDoubt := outturn.RunSucceeded, false
 	if err == nil {
 		_, err = a.runner.Ledger.SucceedRun(ctx, a.run.Claim(), m, a.files)
-		// Only a refusal says that nothing was listed. After any other failure the
+		// Only these refusals say that nothing was listed. After any other failure the
 		// commit may have been made all the same: then the files are what the ledger
 		// promises, and if not, the sweep of the storage removes them.
-		inDoubt = err != nil && outturn.ErrorCode(err) != outturn.CodeLeaseLost
-		if outturn.ErrorCode(err) == outturn.CodeUnavailable { // another process holds the ledger, and lets go of it
+		code := outturn.ErrorCode(err)
+		inDoubt = err != nil && code != outturn.CodeLeaseLost && code != outturn.CodeStorageLimit
+		if code == outturn.CodeUnavailable { // another process holds the ledger, and lets go of it
 			err = outturn.Errorf(outturn.CodeStorageUnavailable, "%w", err)
 		}
 	}

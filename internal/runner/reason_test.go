@@ -58,6 +58,8 @@ var failures = []struct {
 		act: outturn.ActorUser, attempts: 1, message: "more"},
 	{name: "TooManyRows", code: outturn.CodeRowLimit, runner: func(_ *bench, c *runner.Config) { c.MaxRows = 9 },
 		act: outturn.ActorUser, attempts: 1, message: "more than the 9 rows"},
+	{name: "TooManyBytes", code: outturn.CodeStorageLimit, before: func(b *bench, _ string) { b.set(b.tenant, "most_bytes = 5") },
+		act: outturn.ActorUser, attempts: 1, message: "may keep 5 bytes"},
 	{name: "DiskIsFull", code: outturn.CodeDiskFull,
 		faults: faults{write: func() error { return outturn.Errorf(outturn.CodeDiskFull, "The disk is full.") }},
 		act:    outturn.ActorOperator, retry: true, attempts: 10, message: "The disk is full."},

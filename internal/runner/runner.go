@@ -108,6 +108,8 @@ type Runner struct {
 	Config
 
 	cancelNow chan struct{} // somebody asked for a run to stop
+	wake      chan struct{} // runs that were held back may be startable
+	heldBack  atomic.Bool   // a run was, and may wait still
 	quit      context.CancelFunc
 	loops     sync.WaitGroup
 
@@ -133,7 +135,7 @@ func New(c Config) (*Runner, error) {
 	if c.Heartbeat >= c.Lease {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "A heartbeat every %s cannot keep a lease of %s.", c.Heartbeat, c.Lease)
 	}
-	return &Runner{Config: c, cancelNow: make(chan struct{}, 1), attempts: map[string]*attempt{}}, nil
+	return &Runner{Config: c, cancelNow: make(chan struct{}, 1), wake: make(chan struct{}, 1), attempts: map[string]*attempt{}}, nil
 }
 
 // Start begins to work and to sweep. It first takes back what an ended process held,
@@ -154,6 +156,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	}
 	r.loops.Go(func() { r.pollCancels(loops) })
 	r.loops.Go(func() { r.sweepLoop(loops) })
+	r.loops.Go(func() { r.wakeLoop(loops) })
 	return nil
 }
 
@@ -174,6 +177,16 @@ func (r *Runner) Stop(ctx context.Context) error {
 func (r *Runner) Cancel(string) {
 	select {
 	case r.cancelNow <- struct{}{}:
+	default: // it is going to look
+	}
+}
+
+// Wake hears at once that runs which were held back may be startable: a limit was
+// raised, a tenant resumed or moved. What another process changes is found within
+// CancelPoll.
+func (r *Runner) Wake() {
+	select {
+	case r.wake <- struct{}{}:
 	default: // it is going to look
 	}
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -13,6 +14,10 @@ type sweepLedger interface {
 	EndLeases(ctx context.Context, owner string) error
 	SweepLeases(ctx context.Context, most int) (requeued, lost []outturn.Run, err error)
 	DueRuns(ctx context.Context, limit int) ([]outturn.Run, error)
+	// NextRuns lists runs that waited, because of limits, for one of that tenant to end.
+	NextRuns(ctx context.Context, tenant string) ([]outturn.Run, error)
+	// Waiting says whether any run is queued.
+	Waiting(ctx context.Context) (bool, error)
 	ExpiredFiles(ctx context.Context, limit int) ([]outturn.File, error)
 	ForgetFiles(ctx context.Context, ids []string) error
 	RunKeys(ctx context.Context, ids []string) (map[string]outturn.Run, error)
@@ -70,6 +75,46 @@ func (r *Runner) sweepLeases(ctx context.Context) {
 func (r *Runner) complain(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
 		r.Log.Error(what, "error", err)
+	}
+}
+
+// wakeLoop rings runs that were held back when somebody says that they may be
+// startable. As long as any is, it looks by itself as well: who raises a limit or
+// resumes a tenant may be another process.
+func (r *Runner) wakeLoop(ctx context.Context) {
+	tick := time.NewTicker(r.CancelPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+		case <-tick.C:
+			if !r.heldBack.Swap(false) { // whatever is held back from now on says so
+				continue
+			}
+		}
+		waiting, err := r.Ledger.Waiting(ctx)
+		if err == nil && !waiting {
+			continue
+		}
+		r.heldBack.Store(true)
+		r.complain(ctx, "runs that were held back were not rung", errors.Join(err, r.ringDue(ctx)))
+	}
+}
+
+// ringNext rings the runs that waited for one of tenant to end. Where no limit counts
+// for it there are none.
+func (r *Runner) ringNext(ctx context.Context, tenant string) {
+	if ctx.Err() != nil {
+		return // the queue stops
+	}
+	next, err := r.Ledger.NextRuns(ctx, tenant)
+	for _, run := range next {
+		err = errors.Join(err, r.Queue.Ring(ctx, queue.Job{Run: run.ID, Tenant: run.Tenant, Class: queue.ClassFirst}))
+	}
+	if outturn.ErrorCode(err) != outturn.CodeUnavailable { // a queue that has stopped
+		r.complain(ctx, "the next runs were not rung", err)
 	}
 }
 

@@ -169,7 +169,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	}
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
-		Cancel: s.runner.Cancel, Version: c.Version, Log: c.Log, Now: c.Now,
+		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Version: c.Version, Log: c.Log, Now: c.Now,
 	})
 	if err != nil {
 		return nil, err

@@ -115,24 +115,22 @@ func (s *Store) NextRuns(ctx context.Context, tenant string) (runs []outturn.Run
 		tenant string
 		room   int64
 	}
-	err = s.read(ctx, "list next runs", func(t *tx) error {
-		rows, err := t.rows(`SELECT n.id, n.most_running - u.running
-			FROM tenant_closure c JOIN tenants n ON n.id = c.ancestor JOIN tenant_usage u ON u.tenant = c.ancestor
-			WHERE c.descendant = ?1 AND n.most_running > u.running AND u.queued > 0 ORDER BY `+nearest, tenant)
-		limits, err := all(rows, err, func(scan func(...any) error) (l limit, err error) { return l, scan(&l.tenant, &l.room) })
+	t := s.look(ctx)
+	rows, err := t.rows(`SELECT n.id, n.most_running - u.running
+		FROM tenant_closure c JOIN tenants n ON n.id = c.ancestor JOIN tenant_usage u ON u.tenant = c.ancestor
+		WHERE c.descendant = ?1 AND n.most_running > u.running AND u.queued > 0 ORDER BY `+nearest, tenant)
+	limits, err := all(rows, err, func(scan func(...any) error) (l limit, err error) { return l, scan(&l.tenant, &l.room) })
+	if err != nil {
+		return nil, fault("list next runs", err)
+	}
+	for _, l := range limits {
+		some, err := t.nextBelow(l.tenant, min(l.room, mostNext))
 		if err != nil {
-			return err
+			return nil, fault("list next runs", err)
 		}
-		for _, l := range limits {
-			some, err := t.nextBelow(l.tenant, min(l.room, mostNext))
-			if err != nil {
-				return err
-			}
-			runs = append(runs, some...)
-		}
-		return nil
-	})
-	return runs, err
+		runs = append(runs, some...)
+	}
+	return runs, nil
 }
 
 // nextBelow lists about n runs of a tenant and of those below it that may be started.
