@@ -75,6 +75,7 @@ func New(c Config) (http.Handler, error) {
 	a.registerTenants()
 	a.registerClients()
 	a.registerAudit()
+	a.registerUsage()
 	a.registerHealth()
 	if err := a.registerDocs(mux); err != nil {
 		return nil, err

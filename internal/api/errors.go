@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -60,7 +61,7 @@ var codes = map[int]outturn.Code{
 }
 
 // retryAfter is how many seconds a client should wait that asks too much or too
-// early.
+// early, where the error does not say.
 const retryAfter = 2
 
 // challenge lists the schemes of who is let in.
@@ -130,9 +131,9 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	}
 	p := newProblem(status, code, err.Error())
 	p.Request = request
-	var refused *outturn.Error
-	if errors.As(err, &refused) && refused.RetryAfter > 0 {
-		p.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
+	var told *outturn.Error
+	if errors.As(err, &told) && told.RetryAfter > 0 {
+		p.header.Set("Retry-After", strconv.FormatInt(seconds(told.RetryAfter), 10))
 	}
 	faults := outturn.Faults(err)
 	if len(faults) > 1 {
@@ -145,6 +146,9 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	}
 	return p
 }
+
+// seconds rounds up: who waits so long has waited long enough.
+func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
 func internalDetail(request string) string {
 	return "Internal error. The operator finds it in the log under " + request + "."

@@ -76,6 +76,12 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	r.principal = p.Subject
+	quota, err := a.Service.Admit(ctx.Context(), p)
+	tellQuota(ctx, quota)
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
 	next(huma.WithValue(ctx, keyPrincipal, p))
 }
 

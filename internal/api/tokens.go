@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -127,7 +126,7 @@ func refuseToken(err error) error {
 		r.header.Set("WWW-Authenticate", `Basic realm="outturn"`)
 	case outturn.CodeLimit:
 		r.status = http.StatusTooManyRequests
-		r.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(max(refused.RetryAfter.Seconds(), 1)))))
+		r.header.Set("Retry-After", strconv.FormatInt(max(seconds(refused.RetryAfter), 1), 10))
 	}
 	return r
 }

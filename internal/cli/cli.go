@@ -32,18 +32,18 @@ type commands struct {
 	Settings    `group:"settings"`
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Export  exportCmd  `cmd:"" help:"Write a data set, or a query of your own, to a file."`
-	Verify  verifyCmd  `cmd:"" help:"Check that a file is what its manifest says."`
-	Dataset datasetCmd `cmd:"" help:"List, show, check and start data sets."`
-	View    viewCmd    `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
-	Seed    seedCmd    `cmd:"" help:"Make a commerce database of any size."`
-	Serve   serveCmd   `cmd:"" help:"Serve the API and work on runs."`
-	Demo    demoCmd    `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
-	Run     runCmd     `cmd:"" help:"Make, watch and download runs of a server."`
-	Tenant  tenantCmd  `cmd:"" help:"Say which accounts of the source have reports of their own."`
-	Client  clientCmd  `cmd:"" help:"Give programs credentials, and take them away."`
-	Key     keyCmd     `cmd:"" help:"Look after the key that signs access tokens."`
-
+	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
+	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
+	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
+	View       viewCmd       `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
+	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
+	Serve      serveCmd      `cmd:"" help:"Serve the API and work on runs."`
+	Demo       demoCmd       `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
+	Run        runCmd        `cmd:"" help:"Make, watch and download runs of a server."`
+	Tenant     tenantCmd     `cmd:"" help:"Say which accounts of the source have reports of their own."`
+	Client     clientCmd     `cmd:"" help:"Give programs credentials, and take them away."`
+	Usage      usageCmd      `cmd:"" help:"Show what a tenant and all below it have, and how much they may have."`
+	Key        keyCmd        `cmd:"" help:"Look after the key that signs access tokens."`
 	Audit      auditCmd      `cmd:"" help:"Show who did what, and verify that nobody changed the record."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the ledger of a data folder up to date."`
 	Doctor     doctorCmd     `cmd:"" help:"Look whether a server would work here: source, storage, ledger, permissions, clock."`

@@ -35,12 +35,12 @@ func (s *Service) Admit(ctx context.Context, p outturn.Principal) (Quota, error)
 	if err != nil {
 		return Quota{}, err
 	}
-	quota, over, wait := s.meters.take(st.Requests, s.now())
-	quota.Above = st.Requests[over.place].Tenant != p.Tenant
-	if !over.is {
+	quota, at, wait := s.meters.take(st.Requests, s.now())
+	limit := st.Requests[at]
+	quota.Above = limit.Tenant != p.Tenant
+	if wait == 0 {
 		return quota, nil
 	}
-	limit := st.Requests[over.place]
 	reached := &outturn.LimitReached{Tenant: limit.Tenant, Kind: outturn.LimitRequests, Most: limit.PerMinute}
 	refusal := &outturn.Error{Code: outturn.CodeLimit, Message: reached.ToldBelow(), RetryAfter: wait, Err: reached}
 	if !quota.Above {
@@ -59,33 +59,28 @@ type meters struct {
 	of map[string]*rate.Limiter
 }
 
-// A place is which of several limits decides, and whether it refuses.
-type place struct {
-	place int
-	is    bool
-}
-
-// take counts a request for each of the limits, or for none where one is reached.
-func (m *meters) take(limits []outturn.RequestLimit, now time.Time) (least Quota, at place, wait time.Duration) {
+// take counts a request for each of the limits, or for none where one lets it pass
+// only after wait. at is the limit that decides.
+func (m *meters) take(limits []outturn.RequestLimit, now time.Time) (least Quota, at int, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	taken := make([]*rate.Limiter, len(limits))
+	of := make([]*rate.Limiter, len(limits))
 	for i, l := range limits {
-		taken[i] = m.meter(l, now)
-		if w := untilOne(taken[i], l, now); w > wait {
-			at, wait = place{i, true}, w
+		of[i] = m.meter(l, now)
+		if w := untilOne(of[i], l, now); w > wait {
+			at, wait = i, w
 		}
 	}
+	if wait > 0 {
+		return quotaOf(of[at], limits[at], now), at, wait
+	}
 	for i, l := range limits {
-		if !at.is {
-			taken[i].AllowN(now, 1)
-		}
-		if q := quotaOf(taken[i], l, now); i == at.place && at.is || !at.is && (i == 0 || q.Remaining < least.Remaining) {
-			least = q
-			at.place = i
+		of[i].AllowN(now, 1)
+		if q := quotaOf(of[i], l, now); i == 0 || q.Remaining < least.Remaining {
+			least, at = q, i
 		}
 	}
-	return least, at, wait
+	return least, at, 0
 }
 
 // meter returns the one of a limit, which may have changed.

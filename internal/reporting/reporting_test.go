@@ -154,6 +154,7 @@ type stage struct {
 	sealer  *secret.Keyring
 	log     *bytes.Buffer
 	told    chan string               // runs that Cancel was called for
+	file    string                    // the ledger's
 	tenants map[string]outturn.Tenant // by the names of accounts
 }
 
@@ -164,6 +165,7 @@ func newStage(t testing.TB, changes ...func(*reporting.Config)) *stage {
 	folder := t.TempDir()
 	s := &stage{t: t, clock: &clock{now: day}, log: &bytes.Buffer{}, told: make(chan string, 100), tenants: map[string]outturn.Tenant{}}
 	file := filepath.Join(folder, "ledger.db")
+	s.file = file
 	var err error
 	s.sealer, err = secret.NewKeyring(secret.NewKey())
 	must(t, err)

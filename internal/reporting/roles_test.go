@@ -150,6 +150,9 @@ var methods = map[string]struct {
 	"Dataset": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.Dataset(g.t.Context(), p, "payments")
 	}},
+	"Usage": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Usage(g.t.Context(), p, g.tenant())
+	}},
 	"CreateView": {makers, false, "view.create", func(g *target, p outturn.Principal) (any, error) {
 		return g.CreateView(g.t.Context(), p, outturn.SavedView{Tenant: g.tenant(), View: outturn.View{
 			Name: "x" + strings.ReplaceAll(outturn.NewID(day), "-", ""), Dataset: "payments", Columns: []outturn.ViewColumn{{Field: "CUSTOMER_NAME"}},
@@ -241,11 +244,10 @@ var methods = map[string]struct {
 	}},
 }
 
-// withoutPrincipal are the methods that nobody in particular calls. Whoever has the
-// token of a link may have its file; see TestLinks.
-//
+// withoutPrincipal are the methods that nobody in particular calls, or everybody
+// before anything else. Whoever has the token of a link may have its file; see TestLinks.
 // SyncTenants is about the whole tree: see TestSyncTenants.
-var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants"}
+var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants", "Admit", "TenantsChanged"}
 
 // Every method for every role, about something of its own tenant, of one above,
 // below and beside it, and about what is not there. What is foreign is answered word

@@ -1,0 +1,71 @@
+package api_test
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"outturn"
+	"outturn/internal/server"
+)
+
+// limited adds a reseller of that name, and changes it past the ledger.
+func limited(t *testing.T, name, assignment string) {
+	t.Helper()
+	made, err := shop.AddTenant(t.Context(), name, "account of "+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop.tenants[name] = made
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `UPDATE tenants SET `+assignment+` WHERE id = ?1`, made.ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRateLimit asks more often than a tenant may.
+func TestRateLimit(t *testing.T) {
+	limited(t, "Often", "most_requests = 2, most_bytes = 1000")
+	who := callerOf(t, "Often", outturn.RoleManager)
+	for i, want := range []int{1, 0, 0} {
+		got := who.do(t, http.MethodGet, "/v1/usage", "")
+		var left, reset int
+		_, err := fmt.Sscanf(got.header.Get("RateLimit"), `"tenant";r=%d;t=%d`, &left, &reset)
+		if got.header.Get("RateLimit-Policy") != `"tenant";q=2;w=60` || err != nil || left != want || reset < 20 || reset > 60 {
+			t.Errorf("request %d is told %q of %q, want r=%d", i+1, got.header.Get("RateLimit"), got.header.Get("RateLimit-Policy"), want)
+		}
+		if i < 2 {
+			var a outturn.Allowance
+			if got.decode(t, http.StatusOK, &a); a.Limits.Bytes == nil || *a.Limits.Bytes != 1000 || a.Usage.Tenant != shop.tenants["Often"].ID || len(a.Above) != 0 {
+				t.Errorf("it has %s", got.body)
+			}
+			continue
+		}
+		var p problem
+		got.decode(t, http.StatusTooManyRequests, &p)
+		if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); wait < 20 || wait > 30 || p.Code != "limit_reached" {
+			t.Errorf("refused, it is to wait %d s: %s", wait, got.body)
+		}
+	}
+	free := callerOf(t, "Northwind", outturn.RoleViewer).do(t, http.MethodGet, "/v1/usage", "")
+	if free.status != http.StatusOK || free.header.Get("RateLimit") != "" {
+		t.Errorf("another tenant gets %d and %q", free.status, free.header.Get("RateLimit"))
+	}
+}
+
+// TestSuspended has a tenant that is suspended ask for something.
+func TestSuspended(t *testing.T) {
+	limited(t, "Late", "state = 'suspended', held_by = id")
+	var p problem
+	callerOf(t, "Late", outturn.RoleAdmin).do(t, http.MethodGet, "/v1/runs", "").decode(t, http.StatusForbidden, &p)
+	if p.Code != "forbidden" || p.Detail == "" {
+		t.Errorf("it is told %+v", p)
+	}
+}
