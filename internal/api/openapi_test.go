@@ -217,9 +217,10 @@ func TestRandomRequests(t *testing.T) {
 	var otherLink, otherView struct{ ID string }
 	manager.do(t, "POST", "/v1/files/"+victim.Files[0].ID+"/links", `{}`).decode(t, 201, &otherLink)
 	manager.do(t, "POST", "/v1/views", `{"name":"goes","dataset":"accounts","columns":[{"field":"ACCOUNT_ID"}]}`).decode(t, 201, &otherView)
+	program := callerOf(t, "Northwind", outturn.RoleAdmin).newClient(t, outturn.ClientCMP)
 	g := &generator{d: d, known: map[string][]string{
 		"DELETE id": {victim.ID, otherView.ID, otherLink.ID},
-		"id":        {run.ID, run.Files[0].ID, view.ID, link.ID},
+		"id":        {run.ID, run.Files[0].ID, view.ID, link.ID, program.ID},
 		"token":     {link.URL[strings.LastIndex(link.URL, "/")+1:]},
 		"name":      {"accounts", "payments", "a name", "Ümläut ✓"}, "dataset": {"accounts", "accounts", "payments"},
 		"view": {"full", "cmp", view.ID}, "columns": {"ACCOUNT_ID", "NAME"}, "field": {"ACCOUNT_ID", "state", "created_at"},
@@ -230,6 +231,7 @@ func TestRandomRequests(t *testing.T) {
 		"tenant": {shop.tenants["Northwind"].ID, "*"}, "limit": {"1", "3"}, "Range": {"bytes=0-9", "bytes=-5", "bytes=0-1,4-5", "bytes=99999999-"},
 		"If-Match": {`"1"`, `"2"`}, "If-Range": {`"` + run.Files[0].SHA256 + `"`}, "Idempotency-Key": {"k1", "k2", "k3"}, "Outturn-Reason": {"month's end"},
 		"grant_type": {"client_credentials"}, "client_id": {manager.ClientID}, "client_secret": {manager.ClientSecret}, "scope": {"manager", "viewer"},
+		"X-Subscription-Key": {program.Credential.SubscriptionKey}, "role": {"viewer", "manager"}, "kind": {"apikey", "oauth1"},
 	}}
 	callers := []caller{
 		manager, callerOf(t, "", outturn.RoleOperator), callerOf(t, "Northwind", outturn.RoleViewer), callerOf(t, "Contoso", outturn.RoleAdmin),

@@ -160,6 +160,9 @@ func (s *Service) RotateKey(ctx context.Context) error {
 		return fmt.Errorf("keep signing keys: %w", err)
 	}
 	s.setKeys(keys)
+	if len(keys) > 1 {
+		s.config.Log.InfoContext(ctx, "A new key signs access tokens.", "key", fresh.ID)
+	}
 	return nil
 }
 

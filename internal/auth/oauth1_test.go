@@ -107,6 +107,22 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// RFC 5849 section 3.6: four marks, letters and digits stay as they are.
+func TestEscape(t *testing.T) {
+	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+	for c := range 256 {
+		text := string([]byte{byte(c)})
+		want := fmt.Sprintf("%%%02X", c)
+		if strings.Contains(unreserved, text) {
+			want = text
+		}
+		back, ok := unescape(want, true)
+		if got := escape(text); got != want || back != text || !ok {
+			t.Errorf("%q: got %s, and back %q", text, got, back)
+		}
+	}
+}
+
 func TestBaseURL(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://a.example":              "http://a.example/",
