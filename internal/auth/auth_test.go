@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,8 @@ func (l *ledger) Client(_ context.Context, id string) (outturn.Client, error) {
 }
 
 func (l *ledger) TouchClient(_ context.Context, _ string, at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.touched = append(l.touched, at)
 	return nil
 }
@@ -100,11 +103,11 @@ type stage struct {
 // A sealer counts what it opens.
 type sealer struct {
 	*secret.Keyring
-	opened int
+	opened atomic.Int64
 }
 
 func (s *sealer) Open(purpose string, sealed []byte) ([]byte, error) {
-	s.opened++
+	s.opened.Add(1)
 	return s.Keyring.Open(purpose, sealed)
 }
 

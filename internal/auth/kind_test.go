@@ -125,13 +125,13 @@ func TestKinds(t *testing.T) {
 			refused := func(what, id, shown string) {
 				t.Helper()
 				asked, noted := s.ledger.asked, len(s.ledger.audit)
-				s.sealer.opened = 0
+				s.sealer.opened.Store(0)
 				p, err := s.enter(t, kind, id, shown)
 				if code := outturn.ErrorCode(err); code != outturn.CodeUnauthenticated || p.Subject != "" || len(p.Roles) > 0 {
 					t.Errorf("%s: got %+v, %v", what, p, err)
 				}
 				answers = append(answers, fmt.Sprint(err))
-				work[fmt.Sprint(s.ledger.asked-asked, " look-ups, ", len(s.ledger.audit)-noted, " audit rows, ", s.sealer.opened, " secrets opened")]++
+				work[fmt.Sprint(s.ledger.asked-asked, " look-ups, ", len(s.ledger.audit)-noted, " audit rows, ", s.sealer.opened.Load(), " secrets opened")]++
 				if e := s.ledger.audit[len(s.ledger.audit)-1]; e.Outcome != "unauthenticated" || strings.Contains(fmt.Sprint(e), "canary-wrong") || strings.Contains(fmt.Sprint(e), "nobody") {
 					t.Errorf("%s: got audit %+v", what, e)
 				}

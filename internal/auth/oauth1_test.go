@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +245,30 @@ func TestSigned(t *testing.T) {
 func edit(r *Request, from, to string) {
 	h := r.Header.Get("Authorization")
 	r.Header.Set("Authorization", strings.ReplaceAll(h, from, to))
+}
+
+// Of many that send one signed request at once, one is let in.
+func TestReplayedAtOnce(t *testing.T) {
+	s := newStage(t)
+	s.addKinds(t)
+	var in atomic.Int64
+	for range 5 {
+		r := s.shows(outturn.ClientOAuth1, idOf(outturn.ClientOAuth1), clientSecret)
+		var all sync.WaitGroup
+		for from := range 20 {
+			r := r
+			r.From = fmt.Sprint(from) // or they would be slowed down
+			all.Go(func() {
+				if _, err := s.Authenticate(t.Context(), r); err == nil {
+					in.Add(1)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if n := in.Load(); n != 5 {
+		t.Errorf("%d of 5 requests were let in", n)
+	}
 }
 
 // A form's body is signed.
