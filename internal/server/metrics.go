@@ -29,6 +29,7 @@ var (
 	oldestDesc = prometheus.NewDesc("outturn_queue_oldest_seconds", "Age of the oldest run that waits for a worker.", nil, nil)
 	lapsedDesc = prometheus.NewDesc("outturn_lease_expiries_total", "Leases that ran out, seen by this process.", nil, nil)
 	openDesc   = prometheus.NewDesc("outturn_uploads_open", "Files being written by this process.", nil, nil)
+	sealDesc   = prometheus.NewDesc("outturn_audit_unsealed", "Entries of the audit that no block seals yet.", nil, nil)
 	waitDesc   = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
 	expiryDesc = prometheus.NewDesc("outturn_tls_expiry_timestamp_seconds", "When the certificate in force expires, in Unix time.", nil, nil)
 )
@@ -49,7 +50,7 @@ func (m *metrics) handler() http.Handler {
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, waitDesc, expiryDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, waitDesc, expiryDesc} {
 		ch <- d
 	}
 }
@@ -76,6 +77,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			age = m.now().Sub(stats.OldestQueued).Seconds()
 		}
 		gauge(oldestDesc, age)
+		gauge(sealDesc, float64(stats.Unsealed))
 	}
 	if m.certificate != nil {
 		gauge(expiryDesc, float64(m.certificate.expiry().Unix()))

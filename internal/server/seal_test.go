@@ -2,11 +2,13 @@ package server_test
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"outturn"
 	"outturn/internal/server"
+	"outturn/internal/server/servertest"
 )
 
 // A server seals what is new while it runs and what is left when it stops, and has
@@ -36,10 +38,14 @@ func TestServerSealsTheAudit(t *testing.T) {
 
 	ledger(t, s.folder.Path, `DROP TRIGGER audit_blocks_never_go`)
 	ledger(t, s.folder.Path, `DELETE FROM audit_blocks WHERE n = (SELECT max(n) FROM audit_blocks)`)
-	s = start(t, s.folder.Path)
+	metrics := servertest.FreeAddress(t)
+	s = start(t, s.folder.Path, func(c *server.Config) { c.Metrics = metrics })
 	until(t, "the log tells of it", func() bool { return strings.Contains(s.log.String(), "the audit is not sealed") })
 	if status, _ := get(t, s.URL()+"/readyz"); status != 200 {
 		t.Errorf("ready: got %d", status)
+	}
+	if _, text := get(t, "http://"+metrics+"/metrics"); !regexp.MustCompile(`(?m)^outturn_audit_unsealed [1-9]`).MatchString(text) {
+		t.Errorf("the metrics do not tell of it:\n%s", text)
 	}
 	s.stop()
 	if n := strings.Count(s.log.String(), "the audit is not sealed"); n != 1 {

@@ -391,9 +391,10 @@ type Stats struct {
 	Runs         map[outturn.RunState]int64
 	Failed       map[outturn.Code]int64 // by reason
 	OldestQueued time.Time              // when the run that waits longest was made; zero when none waits
+	Unsealed     int64                  // entries of the audit that no block has
 }
 
-// Stats counts the runs. It counts those that wait or run, and looks up how many
+// Stats counts the runs, and what is not sealed. It counts those that wait or run, and looks up how many
 // have ended.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Runs: map[outturn.RunState]int64{}, Failed: map[outturn.Code]int64{}}
@@ -402,6 +403,9 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	}
 	err := s.read(ctx, "count runs", func(t *tx) error {
 		if err := t.row(`SELECT MIN(created_at) FROM runs WHERE state = 'queued'`).scan(instantTo{&st.OldestQueued}); err != nil {
+			return err
+		}
+		if err := t.row(`SELECT COALESCE((SELECT MAX(seq) FROM audit), 0) - COALESCE((SELECT MAX(last_seq) FROM audit_blocks), 0)`).scan(&st.Unsealed); err != nil {
 			return err
 		}
 		type total struct {
