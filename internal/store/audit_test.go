@@ -96,6 +96,7 @@ func (s *sealed) copied(t testing.TB, statements ...string) string {
 		t.Fatal(err)
 	}
 	db := database(t, path)
+	db.SetMaxOpenConns(1) // which keeps temporary tables
 	for _, trigger := range []string{"audit_never_changes", "audit_never_goes", "audit_blocks_never_change", "audit_blocks_never_go"} {
 		statements = append([]string{`DROP TRIGGER ` + trigger}, statements...)
 	}
@@ -326,5 +327,32 @@ func TestAuditVerifiesWhileItGrows(t *testing.T) {
 	work.Wait()
 	if last.N == blocks {
 		t.Error("nothing was sealed meanwhile")
+	}
+}
+
+// A block that was truly signed, but in another history of the ledger, does not fit
+// the one after it.
+func TestAuditSpliced(t *testing.T) {
+	s := newSealed(t)
+	fork := &sealed{path: filepath.Join(t.TempDir(), "fork.db"), sealer: s.sealer}
+	if err := s.Backup(t.Context(), fork.path); err != nil {
+		t.Fatal(err)
+	}
+	fork.Store = open(t, store.Config{Path: fork.path})
+	for _, history := range []*sealed{s, fork} {
+		var err error
+		if history.key, err = history.OpenAuditKey(t.Context(), s.sealer); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			history.note(t, perBlock-waiting)
+			history.seal(t)
+		}
+	}
+	path := s.copied(t, `ATTACH '`+fork.path+`' AS fork`,
+		`DELETE FROM audit_blocks WHERE n = 7`, `INSERT INTO audit_blocks SELECT * FROM fork.audit_blocks WHERE n = 7`,
+		`DELETE FROM audit WHERE seq BETWEEN 241 AND 280`, `INSERT INTO audit SELECT * FROM fork.audit WHERE seq BETWEEN 241 AND 280`)
+	if v := s.verify(t, path, outturn.AuditHead{}); v.Fault == nil || v.Fault.Block != 8 || v.Fault.Kind != outturn.AuditBlockChanged {
+		t.Errorf("got %+v", v.Fault)
 	}
 }
