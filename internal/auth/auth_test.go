@@ -411,7 +411,7 @@ func TestForged(t *testing.T) {
 			f.method = jwt.SigningMethodEdDSA
 		}
 		if f.key == nil {
-			f.key = key.private
+			f.key = key.Private()
 		}
 		token := jwt.NewWithClaims(f.method, c)
 		token.Header["typ"], token.Header["kid"] = "at+jwt", key.ID
@@ -425,10 +425,10 @@ func TestForged(t *testing.T) {
 		return signed
 	}
 	s.accepted(t, forge(forgery{}), "twin")
-	x509 := []byte(base64.RawURLEncoding.EncodeToString(key.public))
+	x509 := []byte(base64.RawURLEncoding.EncodeToString(key.Public()))
 	for name, f := range map[string]forgery{
 		"AlgNone":          {method: jwt.SigningMethodNone, key: jwt.UnsafeAllowNoneSignatureType},
-		"HMACOfPublicKey":  {method: jwt.SigningMethodHS256, key: []byte(key.public)},
+		"HMACOfPublicKey":  {method: jwt.SigningMethodHS256, key: []byte(key.Public())},
 		"HMACOfItsText":    {method: jwt.SigningMethodHS256, key: x509},
 		"OtherKey":         {key: stranger},
 		"UnknownKeyID":     {key: stranger, header: map[string]any{"kid": "other"}},

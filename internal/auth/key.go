@@ -3,13 +3,13 @@ package auth
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"outturn"
+	"outturn/internal/secret"
 )
 
 // keysName is what the signing keys are kept under in the ledger.
@@ -18,42 +18,8 @@ const keysName = "auth.signing"
 // A signingKey signs access tokens. After a rotation it only verifies, until the
 // last token that it signed has expired.
 type signingKey struct {
-	ID        string    `json:"kid"`
-	Seed      []byte    `json:"seed"`
-	CreatedAt time.Time `json:"created_at"`
+	secret.SigningKey
 	RetiredAt time.Time `json:"retired_at,omitzero"`
-
-	private ed25519.PrivateKey
-	public  ed25519.PublicKey
-}
-
-// open makes the key's parts from its seed.
-func (k *signingKey) open() error {
-	if len(k.Seed) != ed25519.SeedSize {
-		return fmt.Errorf("signing key %s: its seed has %d bytes", k.ID, len(k.Seed))
-	}
-	k.private = ed25519.NewKeyFromSeed(k.Seed)
-	k.public = k.private.Public().(ed25519.PublicKey)
-	return nil
-}
-
-func newSigningKey(now time.Time) (signingKey, error) {
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return signingKey{}, err
-	}
-	k := signingKey{Seed: private.Seed(), CreatedAt: now.UTC()}
-	if err := k.open(); err != nil {
-		return k, err
-	}
-	k.ID = thumbprint(k.public)
-	return k, nil
-}
-
-// thumbprint names a key by what it is (RFC 7638, RFC 8037).
-func thumbprint(public ed25519.PublicKey) string {
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // TendKeys reads the keys, makes the first one, and a new one where that which signs
@@ -111,16 +77,19 @@ func (s *Service) readKeys(ctx context.Context) ([]signingKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := s.config.Sealer.Open(keysName, sealed)
-	if err != nil {
+	var keys []signingKey
+	err = secret.OpenJSON(s.config.Sealer, keysName, sealed, &keys)
+	if errors.Is(err, secret.ErrSealed) {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The keys that sign access tokens are in the ledger, but the key file is not the one that they were sealed with. Put back the key file that belongs to this ledger: %w.", err)
 	}
-	var keys []signingKey
-	if err := json.Unmarshal(plain, &keys); err != nil || len(keys) == 0 {
-		return nil, fmt.Errorf("signing keys: the ledger holds none that can be read") // and quotes nothing of them
+	if err == nil && len(keys) == 0 {
+		err = errors.New("signing keys: the ledger holds none")
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i := range keys {
-		if err := keys[i].open(); err != nil {
+		if err := keys[i].Open(); err != nil {
 			return nil, err
 		}
 	}
@@ -137,24 +106,20 @@ func (s *Service) RotateKey(ctx context.Context) error {
 		return err
 	}
 	now := s.config.Now()
-	fresh, err := newSigningKey(now)
+	fresh, err := secret.NewSigningKey(now)
 	if err != nil {
 		return err
 	}
-	keys := []signingKey{fresh}
+	keys := []signingKey{{SigningKey: fresh}}
 	for _, k := range s.liveKeys() {
 		if k.RetiredAt.IsZero() {
 			k.RetiredAt = now.UTC()
 		}
 		keys = append(keys, k)
 	}
-	plain, err := json.Marshal(keys)
+	sealed, err := secret.SealJSON(s.config.Sealer, keysName, keys)
 	if err != nil {
 		return err
-	}
-	sealed, err := s.config.Sealer.Seal(keysName, plain)
-	if err != nil {
-		return fmt.Errorf("seal signing keys: %w", err)
 	}
 	if err := s.config.Ledger.PutSecret(ctx, keysName, sealed); err != nil {
 		return fmt.Errorf("keep signing keys: %w", err)
@@ -188,7 +153,7 @@ func (s *Service) verifyingKey(ctx context.Context, id string) (ed25519.PublicKe
 	for range 2 {
 		for _, k := range s.liveKeys() {
 			if k.ID == id {
-				return k.public, nil
+				return k.Public(), nil
 			}
 		}
 		if err := s.refreshKeys(ctx); err != nil {
@@ -221,7 +186,7 @@ func (s *Service) JWKS(ctx context.Context) (KeySet, error) {
 	}
 	for _, k := range s.liveKeys() {
 		set.Keys = append(set.Keys, PublicKey{
-			Type: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(k.public),
+			Type: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(k.Public()),
 			ID: k.ID, Use: "sig", Alg: "EdDSA",
 		})
 	}

@@ -147,7 +147,7 @@ func (s *Service) issue(ctx context.Context, client outturn.Client, role outturn
 		ClientID: client.ID, Scope: string(role),
 	})
 	token.Header["typ"], token.Header["kid"] = tokenType, key.ID
-	signed, err := token.SignedString(key.private)
+	signed, err := token.SignedString(key.Private())
 	if err != nil {
 		return TokenResponse{}, fmt.Errorf("sign token: %w", err)
 	}
