@@ -50,13 +50,19 @@ func TestSuspendedTenant(t *testing.T) {
 	s.set("own", "state = 'active', held_by = NULL")
 	s.set("child", "held_by = NULL")
 	try(held, outturn.CodeForbidden)
-	s.TenantsChanged()
+	s.clock.advance(within)
 	try(nil, "")
-	s.set("child", "state = 'deleted'")
-	s.TenantsChanged()
+	// What this process changes counts at once.
+	_, err = s.SuspendTenant(t.Context(), s.operator(), s.tenants["own"].ID)
+	must(t, err)
+	try(held, outturn.CodeForbidden)
+	_, err = s.ResumeTenant(t.Context(), s.operator(), s.tenants["own"].ID)
+	must(t, err)
+	try(nil, "")
+	must(t, s.DeleteTenant(t.Context(), s.operator(), s.tenants["child"].ID))
 	try(gone, outturn.CodeGone)
-	if woken != 2 {
-		t.Errorf("the runner was woken %d times, want 2", woken)
+	if woken != 3 {
+		t.Errorf("the runner was woken %d times, want 3", woken)
 	}
 }
 
@@ -99,7 +105,7 @@ func TestAdmit(t *testing.T) {
 	admit(p, reporting.Quota{}, 0)
 	s.set("own", "most_requests = 3")
 	s.set("parent", "most_requests = 4")
-	s.TenantsChanged()
+	s.clock.advance(within)
 	const each, of4 = 20 * time.Second, 15 * time.Second
 	admit(p, reporting.Quota{PerMinute: 3, Remaining: 2, Reset: each}, 0)
 	admit(sibling, reporting.Quota{PerMinute: 4, Remaining: 2, Reset: 2 * of4, Above: true}, 0)

@@ -133,7 +133,7 @@ func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, objec
 		return nil
 	}
 	switch a {
-	case runCreate, runList, runPreview, viewCreate, tenantCreate, clientCreate:
+	case runCreate, runList, runPreview, viewCreate, tenantCreate, clientCreate, usageRead:
 		_, err = s.tenantOf(ctx, p, object)
 	case runRead, runCancel, runRetry, runDelete:
 		_, err = s.ledger.Run(ctx, p.Tenant, object)

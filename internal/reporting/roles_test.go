@@ -247,7 +247,7 @@ var methods = map[string]struct {
 // withoutPrincipal are the methods that nobody in particular calls, or everybody
 // before anything else. Whoever has the token of a link may have its file; see TestLinks.
 // SyncTenants is about the whole tree: see TestSyncTenants.
-var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants", "Admit", "TenantsChanged"}
+var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants", "Admit"}
 
 // Every method for every role, about something of its own tenant, of one above,
 // below and beside it, and about what is not there. What is foreign is answered word

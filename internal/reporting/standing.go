@@ -57,10 +57,10 @@ func (s *Service) standing(ctx context.Context, tenant string) (outturn.Standing
 	return st, nil
 }
 
-// TenantsChanged makes a change of limits, of suspensions or of the tree count at
+// tenantsChanged makes a change of limits, of suspensions or of the tree count at
 // once in this process: what was known of tenants is forgotten, and runs that were
 // held back are looked at.
-func (s *Service) TenantsChanged() {
+func (s *Service) tenantsChanged() {
 	s.standings.mu.Lock()
 	clear(s.standings.known)
 	s.standings.mu.Unlock()

@@ -57,7 +57,7 @@ func (s *Service) UpdateTenant(ctx context.Context, p outturn.Principal, id stri
 		now.ReportType = t.ReportType // as it is spelt
 		return nil
 	}, s.entry(p, tenantUpdate, id, id, u.detail()))
-	return changed, s.ofItself(ctx, p, tenantUpdate, id, err)
+	return changed, s.changed(ctx, p, tenantUpdate, id, err)
 }
 
 // detail is what the audit has of a change.
@@ -94,8 +94,13 @@ func (s *Service) mayJoin(ctx context.Context, p outturn.Principal, t outturn.Te
 	return s.checkAccount(ctx, p, t.ExternalID, parent)
 }
 
-// ofItself notes a refusal of the ledger that nobody does something to himself.
-func (s *Service) ofItself(ctx context.Context, p outturn.Principal, a action, id string, err error) error {
+// changed makes a change of a tenant count at once, and notes a refusal of the ledger
+// that nobody does something to himself.
+func (s *Service) changed(ctx context.Context, p outturn.Principal, a action, id string, err error) error {
+	if err == nil {
+		s.tenantsChanged()
+		return nil
+	}
 	var why *outturn.Error
 	if outturn.ErrorCode(err) == outturn.CodeForbidden && errors.As(err, &why) {
 		return s.refuse(ctx, p, a, id, why)
@@ -123,7 +128,7 @@ func (s *Service) MoveTenant(ctx context.Context, p outturn.Principal, id, paren
 		}
 	}
 	t, err = s.ledger.MoveTenant(ctx, p.Tenant, id, parent, s.entry(p, tenantMove, id, id, map[string]string{"from": t.Parent, "parent": parent}))
-	return t, s.ofItself(ctx, p, tenantMove, id, err)
+	return t, s.changed(ctx, p, tenantMove, id, err)
 }
 
 // SuspendTenant keeps a tenant below the principal's, and all below that, from being
@@ -159,10 +164,7 @@ func (s *Service) switchTenant(ctx context.Context, p outturn.Principal, a actio
 		return outturn.Tenant{}, err
 	}
 	t, err := do(ctx, p.Tenant, id, s.entry(p, a, id, id, nil))
-	if err != nil {
-		return outturn.Tenant{}, s.ofItself(ctx, p, a, id, err)
-	}
-	return t, nil
+	return t, s.changed(ctx, p, a, id, err)
 }
 
 // deletedTenant looks a tenant up that may be deleted.

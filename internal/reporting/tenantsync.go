@@ -86,7 +86,9 @@ func (s *Service) SyncTenants(ctx context.Context, p outturn.Principal, in SyncI
 		return SyncResult{}, err
 	}
 	if !in.DryRun {
-		if err := s.applySync(ctx, p, y); err != nil {
+		err := s.applySync(ctx, p, y)
+		s.tenantsChanged() // also where it broke off: it is done part by part
+		if err != nil {
 			return SyncResult{}, err
 		}
 	}
