@@ -328,6 +328,7 @@ var cells = map[string]cell{
 	"POST /v1/clients/{id}/rotate": {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}/rotate", clientOf, `{"overlap":60}`), status: 200},
 	"DELETE /v1/clients/{id}":      {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}", clientOf, ""), status: 204, silent: true},
 
+	"GET /v1/usage": {least: outturn.RoleViewer, ask: about("/v1/usage?tenant={id}", tenantID, ""), status: 200, silent: true},
 	"GET /v1/audit": {least: outturn.RoleAdmin, ask: about("/v1/audit?limit=1000&filter=action+eq+view.create", tenantID, ""), status: 200, self: true},
 
 	"GET /f/{token}":  {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
