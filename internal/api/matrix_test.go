@@ -19,6 +19,7 @@ import (
 
 	"outturn"
 	"outturn/client"
+	"outturn/internal/reporting"
 	"outturn/internal/seed"
 	"outturn/internal/server"
 	"outturn/internal/server/servertest"
@@ -90,7 +91,7 @@ func newMatrix(t *testing.T) *matrix {
 	for i := range family {
 		h := m.holdings[family[i].name]
 		if h.above == "" {
-			if h.Tenant, err = m.Reporting().Tenant(t.Context(), operator, operator.Tenant); err != nil {
+			if h.Tenant, err = m.Reporting().UpdateTenant(t.Context(), operator, operator.Tenant, reporting.TenantUpdate{Name: &h.marker}); err != nil {
 				t.Fatal(err)
 			}
 		} else {
