@@ -40,7 +40,7 @@ const MaxTimeScale = 6
 type Dataset struct {
 	Name        string `json:"name"`
 	Version     int    `json:"version"`
-	Source      string `json:"source"` // the schema it is written for, such as "commerce"
+	Source      string `json:"source"` // the schema it is written for, such as "commerce"; OwnSource is Outturn's ledger
 	Description string `json:"description"`
 
 	// SQL is the SELECT. It outputs a column for each field and whatever the
@@ -102,6 +102,13 @@ type Field struct {
 	// Additive amounts are summed per currency into a file's totals.
 	Additive bool `json:"additive,omitempty"`
 }
+
+// OwnSource is the source of the data sets that Outturn has of itself. Their rows are
+// in its ledger, and not an operator's to declare.
+const OwnSource = "outturn"
+
+// Own reports whether d is of Outturn itself.
+func (d *Dataset) Own() bool { return d.Source == OwnSource }
 
 // Field returns the named field.
 func (d *Dataset) Field(name string) (Field, bool) {

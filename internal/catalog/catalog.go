@@ -164,6 +164,18 @@ func (c *Catalog) readView(fsys fs.FS, file string) (*outturn.View, error) {
 	return v, r.fit(v, d)
 }
 
+// With returns c with a data set that Outturn has of itself. That there is a file of its
+// name is an error: neither of the two may hide the other.
+func (c *Catalog) With(own *outturn.Dataset) (*Catalog, error) {
+	if _, taken := c.datasets[own.Name]; taken {
+		return nil, outturn.Errorf(outturn.CodeDatasetInvalid, "The file %[1]s.sql cannot be served: %[1]s is a data set that Outturn has of itself. Give the file another name.", own.Name)
+	}
+	with := *c
+	with.datasets = maps.Clone(c.datasets)
+	with.datasets[own.Name] = func() (*outturn.Dataset, error) { return own, nil }
+	return &with, nil
+}
+
 // Datasets lists the sound data sets by name.
 func (c *Catalog) Datasets() []*outturn.Dataset {
 	var list []*outturn.Dataset

@@ -74,7 +74,7 @@ func folder(t *testing.T, files map[string]string) *catalog.Catalog {
 }
 
 // snapshot opens a DuckDB file that was made by the given statements.
-func snapshot(t *testing.T, statements ...string) source.Snapshot {
+func snapshot(t *testing.T, statements ...string) source.Database {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "s.duckdb")
 	db, closeDB := duckdbtest.Open(t, file)

@@ -9,7 +9,7 @@ import (
 // Check returns everything that is wrong with the catalogue's files, by file:
 // what Faults tells, and where the data sets and the tenant tree do not fit the
 // source.
-func (c *Catalog) Check(ctx context.Context, s source.Snapshot) map[string]error {
+func (c *Catalog) Check(ctx context.Context, s source.Database) map[string]error {
 	problems := c.Faults()
 	for _, d := range c.Datasets() {
 		if err := source.CheckFit(ctx, d, s); err != nil {

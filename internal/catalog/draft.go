@@ -11,7 +11,7 @@ import (
 
 // Draft writes a data set file for a table: every column with its type, for the
 // author to add whose rows they are, the period and what the fields mean.
-func Draft(ctx context.Context, s source.Snapshot, table string) (string, error) {
+func Draft(ctx context.Context, s source.Database, table string) (string, error) {
 	quoted := source.QuoteIdent(table)
 	columns, err := s.Describe(ctx, "SELECT * FROM "+quoted)
 	if err != nil {

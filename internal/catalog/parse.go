@@ -62,6 +62,9 @@ func parseDataset(name string, text []byte) (*outturn.Dataset, error) {
 			Evidence: f.Evidence, Currency: f.Currency, Additive: f.Additive,
 		})
 	}
+	if d.Own() {
+		return nil, fmt.Errorf("source %s is that of the data sets which Outturn has of itself; say what the schema of your own is called", outturn.OwnSource)
+	}
 	return d, d.Validate()
 }
 

@@ -22,7 +22,7 @@ type datasetCmd struct {
 }
 
 // withSnapshot opens the source of the settings for as long as use runs.
-func withSnapshot(ctx context.Context, settings *Settings, use func(source.Snapshot) error) (err error) {
+func withSnapshot(ctx context.Context, settings *Settings, use func(source.Database) error) (err error) {
 	src, err := settings.openSource()
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (c *datasetListCmd) Run(ctx context.Context, streams IO, settings *Settings
 	}
 	problems := cat.Faults()
 	if settings.Source != "" {
-		err = withSnapshot(ctx, settings, func(s source.Snapshot) error {
+		err = withSnapshot(ctx, settings, func(s source.Database) error {
 			problems = cat.Check(ctx, s)
 			return nil
 		})
@@ -181,7 +181,7 @@ func (c *datasetCheckCmd) Run(ctx context.Context, streams IO, settings *Setting
 		return err
 	}
 	var problems map[string]error
-	err = withSnapshot(ctx, settings, func(s source.Snapshot) error {
+	err = withSnapshot(ctx, settings, func(s source.Database) error {
 		problems = cat.Check(ctx, s)
 		return nil
 	})
@@ -214,7 +214,7 @@ type datasetNewCmd struct {
 }
 
 func (c *datasetNewCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
-	return withSnapshot(ctx, settings, func(s source.Snapshot) error {
+	return withSnapshot(ctx, settings, func(s source.Database) error {
 		tables, err := s.Tables(ctx)
 		if err != nil {
 			return err

@@ -131,7 +131,7 @@ func (s *Settings) firstResellers(ctx context.Context, most int) (resellers []ou
 	if err != nil {
 		return nil, err
 	}
-	err = withSnapshot(ctx, s, func(snapshot source.Snapshot) error {
+	err = withSnapshot(ctx, s, func(snapshot source.Database) error {
 		roots, err := source.RootAccounts(ctx, snapshot, tree)
 		if err != nil || len(roots) == 0 {
 			return errors.Join(err, outturn.Errorf(outturn.CodeDatasetInvalid, "The sample data have no provider."))

@@ -51,7 +51,7 @@ func BenchmarkTinyReport(b *testing.B) {
 		}
 	})
 	b.Run("shared engine", func(b *testing.B) {
-		var held source.Snapshot
+		var held source.Database
 		if held, err = src.Begin(ctx); err != nil {
 			b.Fatal(err)
 		}

@@ -138,7 +138,7 @@ SELECT '100' AS T, a.range + b.range AS N FROM range(100000000) AS a, range(1000
 // deafSource opens when its context ends, and not before.
 type deafSource struct{ begun chan struct{} }
 
-func (d deafSource) Begin(ctx context.Context) (source.Snapshot, error) {
+func (d deafSource) Begin(ctx context.Context) (source.Database, error) {
 	d.begun <- struct{}{}
 	<-ctx.Done()
 	return nil, context.Cause(ctx)

@@ -302,7 +302,7 @@ type faultySource struct {
 	bench *bench
 }
 
-func (s faultySource) Begin(ctx context.Context) (source.Snapshot, error) {
+func (s faultySource) Begin(ctx context.Context) (source.Database, error) {
 	if err := ask(ctx, s.bench.faults.begin); err != nil {
 		return nil, err
 	}
@@ -315,17 +315,17 @@ func (s faultySource) Begin(ctx context.Context) (source.Snapshot, error) {
 }
 
 type faultySnapshot struct {
-	source.Snapshot
+	source.Database
 	bench *bench
 }
 
 func (s faultySnapshot) Close() error {
 	defer s.bench.snapshots.Add(-1)
-	return s.Snapshot.Close()
+	return s.Database.Close()
 }
 
 func (s faultySnapshot) Query(ctx context.Context, q source.Query) (source.Reader, error) {
-	r, err := s.Snapshot.Query(ctx, q)
+	r, err := s.Database.Query(ctx, q)
 	return faultyReader{r, ctx, s.bench.faults}, err
 }
 

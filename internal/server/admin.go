@@ -31,6 +31,6 @@ func (noQueue) Ring(context.Context, queue.Job) error { return nil }
 // noSource is the source of who does not report.
 type noSource struct{}
 
-func (noSource) Begin(context.Context) (source.Snapshot, error) {
+func (noSource) Begin(context.Context) (source.Database, error) {
 	return nil, outturn.Errorf(outturn.CodeSourceUnavailable, "No source is open here.")
 }

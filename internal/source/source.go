@@ -20,24 +20,50 @@ import (
 type Source interface {
 	// Begin opens a snapshot. Errors are outturn.Errors: CodeSourceUnavailable
 	// when the source is missing, locked, damaged or out of reach.
-	Begin(ctx context.Context) (Snapshot, error)
+	Begin(ctx context.Context) (Database, error)
+}
+
+// A Database is a Snapshot that speaks SQL, which data sets can be made for.
+type Database interface {
+	Snapshot
+	Engine
+	// Tables lists the tables and views that a data set could be made of.
+	Tables(ctx context.Context) ([]string, error)
 }
 
 // A Snapshot is one look at a source. One goroutine uses it, one Reader at a
 // time, and Close ends it.
 type Snapshot interface {
-	Engine
-	// Query compiles q and starts it. Cancelling ctx interrupts the engine, also
+	// Query understands q and starts it. Cancelling ctx interrupts the engine, also
 	// while the statement has not yielded a row.
 	Query(ctx context.Context, q Query) (Reader, error)
-	// Tables lists the tables and views that a data set could be made of.
-	Tables(ctx context.Context) ([]string, error)
 	// Instant is when the snapshot was taken.
 	Instant() time.Time
 	// Consistent reports whether all queries see the same committed state. A
 	// folder of files cannot promise it.
 	Consistent() bool
 	Close() error
+}
+
+// Own is the source of the data sets that Outturn has of itself. It speaks no SQL and
+// answers less than a database does; what it cannot, Check tells before there is a run.
+type Own interface {
+	Begin(ctx context.Context) (Snapshot, error)
+	// Check reports what of q cannot be met. Its Errors name the field of the request
+	// that they are about.
+	Check(q Query) error
+}
+
+// Begin opens the one of two sources that has the rows of d; nil is whatever the
+// operator's has. own may be nil: then there is nothing in it.
+func Begin(ctx context.Context, d *outturn.Dataset, operators Source, own Own) (Snapshot, error) {
+	if d == nil || !d.Own() {
+		return operators.Begin(ctx)
+	}
+	if own == nil {
+		return nil, outturn.Errorf(outturn.CodeSourceUnavailable, "The data set %s is of Outturn itself, and nothing of it is open here.", d.Name)
+	}
+	return own.Begin(ctx)
 }
 
 // A Described is a column as the engine has it.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"outturn"
 )
@@ -81,5 +82,27 @@ var auditList = listing{
 // AuditEntries lists what concerns viewer and all below it. What concerns no
 // tenant, such as a login with an unknown name, only the provider sees.
 func (s *Store) AuditEntries(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
-	return list(s, ctx, &auditList, viewer, "*", q, auditColumns, scanAudit, func(a *outturn.AuditEntry) string { return a.ID })
+	return s.auditEntries(ctx, &auditList, viewer, q)
+}
+
+// AuditEnd is the number of the newest entry, 0 where there is none. Entries are
+// numbered in the order in which they are committed, for SQLite has one writer: those
+// up to the end are the same whenever they are listed.
+func (s *Store) AuditEnd(ctx context.Context) (end int64, err error) {
+	if err = s.look(ctx).row(`SELECT COALESCE(MAX(seq), 0) FROM audit`).scan(&end); err != nil {
+		return 0, fault("end of the audit", err)
+	}
+	return end, nil
+}
+
+// AuditEntriesUpTo is AuditEntries of those up to an end, whatever came after it. A
+// page may be short, or empty, and have a Next.
+func (s *Store) AuditEntriesUpTo(ctx context.Context, viewer string, end int64, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
+	l := auditList
+	l.also = "seq <= " + strconv.FormatInt(end, 10)
+	return s.auditEntries(ctx, &l, viewer, q)
+}
+
+func (s *Store) auditEntries(ctx context.Context, l *listing, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
+	return list(s, ctx, l, viewer, "*", q, auditColumns, scanAudit, func(a *outturn.AuditEntry) string { return a.ID })
 }

@@ -25,6 +25,7 @@ type listing struct {
 	fields      []listField
 	first       outturn.Order // the order of those who name none
 	indexes     []listIndex
+	also        string // SQL of ours that all its rows meet; "" is none
 }
 
 type listField struct {

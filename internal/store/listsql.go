@@ -86,6 +86,9 @@ func (c *armQuery) checks(p *listPlan, x *listIndex) (checks []string) {
 	for _, e := range p.rest {
 		checks = append(checks, c.condition(p.listing, e))
 	}
+	if p.also != "" {
+		checks = append(checks, p.also)
+	}
 	return checks
 }
 

@@ -112,7 +112,7 @@ func New(c Config) *Source {
 }
 
 // Begin opens a snapshot of the file or folder.
-func (s *Source) Begin(ctx context.Context) (source.Snapshot, error) {
+func (s *Source) Begin(ctx context.Context) (source.Database, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, stopped(ctx)
 	}

@@ -304,18 +304,18 @@ func TestConnectionsAgain(t *testing.T) {
 	t.Cleanup(func() { src.Close() })
 	for _, tt := range []struct {
 		name string
-		use  func(context.Context, source.Snapshot)
+		use  func(context.Context, source.Database)
 	}{
-		{"Failed", func(ctx context.Context, s source.Snapshot) {
+		{"Failed", func(ctx context.Context, s source.Database) {
 			_, _ = s.Query(ctx, source.Query{SQL: "SELECT error('no') AS e FROM t"})
 		}},
-		{"LeftInTheMiddle", func(ctx context.Context, s source.Snapshot) {
+		{"LeftInTheMiddle", func(ctx context.Context, s source.Database) {
 			var b batch.Batch
 			if r, err := s.Query(ctx, source.Query{SQL: "SELECT n FROM t"}); err != nil || r.Next(&b) != nil {
 				t.Error(err)
 			}
 		}},
-		{"Interrupted", func(ctx context.Context, s source.Snapshot) {
+		{"Interrupted", func(ctx context.Context, s source.Database) {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
 			_, _ = s.Query(ctx, source.Query{SQL: "SELECT count(*) AS n FROM t AS a, t AS b"})
@@ -731,7 +731,7 @@ func openForWriting(path string) (db duck.Database) {
 	return db
 }
 
-func begin(tb testing.TB, src source.Source) source.Snapshot {
+func begin(tb testing.TB, src source.Source) source.Database {
 	tb.Helper()
 	snap, err := src.Begin(tb.Context())
 	if err != nil {
@@ -742,7 +742,7 @@ func begin(tb testing.TB, src source.Source) source.Snapshot {
 }
 
 // table returns a statement's rows as text, a line a row.
-func table(tb testing.TB, snap source.Snapshot, sql string) string {
+func table(tb testing.TB, snap source.Database, sql string) string {
 	tb.Helper()
 	text, err := readSnapshot(tb.Context(), snap, source.Query{SQL: sql})
 	if err != nil {
@@ -766,7 +766,7 @@ func readQuery(tb testing.TB, src source.Source, q source.Query) (string, error)
 	return readSnapshot(tb.Context(), snap, q)
 }
 
-func readSnapshot(ctx context.Context, snap source.Snapshot, q source.Query) (string, error) {
+func readSnapshot(ctx context.Context, snap source.Database, q source.Query) (string, error) {
 	r, err := snap.Query(ctx, q)
 	if err != nil {
 		return "", err

@@ -282,7 +282,7 @@ func testViewScale(t *testing.T, open Open) {
 }
 
 // wantFailure runs a query and wants it to break off with exactly this message.
-func wantFailure(t *testing.T, snap source.Snapshot, q source.Query, want string) {
+func wantFailure(t *testing.T, snap source.Database, q source.Query, want string) {
 	t.Helper()
 	r, err := snap.Query(t.Context(), q)
 	if err == nil {
@@ -750,7 +750,7 @@ func testCancelEarly(t *testing.T, open Open) {
 	query(t, snap, source.Query{SQL: "SELECT n FROM kept"}) // the snapshot lives on
 }
 
-func wantStop(t *testing.T, ctx context.Context, snap source.Snapshot, sql string, code outturn.Code) {
+func wantStop(t *testing.T, ctx context.Context, snap source.Database, sql string, code outturn.Code) {
 	t.Helper()
 	begun := time.Now()
 	err := drain(ctx, snap, sql)
@@ -809,7 +809,7 @@ func testDeadline(t *testing.T, open Open) {
 	wantStop(t, ctx, snap, endless, outturn.CodeQueryTimeout)
 }
 
-func begin(tb testing.TB, src source.Source) source.Snapshot {
+func begin(tb testing.TB, src source.Source) source.Database {
 	tb.Helper()
 	snap, err := src.Begin(tb.Context())
 	if err != nil {
@@ -823,7 +823,7 @@ func begin(tb testing.TB, src source.Source) source.Snapshot {
 	return snap
 }
 
-func start(tb testing.TB, snap source.Snapshot, q source.Query) source.Reader {
+func start(tb testing.TB, snap source.Database, q source.Query) source.Reader {
 	tb.Helper()
 	r, err := snap.Query(tb.Context(), q)
 	if err != nil {
@@ -849,7 +849,7 @@ func closeReader(tb testing.TB, r source.Reader) {
 }
 
 // drain runs a statement to its end and returns why it ended.
-func drain(ctx context.Context, snap source.Snapshot, sql string) error {
+func drain(ctx context.Context, snap source.Database, sql string) error {
 	r, err := snap.Query(ctx, source.Query{SQL: sql})
 	if err != nil {
 		return err
@@ -865,7 +865,7 @@ func drain(ctx context.Context, snap source.Snapshot, sql string) error {
 }
 
 // query runs a query and returns its cells as text.
-func query(tb testing.TB, snap source.Snapshot, q source.Query) (columns []batch.Column, rows [][]string) {
+func query(tb testing.TB, snap source.Database, q source.Query) (columns []batch.Column, rows [][]string) {
 	tb.Helper()
 	r := start(tb, snap, q)
 	defer closeReader(tb, r)
