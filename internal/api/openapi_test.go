@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -23,6 +24,7 @@ type description struct {
 	doc        map[string]any
 	operations []operation
 	compiler   *jsonschema.Compiler
+	mu         sync.Mutex // of compiler and schemas
 	schemas    map[string]*jsonschema.Schema
 }
 
@@ -122,6 +124,8 @@ func (d *description) fits(o operation, a answer) error {
 }
 
 func (d *description) schema(pointer string) (*jsonschema.Schema, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if s := d.schemas[pointer]; s != nil {
 		return s, nil
 	}
