@@ -67,12 +67,15 @@ func open(path string, connections int, mode string, more ...string) (*sql.DB, e
 	return connect(path, connections, mode, slices.Concat(settings, more)...)
 }
 
+// driver is the name of the one that is registered with database/sql.
+var driver = "sqlite"
+
 func connect(path string, connections int, mode string, settings ...string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + mode
 	for _, s := range settings {
 		dsn += "&_pragma=" + s
 	}
-	db, err := sql.Open("sqlite", dsn)
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, err
 	}
