@@ -106,7 +106,7 @@ func Main(ctx context.Context, args []string, streams IO) int {
 	if outturn.ErrorCode(err) == outturn.CodeInternal {
 		message = "Internal error: " + message + ". This is a fault of Outturn; please report it."
 	}
-	fmt.Fprintln(streams.Err, "outturn: "+secret.Masked(message))
+	fmt.Fprintln(streams.Err, "outturn: "+readable(secret.Masked(message)))
 	return exitStatus(err)
 }
 

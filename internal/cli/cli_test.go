@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -143,5 +144,26 @@ func TestWindowFlags(t *testing.T) {
 	}
 	if w, err := (&exportCmd{}).window("UTC"); w != nil || err != nil {
 		t.Errorf("no window: got %v, %v", w, err)
+	}
+}
+
+// What people read has nothing that a terminal obeys, wherever it is from.
+func TestReadable(t *testing.T) {
+	const hostile = "a\x1b]0;title\a\u009b2J\r\x7f\u202eb\xff"
+	const want = `a\x1b]0;title\a\u009b2J\r\x7f\u202eb` + "\ufffd"
+	var table bytes.Buffer
+	if err := printTable(&table, func(w io.Writer) { fmt.Fprintf(w, "%s\t%s\n%s\n", hostile, "next", "日本語") }); err != nil {
+		t.Fatal(err)
+	}
+	if got := table.String(); got != want+"  next\n日本語\n" {
+		t.Errorf("a table has %q", got)
+	}
+	_, _, talk := outturnMain(t, "dataset", "show", hostile)
+	if strings.ContainsFunc(talk, misleads) || !strings.Contains(talk, "a") {
+		t.Errorf("an error is %q", talk)
+	}
+	_, _, talk = outturnMain(t, hostile)
+	if strings.ContainsFunc(talk, misleads) {
+		t.Errorf("an error is %q", talk)
 	}
 }

@@ -139,7 +139,7 @@ func showDataset(w io.Writer, d *outturn.Dataset, views []*outturn.View) error {
 		period = fmt.Sprintf("%s, by %s", d.Period.Expr, map[outturn.PeriodKind]string{
 			outturn.PeriodInstant: "instant", outturn.PeriodDate: "calendar day of the window's zone"}[d.Period.Kind])
 	}
-	if _, err := fmt.Fprintf(w, "%s, version %d of source %s\n%s\nPeriod: %s\n\n", d.Name, d.Version, d.Source, d.Description, period); err != nil {
+	if _, err := fmt.Fprintf(readableWriter{w}, "%s, version %d of source %s\n%s\nPeriod: %s\n\n", d.Name, d.Version, d.Source, d.Description, period); err != nil {
 		return err
 	}
 	err := printTable(w, func(w io.Writer) {
@@ -156,7 +156,7 @@ func showDataset(w io.Writer, d *outturn.Dataset, views []*outturn.View) error {
 	}
 	return printTable(w, func(w io.Writer) {
 		for _, v := range views {
-			fmt.Fprintf(w, "%s\t%d columns\t%s\n", v.Name, len(v.Columns), v.Description)
+			fmt.Fprintf(w, "%s\t%d columns\t%s\n", v.Name, len(v.Columns), oneLine(v.Description))
 		}
 	})
 }

@@ -248,7 +248,7 @@ func (c *exportCmd) checkName(e *export, chosen bool) error {
 		return outturn.Errorf(outturn.CodeInvalid, "There is no format for names that end in %s. Name the file for %s, or choose one with --format.", end, strings.Join(format.Names(), ", "))
 	}
 	if other || format.ByExtension(name) != "" || format.ByExtension(strings.TrimSuffix(name, filepath.Ext(name))) != "" || compress.ByExtension(name) != "" {
-		fmt.Fprintf(e.streams.Err, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.output.Format+compressedBy(compression), want)
+		fmt.Fprintf(readableWriter{e.streams.Err}, "outturn: note: %s will hold %s, which programs expect under a name that ends in %s.\n", e.out, e.output.Format+compressedBy(compression), want)
 	}
 	return nil
 }
@@ -406,6 +406,6 @@ func (e *export) report(m outturn.Manifest, took time.Duration) error {
 		return nil
 	}
 	f := m.Files[0]
-	_, err := fmt.Fprintf(e.streams.Err, "%s: %s rows, %s, in %s.\n", e.out, groupDigits(f.Rows), bytesText(f.Bytes), took.Round(10*time.Millisecond))
+	_, err := fmt.Fprintf(readableWriter{e.streams.Err}, "%s: %s rows, %s, in %s.\n", e.out, groupDigits(f.Rows), bytesText(f.Bytes), took.Round(10*time.Millisecond))
 	return err
 }

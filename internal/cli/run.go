@@ -149,7 +149,7 @@ func runLines(w io.Writer, run outturn.Run) {
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", run.ID, run.State, when, run.Name)
 	if run.Reason != nil {
-		fmt.Fprintf(w, "  %s\t%s\n", run.Reason.Code, run.Reason.Message)
+		fmt.Fprintf(w, "  %s\t%s\n", run.Reason.Code, oneLine(run.Reason.Message))
 	}
 	for _, f := range run.Files {
 		fmt.Fprintf(w, "  %s\t%s rows\t%s\t%s\n", f.ID, groupDigits(f.Rows), bytesText(f.Bytes), f.Name)
@@ -209,7 +209,7 @@ func download(ctx context.Context, api *client.Client, run outturn.Run, folder s
 		if err := saveAs(path, func(w io.Writer) error { return api.Download(ctx, f, w) }); err != nil {
 			return err
 		}
-		fmt.Fprintf(talk, "%s: %s rows, %s.\n", path, groupDigits(f.Rows), bytesText(f.Bytes))
+		fmt.Fprintf(readableWriter{talk}, "%s: %s rows, %s.\n", path, groupDigits(f.Rows), bytesText(f.Bytes))
 	}
 	m, err := api.Manifest(ctx, run.ID)
 	if err != nil {

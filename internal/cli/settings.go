@@ -245,6 +245,6 @@ func (c *configCheckCmd) Run(streams IO) error {
 // printTable writes tab-separated columns in line.
 func printTable(w io.Writer, rows func(io.Writer)) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	rows(t)
+	rows(readableWriter{t})
 	return t.Flush()
 }

@@ -211,7 +211,7 @@ func printSync(streams IO, r reporting.SyncResult) error {
 	if len(told) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintln(streams.Err, strings.Join(told, "\n"))
+	_, err := fmt.Fprintln(streams.Err, readable(strings.Join(told, "\n")))
 	return err
 }
 

@@ -117,7 +117,7 @@ func (c *verifyCmd) print(streams IO, r *verify.Report) error {
 		return printJSON(streams.Out, r)
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintln(streams.Err, "outturn: note: "+note)
+		fmt.Fprintln(streams.Err, "outturn: note: "+readable(note))
 	}
 	if !r.Sound() && r.Manifest != "" {
 		return nil // the verdict says it all
@@ -126,7 +126,7 @@ func (c *verifyCmd) print(streams IO, r *verify.Report) error {
 	if r.Manifest == "" {
 		verdict = "read without a manifest."
 	}
-	_, err := fmt.Fprintf(streams.Out, "%s: %s %s\n", c.File, verdict, found(r))
+	_, err := fmt.Fprintf(readableWriter{streams.Out}, "%s: %s %s\n", c.File, verdict, found(r))
 	return err
 }
 

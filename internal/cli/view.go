@@ -101,7 +101,7 @@ func (c *viewListCmd) Run(streams IO, settings *Settings) error {
 	}
 	return printTable(streams.Out, func(w io.Writer) {
 		for _, l := range list {
-			fmt.Fprintf(w, "%s\t%s\t%d columns\t%s\n", l.Dataset, l.Name, l.Columns, l.Description)
+			fmt.Fprintf(w, "%s\t%s\t%d columns\t%s\n", l.Dataset, l.Name, l.Columns, oneLine(l.Description))
 			if l.Problem != "" {
 				fmt.Fprintf(w, "\t\t\t%s\n", strings.ReplaceAll(l.Problem, "\n", "\n\t\t\t"))
 			}
