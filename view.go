@@ -68,8 +68,8 @@ func (v *View) Validate(d *Dataset) error {
 	if len(v.Columns) == 0 {
 		faults = append(faults, Errorf(CodeInvalid, "columns: name at least one"))
 	}
-	if !utf8.ValidString(v.Description) {
-		faults = append(faults, Errorf(CodeInvalid, "description: the text is not UTF-8"))
+	if !isProse(v.Description) {
+		faults = append(faults, Errorf(CodeInvalid, "description: a text of at most %d characters, without control characters but the ends of lines and tabs, and without those that turn the direction of writing", mostProse))
 	}
 	names, titles := map[string]ViewColumn{}, map[string]ViewColumn{}
 	for i, c := range v.Columns {
@@ -139,6 +139,15 @@ var mappable = []Type{Text, Int, Decimal, Bool, Date}
 // turn the direction of writing.
 func IsLine(text string) bool {
 	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= mostTitle && !strings.ContainsFunc(text, spoilsLine)
+}
+
+// mostProse is how many characters a description may have.
+const mostProse = 4000
+
+// isProse reports whether a text is lines for people.
+func isProse(text string) bool {
+	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= mostProse &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && r != '\r' && spoilsLine(r) })
 }
 
 // spoilsLine says whether a character makes of a line several, or another than

@@ -48,7 +48,7 @@ func testMain(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(folder)
 	ctx := context.Background()
-	config := server.Config{Drain: time.Millisecond, Version: "v1.2.3-test", Log: slog.New(slog.NewTextHandler(&shop.log, nil))}
+	config := server.Config{Drain: time.Millisecond, Version: "v1.2.3-test", Log: slog.New(slog.NewJSONHandler(&shop.log, nil))}
 	if shop.Local, err = servertest.Serve(ctx, folder, config); err != nil {
 		return 1, err
 	}

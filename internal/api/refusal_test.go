@@ -107,7 +107,7 @@ func TestRefused(t *testing.T) {
 			if after := rows(t); !maps.Equal(before, after) {
 				t.Errorf("it left something: %v before, %v after", before, after)
 			}
-			if log := shop.log.String()[logged:]; strings.Contains(log, "level=ERROR") {
+			if log := shop.log.String()[logged:]; strings.Contains(log, `"level":"ERROR"`) {
 				t.Errorf("the log has %s", log)
 			}
 		})
@@ -283,7 +283,7 @@ func TestCutBody(t *testing.T) {
 	if err := json.Unmarshal(resp.body, &p); err != nil || resp.status != 400 || p.Code != "malformed_request" {
 		t.Errorf("%d %s", resp.status, resp.body)
 	}
-	if log := shop.log.String()[logged:]; strings.Contains(log, "level=ERROR") {
+	if log := shop.log.String()[logged:]; strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("the log has %s", log)
 	}
 }
