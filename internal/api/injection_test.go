@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,9 +16,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"outturn"
+	"outturn/client"
 	"outturn/internal/server"
+	"outturn/internal/server/servertest"
+	"outturn/internal/source/duckdb"
 	"outturn/internal/source/sourcetest"
 )
 
@@ -217,6 +223,126 @@ func inParallel(n int, do func(i int)) {
 	}
 	wg.Wait()
 }
+
+// What comes by the API into a preview, a run or a tenant's account becomes the
+// statement to the source that a harmless text becomes, or none.
+func TestInjectedSource(t *testing.T) {
+	folder := t.TempDir()
+	seen := &servertest.Statements{Source: duckdb.New(duckdb.Config{Path: filepath.Join(filepath.Dir(shop.Data), "commerce.duckdb"), Memory: "1GiB", Linger: time.Minute})}
+	local, err := servertest.Serve(t.Context(), folder, server.Config{Drain: time.Millisecond, Source: seen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	credential, err := local.AddClient(t.Context(), "", outturn.RoleOperator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := caller{Config: client.Config{URL: local.URL(), ClientID: credential.ID, ClientSecret: credential.Secret}}
+	who.token = who.newToken(t)
+	northwind, err := local.AddTenant(t.Context(), "Northwind", "1000003")
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(path string, body map[string]any) answer {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return who.do(t, "POST", path, string(text))
+	}
+	preview := func(dataset string, put func(body map[string]any, text string)) func(string) answer {
+		return func(text string) answer {
+			body := map[string]any{"tenant": northwind.ID}
+			put(body, text)
+			return post("/v1/datasets/"+dataset+"/preview", body)
+		}
+	}
+	filter := func(dataset, condition string) func(string) answer {
+		return preview(dataset, func(body map[string]any, text string) {
+			body["filter"] = fmt.Sprintf(condition, "'"+strings.ReplaceAll(text, "'", "''")+"'")
+		})
+	}
+	places := map[string]func(text string) answer{
+		"Equal":      filter("accounts", "ACCOUNT_NAME eq %s"),
+		"Among":      filter("accounts", "ACCOUNT_NAME in ('a', %s)"),
+		"Like":       filter("accounts", "ACCOUNT_NAME like %s"),
+		"Amount":     filter("payments", "CUSTOMER_PAYMENT_TOTAL ge %s and CUSTOMER_NAME eq a"),
+		"Filter":     preview("accounts", func(body map[string]any, text string) { body["filter"] = text }),
+		"Order":      preview("accounts", func(body map[string]any, text string) { body["order"] = text }),
+		"Column":     preview("accounts", func(body map[string]any, text string) { body["columns"] = []string{text} }),
+		"View":       preview("accounts", func(body map[string]any, text string) { body["view"] = text }),
+		"ReportType": preview("accounts", func(body map[string]any, text string) { body["report_type"] = text }),
+		"Zone":       preview("accounts", func(body map[string]any, text string) { body["zone"] = text }),
+		"From": preview("payments", func(body map[string]any, text string) {
+			body["window"] = map[string]string{"from": text, "to": "2026-10-01"}
+		}),
+		"Tenant": preview("accounts", func(body map[string]any, text string) { body["tenant"] = text }),
+		"Account": func(text string) answer {
+			var made outturn.Tenant
+			a := post("/v1/tenants", map[string]any{"kind": "reseller", "name": "a", "external_id": text})
+			if a.status != http.StatusCreated {
+				return a
+			}
+			a.decode(t, a.status, &made)
+			return post("/v1/datasets/accounts/preview", map[string]any{"tenant": made.ID})
+		},
+		"Run": func(text string) answer {
+			a := post("/v1/runs", map[string]any{"dataset": "accounts", "tenant": northwind.ID, "formats": []any{map[string]string{"format": "csv"}}, "filter": "ACCOUNT_NAME ne '" + strings.ReplaceAll(text, "'", "''") + "'"})
+			var run outturn.Run
+			if a.status == http.StatusAccepted {
+				a.decode(t, a.status, &run)
+				_ = who.ended(t, run.ID)
+			}
+			return a
+		},
+	}
+	harmless := map[string]string{"Amount": "1", "Filter": "ACCOUNT_NAME eq a", "Order": "ACCOUNT_NAME", "Column": "ACCOUNT_NAME", "View": "full", "ReportType": "RESELLER", "Zone": "UTC", "From": "2026-09-01", "Tenant": northwind.ID, "Account": "1000004"}
+	texts := sourcetest.Injections(filepath.Join(folder, "canary"))
+	step := 137
+	if os.Getenv("OUTTURN_TEST_FULL") != "" {
+		step = 1
+	}
+	for name, put := range places {
+		taken := func(text string) (answer, map[string]bool) {
+			_ = seen.Take()
+			a := put(text)
+			return a, seen.Take()
+		}
+		a, want := taken(cmp.Or(harmless[name], "harmless"))
+		if a.status >= 400 || len(want) == 0 {
+			t.Fatalf("%s: the harmless one is refused, or asks nothing: %d %s", name, a.status, a.body)
+		}
+		_, none := taken("harmless") // which there may not be: then others are looked for to offer
+		maps.Copy(want, none)
+		want = widths(want)
+		for i := len(texts) - 1; i >= 0; i -= step {
+			a, got := taken(texts[i])
+			if a.status >= 500 {
+				t.Errorf("%s: %q: %d %s", name, texts[i], a.status, a.body)
+			}
+			for text := range widths(got) {
+				if !want[text] {
+					t.Fatalf("%s: %q made the statement\n%s", name, texts[i], text)
+				}
+			}
+		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, "canary")); err == nil {
+		t.Error("a file was made")
+	}
+}
+
+// widths takes from statements how wide a number is that digits are read as.
+func widths(statements map[string]bool) map[string]bool {
+	list := map[string]bool{}
+	for text := range statements {
+		list[decimals.ReplaceAllString(text, "DECIMAL")] = true
+	}
+	return list
+}
+
+var decimals = regexp.MustCompile(`DECIMAL\([0-9]+, ?[0-9]+\)`)
 
 // A filter takes what is in quotes for a value: such a text matches nothing, where one
 // that is there matches.

@@ -28,12 +28,12 @@ type Local struct {
 }
 
 // Serve makes sample data and a data folder in a folder, and serves them at a free
-// port. c says what else the server should be; its Source, Catalog, Listen and Now
-// are set here.
+// port. c says what else the server should be; its Catalog, Listen and Now are set
+// here, and its Source where it has none.
 func Serve(ctx context.Context, folder string, c server.Config) (*Local, error) {
 	l := &Local{Data: filepath.Join(folder, "data")}
 	file := filepath.Join(folder, "commerce.duckdb")
-	if _, err := os.Stat(file); err != nil {
+	if _, err := os.Stat(file); err != nil && c.Source == nil {
 		if _, err := seed.Run(ctx, seed.Config{To: "duckdb:" + file}); err != nil {
 			return nil, err
 		}
@@ -42,7 +42,9 @@ func Serve(ctx context.Context, folder string, c server.Config) (*Local, error) 
 	if c.Catalog, err = catalog.Builtin("duckdb"); err != nil {
 		return nil, err
 	}
-	c.Source = duckdb.New(duckdb.Config{Path: file, Memory: "1GiB", Linger: time.Minute})
+	if c.Source == nil {
+		c.Source = duckdb.New(duckdb.Config{Path: file, Memory: "1GiB", Linger: time.Minute})
+	}
 	c.Listen, c.Now = "127.0.0.1:0", l.Now
 	if l.Folder, err = server.OpenFolder(ctx, l.Data, l.Now); err != nil {
 		return nil, err
