@@ -1,13 +1,16 @@
 -- A ledger as it is after some years: $rows runs of 2 minutes one after the other
--- over the tenants that are there, by slots: the account that has most takes 400
--- of 1,000, the others share the rest. Most runs succeeded; the newest still wait.
+-- over the tenants that are there, by $slots slots: the account that has most takes
+-- two of five, the others share the rest. Most runs succeeded; the newest still wait.
+
+CREATE TEMP TABLE numbered (no INTEGER PRIMARY KEY, id TEXT NOT NULL);
+INSERT INTO numbered SELECT row_number() OVER (ORDER BY created_at, id) - 1, id FROM tenants;
 
 CREATE TEMP TABLE slots (slot INTEGER PRIMARY KEY, tenant TEXT NOT NULL);
 INSERT INTO slots
-WITH RECURSIVE n (slot) AS (VALUES (0) UNION ALL SELECT slot + 1 FROM n WHERE slot < 999),
-     numbered AS (SELECT id, row_number() OVER (ORDER BY created_at, id) - 1 AS no, count(*) OVER () AS of_all FROM tenants)
-SELECT n.slot, t.id FROM n JOIN numbered t
-    ON t.no = CASE WHEN n.slot < 400 THEN t.of_all - 1 ELSE n.slot % t.of_all END;
+WITH RECURSIVE n (slot) AS (VALUES (0) UNION ALL SELECT slot + 1 FROM n WHERE slot < $slots - 1),
+     whole AS (SELECT max(no) AS last FROM numbered)
+SELECT n.slot, t.id FROM n, whole JOIN numbered t
+    ON t.no = CASE WHEN n.slot < $slots * 2 / 5 THEN whole.last ELSE n.slot % (whole.last + 1) END;
 
 INSERT INTO runs (id, tenant, name, dataset, state, phase, furthest, attempt, lease_owner, lease_until, lapses, not_before,
     cancelled_by, cancel_at, rows_done, bytes_done, share_done, progress_at, reason_code, reason,
@@ -31,7 +34,7 @@ SELECT id, s.tenant,
     at, iif(state = 'queued', NULL, at + 1000000), iif(state IN ('queued', 'running'), NULL, at + 2000000 + b % 600000000), at + 3000000,
     '{"dataset":"provisioned_orders","view":"cmp","window":{"from":"2026-10-01T00:00:00Z","to":"2026-11-01T00:00:00Z","zone":"Europe/Vienna"},'
     || '"where":{"op":"eq","field":"CURRENCY","values":["EUR"]},"account":"' || s.tenant || '","outputs":[{"format":"csv","compression":"gzip"},{"format":"xlsx"}]}'
-FROM rolled JOIN slots s ON s.slot = rolled.a % 1000;
+FROM rolled JOIN slots s ON s.slot = rolled.a % $slots;
 
 INSERT INTO files (id, run, tenant, place, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, object_key, created_at, expires_at)
 SELECT 'f' || id, id, tenant, 0, name || '.csv', 'csv', 'machine', 'none', 'text/csv', rows_done, bytes_done, printf('%064x', rowid), '',
@@ -42,6 +45,7 @@ CREATE TEMP TABLE own AS
 SELECT tenant, count(*) FILTER (WHERE state = 'running') AS running, count(*) FILTER (WHERE state = 'queued') AS queued, 0 AS files_n, 0 AS bytes_n
 FROM runs WHERE finished_at IS NULL GROUP BY tenant
 UNION ALL SELECT tenant, 0, 0, count(*), sum(bytes_n) FROM files GROUP BY tenant;
+CREATE INDEX temp.own_tenant ON own (tenant);
 UPDATE tenant_usage SET (running, queued, files_n, bytes_n) = (
     SELECT coalesce(sum(own.running), 0), coalesce(sum(own.queued), 0), coalesce(sum(own.files_n), 0), coalesce(sum(own.bytes_n), 0)
     FROM tenant_closure c JOIN own ON own.tenant = c.descendant WHERE c.ancestor = tenant_usage.tenant);

@@ -226,7 +226,7 @@ func (b *bench) ledger(rows int) (string, error) {
 		err = closed
 	}
 	if err == nil {
-		err = fillLedger(ctx, unfinished, rows)
+		err = fillLedger(ctx, unfinished, rows, 1000)
 	}
 	if err != nil {
 		return "", err
@@ -236,7 +236,7 @@ func (b *bench) ledger(rows int) (string, error) {
 
 // fillLedger inserts the runs without the indexes and triggers of their tables,
 // which it puts back afterwards: to fill them row by row takes ten times as long.
-func fillLedger(ctx context.Context, path string, rows int) (err error) {
+func fillLedger(ctx context.Context, path string, rows, slots int) (err error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=cache_size(-1000000)&_pragma=temp_store(FILE)")
 	if err != nil {
 		return err
@@ -264,7 +264,8 @@ func fillLedger(ctx context.Context, path string, rows int) (err error) {
 			return err
 		}
 	}
-	if _, err := db.ExecContext(ctx, strings.ReplaceAll(ledgerSQL, "$rows", strconv.Itoa(rows))); err != nil {
+	text := strings.NewReplacer("$rows", strconv.Itoa(rows), "$slots", strconv.Itoa(slots)).Replace(ledgerSQL)
+	if _, err := db.ExecContext(ctx, text); err != nil {
 		return err
 	}
 	for _, p := range parts {

@@ -51,37 +51,43 @@ const tenants = 64
 const mostAccounts = 50
 
 // startService starts a server over a fresh folder.
-func (b *bench) startService(args ...string) (s *service, err error) {
+func (b *bench) startService(args ...string) (*service, error) {
 	shop, err := b.shop()
 	if err != nil {
 		return nil, err
 	}
 	// Nothing is removed before: for minutes after, a file system may look at each
 	// file that was when it makes a new one.
-	s = &service{data: filepath.Join(b.dir, "service-"+rand.Text())}
+	s := &service{data: filepath.Join(b.dir, "service-"+rand.Text())}
 	secret, err := b.populate(s, shop)
 	if err != nil {
 		return nil, err
 	}
+	return s, b.serve(s, shop, secret, args...)
+}
+
+// serve starts the server of s over its folder.
+func (b *bench) serve(s *service, shop string, secret clientSecret, args ...string) error {
+	var err error
 	if s.log, err = os.Create(filepath.Join(s.data, "log")); err != nil {
-		return nil, err
+		return err
 	}
 	args = append([]string{"serve", "--data", s.data, "--source", "duckdb:" + shop, "--datasets", "bench/datasets/shop", "--listen", "127.0.0.1:0"}, args...)
 	s.cmd = exec.Command(b.binary, args...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.url, err = addressIn(out); err != nil {
-		s.stop()
-		return nil, fmt.Errorf("%w; see %s", err, s.log.Name())
+		s.end()
+		return fmt.Errorf("%w; see %s", err, s.log.Name())
 	}
 	s.Client, err = newClient(s.url, secret.ID, secret.Secret)
-	return s, err
+	return err
 }
 
 // shop makes the small sample shop once and keeps it.
@@ -112,7 +118,12 @@ func (b *bench) populate(s *service, shop string) (secret clientSecret, err erro
 	if err := errors.Join(err, folder.Close()); err != nil {
 		return secret, err
 	}
-	out, err := exec.Command(b.binary, "client", "add", "--data", s.data, "--tenant", root.ID, "--role", "operator", "--json").Output()
+	return b.addClient(s.data, root.ID, outturn.RoleOperator)
+}
+
+// addClient makes a client of a tenant.
+func (b *bench) addClient(data, tenant string, role outturn.Role) (secret clientSecret, err error) {
+	out, err := exec.Command(b.binary, "client", "add", "--data", data, "--tenant", tenant, "--role", string(role), "--json").Output()
 	if err != nil {
 		return secret, fmt.Errorf("client add: %w", err)
 	}
@@ -179,11 +190,16 @@ func newClient(url, id, secret string) (*client.Client, error) {
 	return client.New(client.Config{URL: url, ClientID: id, ClientSecret: secret, HTTP: &http.Client{Transport: transport}, Retries: -1})
 }
 
-// stop ends the server and removes what it has kept.
-func (s *service) stop() {
+// end ends the server.
+func (s *service) end() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	_ = s.cmd.Wait()
 	_ = s.log.Close()
+}
+
+// stop ends the server and removes what it has kept.
+func (s *service) stop() {
+	s.end()
 	_ = os.RemoveAll(s.data)
 }
 
