@@ -53,9 +53,15 @@ func theirInstant(text string) (time.Time, error) {
 	return time.Parse("2006-01-02 15:04:05.999999-07", text)
 }
 
-// sameRows compares two files whose rows may come in any order, for an engine with
-// several threads promises none: each row must be in both equally often.
-func sameRows(a, b string) (rows int, err error) {
+// sameRows compares a file of ours with one of the engine's own; see sameInAnyOrder.
+func sameRows(a, b string) (rows int, err error) { return sameInAnyOrder(a, b, theirInstant) }
+
+// sameExports compares two files of ours.
+func sameExports(a, b string) (rows int, err error) { return sameInAnyOrder(a, b, ourInstant) }
+
+// sameInAnyOrder compares two files whose rows may come in any order, for an engine
+// with several threads promises none: each row must be in both equally often.
+func sameInAnyOrder(a, b string, instantOfB func(string) (time.Time, error)) (rows int, err error) {
 	count := map[[sha256.Size]byte]int{}
 	err = eachRow(a, ourInstant, func(row [sha256.Size]byte, _ []string) error {
 		count[row]++
@@ -66,7 +72,7 @@ func sameRows(a, b string) (rows int, err error) {
 		return rows, err
 	}
 	left := rows
-	err = eachRow(b, theirInstant, func(row [sha256.Size]byte, values []string) error {
+	err = eachRow(b, instantOfB, func(row [sha256.Size]byte, values []string) error {
 		if count[row] == 0 {
 			return fmt.Errorf("a row that the first file lacks: %q", values)
 		}

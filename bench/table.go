@@ -20,17 +20,20 @@ var ordersSQL string
 // what its parent had when it was started.
 const (
 	tableCommand     = "make-table"
+	scopedCommand    = "make-scoped-table"
 	copyCommand      = "duckdb-copy"
 	statementCommand = "print-statement"
 )
 
-var commands = []string{tableCommand, copyCommand, statementCommand}
+var commands = []string{tableCommand, scopedCommand, copyCommand, statementCommand}
 
 // runCommand is what the program does when it was started by itself.
 func runCommand(args []string) error {
 	switch {
 	case args[0] == tableCommand && len(args) == 3:
 		return makeTable(args[1], args[2])
+	case args[0] == scopedCommand && len(args) == 3:
+		return makeTable(args[1], args[2], scopeSQL)
 	case args[0] == copyCommand && len(args) == 6:
 		return copyOut(args[1], args[2], args[3], args[4], args[5])
 	case args[0] == statementCommand && len(args) == 3:
@@ -62,8 +65,9 @@ func (b *bench) once(name string, maker func(unfinished string) program) (string
 	return path, os.Rename(unfinished, path)
 }
 
-func makeTable(path, rows string) error {
-	return execute(path, nil, "SET TimeZone = 'UTC'", strings.ReplaceAll(ordersSQL, "$rows", rows))
+// makeTable makes the orders, and what more says.
+func makeTable(path, rows string, more ...string) error {
+	return execute(path, nil, append([]string{"SET TimeZone = 'UTC'", strings.ReplaceAll(ordersSQL, "$rows", rows)}, more...)...)
 }
 
 // copyOut makes this program the peer: DuckDB's own COPY.
