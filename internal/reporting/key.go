@@ -42,7 +42,7 @@ func (s *Service) useKey(p outturn.Principal, key, fingerprint string) (k *outtu
 // madeBefore returns the run that was made when the same request came first. It is
 // asked before anything else: a limit that is reached since, or a data set that
 // went, changes no answer that was given.
-func (s *Service) madeBefore(ctx context.Context, key *outturn.IdempotencyKey) (r outturn.Run, found bool, err error) {
+func (s *Service) madeBefore(ctx context.Context, p outturn.Principal, key *outturn.IdempotencyKey) (r outturn.Run, found bool, err error) {
 	if key == nil {
 		return r, false, nil
 	}
@@ -50,5 +50,15 @@ func (s *Service) madeBefore(ctx context.Context, key *outturn.IdempotencyKey) (
 	if outturn.ErrorCode(err) == outturn.CodeNotFound {
 		return outturn.Run{}, false, nil
 	}
-	return r, err == nil, err
+	if err != nil {
+		return r, false, err
+	}
+	// Its tenant may have been moved away since: then it is as if it had never been.
+	switch _, err := s.ledger.Tenant(ctx, p.Tenant, r.Tenant); {
+	case outturn.ErrorCode(err) == outturn.CodeNotFound:
+		return outturn.Run{}, false, nil
+	case err != nil:
+		return outturn.Run{}, false, err
+	}
+	return r, true, nil
 }

@@ -72,7 +72,7 @@ func (s *Service) CreateRun(ctx context.Context, p outturn.Principal, in CreateR
 		return outturn.Run{}, err
 	}
 	defer done()
-	if r, found, err := s.madeBefore(ctx, key); found || err != nil {
+	if r, found, err := s.madeBefore(ctx, p, key); found || err != nil {
 		return r, err
 	}
 	tenant, err := s.tenantOf(ctx, p, in.Tenant)
@@ -330,7 +330,7 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 		return outturn.Run{}, err
 	}
 	defer done()
-	if r, found, err := s.madeBefore(ctx, k); found || err != nil {
+	if r, found, err := s.madeBefore(ctx, p, k); found || err != nil {
 		return r, err
 	}
 	old, err := s.ledger.Run(ctx, p.Tenant, id)

@@ -331,6 +331,26 @@ func (l waitingLedger) Backlog(ctx context.Context, tenant string) (int, int, er
 	return l.Ledger.Backlog(ctx, tenant)
 }
 
+// What a key has made goes with its tenant: after a move the first request that came
+// with it is no way to see the run.
+func TestIdempotencyAfterMove(t *testing.T) {
+	s := newStage(t)
+	p, in := s.as(outturn.RoleManager), input()
+	in.Tenant, in.Key, in.Fingerprint = s.tenants["child"].ID, "k", "f"
+	r, err := s.CreateRun(t.Context(), p, in)
+	must(t, err)
+	_, err = s.CancelRun(t.Context(), p, r.ID)
+	must(t, err)
+	_, err = s.RetryRun(t.Context(), p, r.ID, "again", "f")
+	must(t, err)
+	_, err = s.MoveTenant(t.Context(), s.operator(), s.tenants["child"].ID, s.tenants["sibling"].ID)
+	must(t, err)
+	_, err = s.CreateRun(t.Context(), p, in)
+	wantCode(t, "created again", err, outturn.CodeNotFound)
+	_, err = s.RetryRun(t.Context(), p, r.ID, "again", "f")
+	wantCode(t, "repeated again", err, outturn.CodeNotFound)
+}
+
 func TestIdempotencyInFlight(t *testing.T) {
 	l := waitingLedger{come: make(chan struct{}, 3), let: make(chan struct{})}
 	s := newStage(t, func(c *reporting.Config) { l.Ledger = c.Ledger; c.Ledger = l })

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,9 +35,11 @@ func (s *Service) WatchRun(ctx context.Context, p outturn.Principal, id string) 
 			return
 		}
 		defer s.watches.remove(run.ID, w)
+		again := time.NewTicker(standingAge)
+		defer again.Stop()
 		// A change between the first look and now comes with the first poll.
 		for yield(run, nil) && !run.State.Final() {
-			next, err := s.nextChange(ctx, p, run, w)
+			next, err := s.nextChange(ctx, p, run, w, again.C)
 			if err != nil {
 				yield(outturn.Run{}, err)
 				return
@@ -47,13 +50,18 @@ func (s *Service) WatchRun(ctx context.Context, p outturn.Principal, id string) 
 }
 
 // nextChange waits for a run to be other than it was.
-func (s *Service) nextChange(ctx context.Context, p outturn.Principal, was outturn.Run, w *watch) (outturn.Run, error) {
+func (s *Service) nextChange(ctx context.Context, p outturn.Principal, was outturn.Run, w *watch, again <-chan time.Time) (outturn.Run, error) {
 	for {
 		select {
 		case <-ctx.Done():
 			return outturn.Run{}, context.Cause(ctx)
 		case <-s.watches.ended:
 			return outturn.Run{}, outturn.Errorf(outturn.CodeUnavailable, "The server is stopping. Ask again in a moment.")
+		case <-again:
+			switch err := s.mayStillWatch(ctx, p, was); outturn.ErrorCode(err) {
+			case outturn.CodeUnauthenticated, outturn.CodeForbidden, outturn.CodeNotFound: // while the ledger does not answer nobody is sent away
+				return outturn.Run{}, err
+			}
 		case now := <-w.latest:
 			switch {
 			case looksOf(now) == looksOf(was):
@@ -64,6 +72,28 @@ func (s *Service) nextChange(ctx context.Context, p outturn.Principal, was outtu
 			}
 		}
 	}
+}
+
+// mayStillWatch refuses p whose client was revoked since it began to watch, whose
+// tenant does not take part any more, or from whom the run was moved away: a watch may
+// last for hours.
+func (s *Service) mayStillWatch(ctx context.Context, p outturn.Principal, run outturn.Run) error {
+	if err := s.stands(ctx, p, runRead, run.ID); err != nil {
+		return err
+	}
+	if _, err := s.ledger.Tenant(ctx, p.Tenant, run.Tenant); err != nil {
+		return err
+	}
+	if id, isClient := strings.CutPrefix(p.Subject, "client:"); isClient {
+		c, err := s.ledger.ClientOf(ctx, p.Tenant, id)
+		if err == nil && !c.RevokedAt.IsZero() {
+			return outturn.Errorf(outturn.CodeUnauthenticated, "The client was revoked.")
+		}
+		if err != nil && outturn.ErrorCode(err) != outturn.CodeNotFound {
+			return err
+		}
+	}
+	return nil
 }
 
 // progressed is a run with what the poller knows of it.

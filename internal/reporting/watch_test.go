@@ -227,3 +227,52 @@ func TestWatchThroughAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// Who watches is sent away within seconds of losing the right to, though the run does
+// not change.
+func TestWatchEnds(t *testing.T) {
+	watched(t, func(t *testing.T, s *stage, _ *countingLedger) {
+		for name, tt := range map[string]struct {
+			lose func(outturn.Client) error
+			code outturn.Code
+		}{
+			"Revoked": {func(c outturn.Client) error { _, err := s.RevokeClient(t.Context(), s.operator(), c.ID); return err }, outturn.CodeUnauthenticated},
+			"Moved": {func(outturn.Client) error {
+				_, err := s.MoveTenant(t.Context(), s.operator(), s.tenants["child"].ID, s.tenants["sibling"].ID)
+				return err
+			}, outturn.CodeNotFound},
+			"Suspended": {func(outturn.Client) error {
+				_, err := s.SuspendTenant(t.Context(), s.operator(), s.tenants["own"].ID)
+				return err
+			}, outturn.CodeForbidden},
+		} {
+			_, err := s.MoveTenant(t.Context(), s.operator(), s.tenants["child"].ID, s.tenants["own"].ID)
+			must(t, err)
+			_, err = s.ResumeTenant(t.Context(), s.operator(), s.tenants["own"].ID)
+			must(t, err)
+			c, _ := s.client("own", outturn.RoleViewer)
+			p := s.as(outturn.RoleViewer)
+			p.Subject = "client:" + c.ID
+			changes, err := s.WatchRun(t.Context(), p, s.queued("child").ID)
+			must(t, err)
+			ended := make(chan error, 1)
+			go func() {
+				var last error
+				for _, last = range changes {
+				}
+				ended <- last
+			}()
+			time.Sleep(time.Minute)
+			must(t, tt.lose(c))
+			select {
+			case err := <-ended:
+				wantCode(t, name, err, tt.code)
+			case <-time.After(10 * time.Second):
+				t.Errorf("%s: it still watches", name)
+				s.Close()
+				<-ended
+				return
+			}
+		}
+	})
+}
