@@ -22,6 +22,9 @@ func (s *Store) CreateClient(ctx context.Context, c outturn.Client, a outturn.Au
 		c.Kind = outturn.ClientOAuth2
 	}
 	return s.write(ctx, "create client", func(t *tx) error {
+		if err := t.takesPart(c.Tenant); err != nil {
+			return err
+		}
 		_, err := t.exec(`INSERT INTO clients (`+clientColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
 			c.ID, c.Tenant, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(t.now), micros(c.RevokedAt), micros(c.UsedAt),
 			c.Kind, encoded(c.Sealed), encoded(c.OldSealed))

@@ -85,6 +85,9 @@ func (s *Store) CreateRun(ctx context.Context, r outturn.Run, key *outturn.Idemp
 			r, err = t.run(first)
 			return err
 		}
+		if err := t.takesPart(r.Tenant); err != nil {
+			return err
+		}
 		made := queued(r, t.now)
 		if err := t.createRun(made, string(request)); err != nil {
 			return err

@@ -104,6 +104,13 @@ func (t *tx) mayHaveBelow(parent string) error {
 	return found("tenant", parent, err)
 }
 
+// takesPart refuses what would be made of a tenant that was deleted since it was looked
+// up: nobody would see it, and a run of it would wait for ever.
+func (t *tx) takesPart(tenant string) error {
+	err := t.row(`SELECT 1 FROM tenants WHERE id = ?1 AND state <> 'deleted'`, tenant).scan(new(int))
+	return outturn.InField("tenant", found("tenant", tenant, err))
+}
+
 // Tenant returns a tenant that viewer sees and that is not deleted.
 func (s *Store) Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error) {
 	n, err := s.look(ctx).tenant(viewer, id)
@@ -163,6 +170,7 @@ var notDeleted = &outturn.Expr{Op: outturn.OpNE, Field: "state", Values: []strin
 // Tenants lists viewer and all below it; deleted ones only where the filter speaks
 // of state.
 func (s *Store) Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error) {
+	q.Where = withoutAbove(q.Where, viewer)
 	switch {
 	case q.Where == nil:
 		q.Where = notDeleted
@@ -170,6 +178,25 @@ func (s *Store) Tenants(ctx context.Context, viewer string, q outturn.ListQuery)
 		q.Where = &outturn.Expr{Op: outturn.OpAnd, Args: []*outturn.Expr{q.Where, notDeleted}}
 	}
 	return list(s, ctx, &tenantList, viewer, "*", q, tenantColumns, scanTenant, func(n *outturn.Tenant) string { return n.ID })
+}
+
+// withoutAbove is a filter to which viewer itself has no parent: what is above it is
+// not to be found out by asking for it.
+func withoutAbove(e *outturn.Expr, viewer string) *outturn.Expr {
+	switch {
+	case e == nil:
+		return nil
+	case e.Field == "parent" && (e.Op == outturn.OpNull || e.Op == outturn.OpNE):
+		return &outturn.Expr{Op: outturn.OpOr, Args: []*outturn.Expr{e, {Op: outturn.OpEQ, Field: "id", Values: []string{viewer}}}}
+	case e.Field == "parent":
+		return &outturn.Expr{Op: outturn.OpAnd, Args: []*outturn.Expr{e, {Op: outturn.OpNE, Field: "id", Values: []string{viewer}}}}
+	}
+	hidden := *e
+	hidden.Args = make([]*outturn.Expr, len(e.Args))
+	for i, arg := range e.Args {
+		hidden.Args[i] = withoutAbove(arg, viewer)
+	}
+	return &hidden
 }
 
 // names says whether a filter speaks of a field.

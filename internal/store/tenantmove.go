@@ -50,6 +50,9 @@ func (t *tx) moveTenant(n outturn.Tenant, parent string, a outturn.AuditEntry) (
 	if err := t.moveUsage(n.ID, old, parent); err != nil {
 		return n, err
 	}
+	if err := t.endLinksOfFormer(n.ID, old, parent); err != nil {
+		return n, err
+	}
 	if err := t.moveClosure(n.ID, old, parent); err != nil {
 		return n, err
 	}
@@ -84,6 +87,15 @@ func (t *tx) moveUsage(id, old, parent string) error {
 		}
 	}
 	return nil
+}
+
+// endLinksOfFormer ends the links into the subtree of id that were made by clients of
+// those who do not see it any more.
+func (t *tx) endLinksOfFormer(id, old, parent string) error {
+	_, err := t.exec(`UPDATE links SET revoked_at = ?4 WHERE revoked_at IS NULL
+		AND created_by IN (SELECT 'client:' || id FROM clients WHERE tenant IN `+alone("?2", "?3")+`)
+		AND EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = links.tenant)`, id, old, parent, micros(t.now))
+	return err
 }
 
 // moveClosure changes who sees the subtree of id. Those that are above it before and

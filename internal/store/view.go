@@ -25,6 +25,9 @@ func (s *Store) CreateView(ctx context.Context, v outturn.SavedView, a outturn.A
 		return v, err
 	}
 	err = s.write(ctx, "create view", func(t *tx) error {
+		if err := t.takesPart(v.Tenant); err != nil {
+			return err
+		}
 		made := v
 		made.Version, made.CreatedAt, made.UpdatedAt = 1, t.now, t.now
 		if made.ID == "" {

@@ -62,6 +62,8 @@ func Run(t *testing.T, open Open) {
 		{"RunningLimit", testRunningLimit},
 		{"Held", testHeld},
 		{"LinksOfRevoked", testLinksOfRevoked},
+		{"LinksAfterMove", testLinksAfterMove},
+		{"FiltersAbove", testFiltersAbove},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := &bench{t: t, at: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}

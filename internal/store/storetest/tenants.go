@@ -303,6 +303,11 @@ func testDeletedTenants(t *testing.T, b *bench) {
 	refused(t, "its link", err, outturn.CodeGone)
 	refused(t, "a new link", b.store.CreateLink(ctx, outturn.Link{File: h.file.ID, Tenant: viewer, TokenHash: "new"}, none), outturn.CodeGone)
 	must[outturn.Run](t)(b.store.Run(ctx, viewer, h.run.ID)) // what was done stays
+	_, err = b.store.CreateRun(ctx, outturn.Run{Tenant: h.tenant.ID}, nil, none)
+	refused(t, "a new run", err, outturn.CodeNotFound)
+	_, err = b.store.CreateView(ctx, outturn.SavedView{Tenant: h.tenant.ID}, none)
+	refused(t, "a new view", err, outturn.CodeNotFound)
+	refused(t, "a new client", b.store.CreateClient(ctx, outturn.Client{ID: "new", Tenant: h.tenant.ID, Role: outturn.RoleViewer}, none), outturn.CodeNotFound)
 
 	listed := func(q outturn.ListQuery) (ids []string) {
 		for _, n := range must[outturn.List[outturn.Tenant]](t)(b.store.Tenants(ctx, viewer, q)).Items {
@@ -414,5 +419,48 @@ func testPurgedTenants(t *testing.T, b *bench) {
 	ok(t, b.store.ForgetFiles(ctx, []string{h.file.ID}))
 	if left := must[[]outturn.File](t)(b.store.ExpiredFiles(ctx, 10)); len(left) > 0 {
 		t.Errorf("files that are left: %+v", left)
+	}
+}
+
+// testLinksAfterMove: whoever is no longer above a tenant reads nothing of it by a link
+// of before.
+func testLinksAfterMove(t *testing.T, b *bench) {
+	f := b.family()
+	for _, by := range []holding{f.reseller, f.customer} {
+		ok(t, b.store.CreateLink(ctx, outturn.Link{File: f.customer.file.ID, Tenant: by.tenant.ID, TokenHash: by.client, CreatedBy: "client:" + by.client, ExpiresAt: b.now().Add(time.Hour)}, none))
+	}
+	ok(t, b.store.CreateLink(ctx, outturn.Link{File: f.sister.file.ID, Tenant: f.reseller.tenant.ID, TokenHash: "sister's", CreatedBy: "client:" + f.reseller.client, ExpiresAt: b.now().Add(time.Hour)}, none))
+	must[outturn.Tenant](t)(b.store.MoveTenant(ctx, b.root.ID, f.customer.tenant.ID, f.rival.tenant.ID, none))
+	_, _, err := b.store.LinkByHash(ctx, f.reseller.client)
+	refused(t, "a link of who was above", err, outturn.CodeGone)
+	for _, token := range []string{f.customer.client, "sister's"} {
+		_, _, err = b.store.LinkByHash(ctx, token)
+		ok(t, err)
+	}
+}
+
+// testFiltersAbove asks in every way for the parent of the tenant that asks.
+func testFiltersAbove(t *testing.T, b *bench) {
+	f := b.family()
+	viewer, parent := f.reseller.tenant.ID, b.root.ID
+	is := func(op outturn.Op, value ...string) *outturn.Expr { return &outturn.Expr{Op: op, Field: "parent", Values: value} }
+	not := func(e *outturn.Expr) *outturn.Expr { return &outturn.Expr{Op: outturn.OpNot, Args: []*outturn.Expr{e}} }
+	for name, tt := range map[string]struct {
+		where *outturn.Expr
+		own   bool
+	}{
+		"EQ": {is(outturn.OpEQ, parent), false}, "NE": {is(outturn.OpNE, parent), true}, "In": {is(outturn.OpIn, parent, viewer), false},
+		"GE": {is(outturn.OpGE, parent), false}, "LE": {is(outturn.OpLE, parent), false}, "Like": {is(outturn.OpLike, parent[:9]+"%"), false},
+		"Null": {is(outturn.OpNull), true}, "NotEQ": {not(is(outturn.OpEQ, parent)), true}, "NotNull": {not(is(outturn.OpNull)), false},
+		"NotNE": {not(is(outturn.OpNE, parent)), false},
+	} {
+		list := must[outturn.List[outturn.Tenant]](t)(b.store.Tenants(ctx, viewer, outturn.ListQuery{Where: tt.where, Page: everything.Page}))
+		if got := slices.ContainsFunc(list.Items, func(n outturn.Tenant) bool { return n.ID == viewer }); got != tt.own {
+			t.Errorf("%s: it finds itself: %t", name, got)
+		}
+	}
+	below := must[outturn.List[outturn.Tenant]](t)(b.store.Tenants(ctx, viewer, outturn.ListQuery{Where: is(outturn.OpEQ, viewer), Page: everything.Page}))
+	if len(below.Items) != 2 {
+		t.Errorf("below it: %+v", below.Items)
 	}
 }
