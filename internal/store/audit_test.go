@@ -154,7 +154,14 @@ func TestAuditVerifies(t *testing.T) {
 		{"MarksAndEntry", []string{`UPDATE audit_blocks SET marks = '?' WHERE n = 5`, `UPDATE audit SET subject = 'x' WHERE seq = 170`}, 5, outturn.AuditBlockChanged, ""},
 		{"HeadGone", []string{`DELETE FROM secrets WHERE name = 'audit.head'`}, 6, outturn.AuditHeadFault, ""},
 		{"HeadOfSomethingElse", []string{`UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE name = 'audit.signing') WHERE name = 'audit.head'`}, 6, outturn.AuditHeadFault, ""},
+		{"NoNumber", []string{`UPDATE audit_blocks SET n = 'x' WHERE n = 3`}, 3, outturn.AuditBlockRemoved, "Block 3"},
 		{"KeyGone", []string{`DELETE FROM secrets WHERE name = 'audit.signing'`}, 1, outturn.AuditSignature, ""},
+	}
+	for column, to := range map[string]string{"entries": "'x'", "sealed_at": "'x'", "last_seq": "9.5"} {
+		changes = append(changes, change{"NoBlock_" + column, []string{`UPDATE audit_blocks SET ` + column + ` = ` + to + ` WHERE n = 3`}, 3, outturn.AuditBlockChanged, "Block 3"})
+	}
+	for _, to := range []string{"'x'", "at + 0.5"} {
+		changes = append(changes, change{"NoEntry_" + to, []string{`UPDATE audit SET at = ` + to + ` WHERE seq = 95`}, 3, outturn.AuditChanged, "entry 95 was changed"})
 	}
 	for column, to := range map[string]string{
 		"id": "'other'", "at": "at + 1", "tenant": "'other'", "subject": "'other'", "via": "'other'", "action": "'other'", "object": "''",

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (v *verifying) all(t *tx) error {
 	after := int64(-1 << 62)
 	for {
 		rows, err := t.rows(`SELECT `+blockColumns+` FROM audit_blocks WHERE n > ?1 ORDER BY n LIMIT ?2`, after, pageOfBlocks)
-		blocks, err := all(rows, err, scanBlock)
+		blocks, whole, err := readBlocks(rows, err)
 		if err != nil {
 			return err
 		}
@@ -82,6 +83,10 @@ func (v *verifying) all(t *tx) error {
 			v.last, v.Head, v.Blocks, v.Entries = b, b.Head(), b.N, v.Entries+b.Entries
 			after = b.N
 		}
+		if !whole {
+			v.fault(v.last.N+1, outturn.AuditBlockChanged, "Block %d: what is kept of it was changed, and is no block any more.", v.last.N+1)
+			return nil
+		}
 		if len(blocks) < pageOfBlocks {
 			break
 		}
@@ -90,6 +95,23 @@ func (v *verifying) all(t *tx) error {
 		return err
 	}
 	return v.rest(t)
+}
+
+// readBlocks reads blocks up to one that holds what no block does, such as a text for a
+// number, which SQLite lets anybody write. Then they are not whole.
+func readBlocks(rows *sql.Rows, err error) (blocks []outturn.AuditBlock, whole bool, _ error) {
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		b, err := scanBlock(rows.Scan)
+		if err != nil {
+			return blocks, false, nil
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks, true, rows.Err()
 }
 
 // block holds the entries of b, and b itself, against its hash and signature.
@@ -117,8 +139,10 @@ func (v *verifying) block(t *tx, b outturn.AuditBlock) error {
 	var seqs []int64
 	for rows.Next() {
 		e, err := scanSealed(rows.Scan)
-		if err != nil {
-			return err
+		if err != nil { // a text where there was a number
+			n := max(v.last.Last, 0) + int64(len(seqs)) + 1
+			v.fault(b.N, outturn.AuditChanged, "Block %d: entry %d was changed, and is no entry any more.", b.N, n)
+			return nil
 		}
 		s.add(&e)
 		seqs = append(seqs, e.seq)

@@ -443,7 +443,9 @@ func testLinksAfterMove(t *testing.T, b *bench) {
 func testFiltersAbove(t *testing.T, b *bench) {
 	f := b.family()
 	viewer, parent := f.reseller.tenant.ID, b.root.ID
-	is := func(op outturn.Op, value ...string) *outturn.Expr { return &outturn.Expr{Op: op, Field: "parent", Values: value} }
+	is := func(op outturn.Op, value ...string) *outturn.Expr {
+		return &outturn.Expr{Op: op, Field: "parent", Values: value}
+	}
 	not := func(e *outturn.Expr) *outturn.Expr { return &outturn.Expr{Op: outturn.OpNot, Args: []*outturn.Expr{e}} }
 	for name, tt := range map[string]struct {
 		where *outturn.Expr
