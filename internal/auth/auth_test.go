@@ -522,6 +522,16 @@ func TestBruteForce(t *testing.T) {
 	if outturn.ErrorCode(err) != outturn.CodeLimit {
 		t.Errorf("many ids from one address: got %v", err)
 	}
+	// As many addresses as an IPv6 line has are one, and those of another line are not.
+	for i := range pairBurst + 1 {
+		err = guess(fmt.Sprintf("2001:db8:0:1::%x", i), clientID, "wrong")
+	}
+	if outturn.ErrorCode(err) != outturn.CodeLimit {
+		t.Errorf("from all over a /64: got %v", err)
+	}
+	if err := guess("2001:db8:0:2::1", clientID, clientSecret); err != nil {
+		t.Errorf("from another /64: %v", err)
+	}
 	// Who has the right secret is never slowed.
 	for range 1000 {
 		s.token(t)

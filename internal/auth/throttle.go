@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 type throttle struct {
 	mu      sync.Mutex
 	pairs   map[attempt]*rate.Limiter // by client and address
-	sources map[string]*rate.Limiter  // by address
+	sources map[string]*rate.Limiter  // by address, as sender has it
 }
 
 type attempt struct{ client, from string }
@@ -29,8 +30,20 @@ const (
 // mostAttempts bounds what is remembered of those who failed.
 const mostAttempts = 10_000
 
+// sender is by what callers from an address count: of IPv6, where one who has a line
+// has all of its /64, by that.
+func sender(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || !a.Is6() || a.Is4In6() {
+		return address
+	}
+	network, _ := a.WithZone("").Prefix(64)
+	return network.String()
+}
+
 // wait returns how long to wait before trying again; 0: not at all.
 func (t *throttle) wait(client, from string, now time.Time) time.Duration {
+	from = sender(from)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return max(untilNext(t.pairs[attempt{client, from}], now), untilNext(t.sources[from], now))
@@ -49,6 +62,7 @@ func untilNext(l *rate.Limiter, now time.Time) time.Duration {
 
 // failed counts a wrong secret.
 func (t *throttle) failed(client, from string, now time.Time) {
+	from = sender(from)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pairs == nil {
