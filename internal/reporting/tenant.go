@@ -86,6 +86,10 @@ func (s *Service) checkTenant(t *outturn.Tenant, parent outturn.Tenant) error {
 	return f.err()
 }
 
+// mostLimit is the greatest number that a field of HTTP has (RFC 9651), such as
+// RateLimit; sums with it do not overflow.
+const mostLimit = 999_999_999_999_999
+
 // checkFields notes every fault of what can be changed of a tenant.
 func (s *Service) checkFields(t *outturn.Tenant, f *faults) {
 	f.name("name", t.Name)
@@ -106,6 +110,8 @@ func (s *Service) checkFields(t *outturn.Tenant, f *faults) {
 	for _, limit := range t.Limits.All() {
 		if most := *limit.Most; most != nil && *most < 0 {
 			f.addf("limits."+string(limit.Kind), "A limit is 0 or more. Leave it out for none.")
+		} else if most != nil && *most > mostLimit {
+			f.addf("limits."+string(limit.Kind), "A limit is at most %d. Leave it out for none.", int64(mostLimit))
 		}
 	}
 }

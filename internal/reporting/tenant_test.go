@@ -91,7 +91,7 @@ func TestTenantChangeFaults(t *testing.T) {
 	}{
 		"All": {update(child.ID, reporting.TenantUpdate{
 			Name: new(""), Zone: new("Mars"), Currency: new("EURO"), ReportType: new("x"), ExternalID: new("1\n2"),
-			Limits: &outturn.Limits{Running: new(int64(-1)), Requests: new(int64(-2))},
+			Limits: &outturn.Limits{Running: new(int64(-1)), Requests: new(int64(1e15))},
 		}), []string{"currency", "external_id", "limits.requests_per_minute", "limits.running", "name", "report_type", "zone"}, outturn.CodeInvalid, "ISO 4217"},
 		"AccountOfAnother": {update(child.ID, reporting.TenantUpdate{ExternalID: new("101")}), []string{"external_id"}, outturn.CodeInvalid, `no account "101" below`},
 		"OwnAccount":       {update(own.ID, reporting.TenantUpdate{ExternalID: new("1001")}), []string{"external_id"}, outturn.CodeForbidden, "above"},
