@@ -76,6 +76,10 @@ func TestTenantChangeFaults(t *testing.T) {
 	own, child, sibling := s.tenants["own"], s.tenants["child"], s.tenants["sibling"]
 	spare, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: own.ID, Kind: outturn.KindReseller, Name: "n", ExternalID: "1001"})
 	must(t, err)
+	below, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: child.ID, Kind: outturn.KindReseller, Name: "n"})
+	must(t, err)
+	customer, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: own.ID, Kind: outturn.KindCustomer, Name: "n"})
+	must(t, err)
 	update := func(id string, u reporting.TenantUpdate) func(p outturn.Principal) error {
 		return func(p outturn.Principal) error { _, err := s.UpdateTenant(t.Context(), p, id, u); return err }
 	}
@@ -99,7 +103,9 @@ func TestTenantChangeFaults(t *testing.T) {
 		"OwnLimitsRaised":  {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{Rows: new(int64(9))}}), []string{"limits"}, outturn.CodeForbidden, "above"},
 		"MovedAway":        {move(child.ID, sibling.ID), []string{"parent"}, outturn.CodeNotFound, ""},
 		"MovedItself":      {move(own.ID, child.ID), []string{""}, outturn.CodeForbidden, "never by itself"},
-		"MovedUnderItself": {move(child.ID, child.ID), []string{"external_id"}, outturn.CodeInvalid, "below"},
+		"MovedUnderItself": {move(child.ID, child.ID), []string{"parent"}, outturn.CodeInvalid, "under itself"},
+		"MovedBelowItself": {move(child.ID, below.ID), []string{"parent"}, outturn.CodeInvalid, "under one below it"},
+		"UnderACustomer":   {move(child.ID, customer.ID), []string{"parent"}, outturn.CodeInvalid, "A customer has no tenants below it."},
 		"NotBelowInSource": {move(spare.ID, child.ID), []string{"external_id"}, outturn.CodeInvalid, `no account "1001" below`},
 	} {
 		err := tt.do(s.as(outturn.RoleAdmin))

@@ -123,12 +123,31 @@ func (s *Service) MoveTenant(ctx context.Context, p outturn.Principal, id, paren
 		if err != nil {
 			return outturn.Tenant{}, outturn.InField("parent", err)
 		}
+		if err := s.mayTake(ctx, above, id); err != nil {
+			return outturn.Tenant{}, outturn.InField("parent", err)
+		}
 		if err := s.checkAccount(ctx, p, t.ExternalID, above); err != nil {
 			return outturn.Tenant{}, err
 		}
 	}
 	t, err = s.ledger.MoveTenant(ctx, p.Tenant, id, parent, s.entry(p, tenantMove, id, id, map[string]string{"from": t.Parent, "parent": parent}))
 	return t, s.changed(ctx, p, tenantMove, id, err)
+}
+
+// mayTake says why parent can never have a tenant below it. The ledger refuses it
+// too; here it comes before what the source says of accounts, which knows none that is
+// below itself either and would be given as the reason.
+func (s *Service) mayTake(ctx context.Context, parent outturn.Tenant, id string) error {
+	_, err := s.ledger.Tenant(ctx, id, parent.ID) // a tenant sees itself and all below
+	switch {
+	case err == nil:
+		return outturn.Errorf(outturn.CodeInvalid, "A tenant cannot be moved under itself or under one below it.")
+	case outturn.ErrorCode(err) != outturn.CodeNotFound:
+		return err
+	case parent.Kind == outturn.KindCustomer:
+		return outturn.Errorf(outturn.CodeInvalid, "A customer has no tenants below it.")
+	}
+	return nil
 }
 
 // SuspendTenant keeps a tenant below the principal's, and all below that, from being
