@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,19 +192,31 @@ func (t *tx) mayDelete(id string) error {
 		WHERE ancestor = ?1 AND descendant <> ?1 AND state <> 'deleted'`, id).scan(&below); err != nil {
 		return err
 	}
-	var has []string
+	var has, first []string
 	for _, c := range []struct {
-		n    int
-		what string
-	}{{queued, "queued runs"}, {running, "running runs"}, {below, "tenants below it"}} {
-		if c.n > 0 {
-			has = append(has, fmt.Sprintf("%d %s", c.n, c.what))
+		n               int
+		one, more, what string
+	}{
+		{queued, "queued run", "queued runs", "cancel its runs or wait for their end"},
+		{running, "running run", "running runs", "cancel its runs or wait for their end"},
+		{below, "tenant below it", "tenants below it", "delete or move those below it"},
+	} {
+		switch c.n {
+		case 0:
+			continue
+		case 1:
+			has = append(has, "1 "+c.one)
+		default:
+			has = append(has, fmt.Sprintf("%d %s", c.n, c.more))
+		}
+		if !slices.Contains(first, c.what) {
+			first = append(first, c.what)
 		}
 	}
 	if len(has) == 0 {
 		return nil
 	}
-	return outturn.Errorf(outturn.CodeConflict, "The tenant has %s. It can be deleted when it has none: cancel its runs or wait for their end, and delete or move the tenants below it.", strings.Join(has, ", "))
+	return outturn.Errorf(outturn.CodeConflict, "The tenant has %s, so it cannot be deleted. First %s.", strings.Join(has, ", "), strings.Join(first, ", and "))
 }
 
 // RestoreTenant brings a deleted tenant below viewer back as it was, suspended or
