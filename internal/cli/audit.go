@@ -96,7 +96,7 @@ func (c *auditVerifyCmd) Run(ctx context.Context, streams IO, settings *Settings
 		}
 	}
 	if !v.Sound {
-		return outturn.Errorf(outturn.CodeFileDamaged, "The audit is not as it was sealed. %s The %s before it are sound.", v.Fault.Message, count(v.Blocks, "block"))
+		return outturn.Errorf(outturn.CodeFileDamaged, "The audit is not as it was sealed. %s Sound before it: %s.", v.Fault.Message, count(v.Blocks, "block"))
 	}
 	if c.JSON {
 		return nil

@@ -105,7 +105,7 @@ func setLimits(l *outturn.Limits, set map[string]string) error {
 		}
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 0 {
-			return outturn.Errorf(outturn.CodeInvalid, "The limit %s is %s, which is neither a whole number nor none.", name, outturn.Shown(value))
+			return outturn.Errorf(outturn.CodeInvalid, "The limit %s is %s. Write a whole number from 0 up, or none.", name, outturn.Shown(value))
 		}
 		*to = &n
 	}
