@@ -56,10 +56,8 @@ func (c *auditListCmd) query() (q outturn.ListQuery, err error) {
 	if c.Limit < 1 {
 		return q, outturn.Errorf(outturn.CodeInvalid, "--limit %d: list at least one.", c.Limit)
 	}
-	if c.Filter != "" {
-		if q.Where, err = outturn.ParseExpr(c.Filter); err != nil {
-			return q, outturn.InField("--filter", err)
-		}
+	if q.Where, err = parseFilter(c.Filter); err != nil {
+		return q, err
 	}
 	if c.Order != "" {
 		if q.Order, err = outturn.ParseOrder(c.Order); err != nil {

@@ -70,13 +70,18 @@ func printCredential(w io.Writer, c credential, asJSON bool) error {
 }
 
 type clientListCmd struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	Filter string `name:"filter" placeholder:"EXPR" help:"Which: tenant eq ID, or kind eq apikey and revoked_at is null. Default: all."`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 func (c *clientListCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
+		where, err := parseFilter(c.Filter)
+		if err != nil {
+			return err
+		}
 		list, err := allOf(func(page outturn.Page) (outturn.List[outturn.Client], error) {
-			return r.Clients(ctx, p, outturn.ListQuery{Page: page})
+			return r.Clients(ctx, p, outturn.ListQuery{Where: where, Page: page})
 		})
 		if err != nil {
 			return err

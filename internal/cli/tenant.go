@@ -85,12 +85,9 @@ type tenantListCmd struct {
 
 func (c *tenantListCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
-		var where *outturn.Expr
-		if c.Filter != "" {
-			var err error
-			if where, err = outturn.ParseExpr(c.Filter); err != nil {
-				return outturn.InField("--filter", err)
-			}
+		where, err := parseFilter(c.Filter)
+		if err != nil {
+			return err
 		}
 		list, err := allOf(func(page outturn.Page) (outturn.List[outturn.Tenant], error) {
 			return r.Tenants(ctx, p, outturn.ListQuery{Where: where, Page: page})
@@ -115,6 +112,15 @@ func standing(t outturn.Tenant) string {
 		return "held"
 	}
 	return string(t.State)
+}
+
+// parseFilter reads the --filter of a list; "" is all of it.
+func parseFilter(text string) (*outturn.Expr, error) {
+	if text == "" {
+		return nil, nil
+	}
+	where, err := outturn.ParseExpr(text)
+	return where, outturn.InField("--filter", err)
 }
 
 // allOf reads a list page by page.
