@@ -37,7 +37,7 @@ func (s *Statements) note(text string) {
 }
 
 // Begin begins a snapshot that notes.
-func (s *Statements) Begin(ctx context.Context) (source.Snapshot, error) {
+func (s *Statements) Begin(ctx context.Context) (source.Database, error) {
 	snapshot, err := s.Source.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Statements) Close() error {
 }
 
 type notingSnapshot struct {
-	source.Snapshot
+	source.Database
 	to *Statements
 }
 
@@ -63,10 +63,10 @@ func (s notingSnapshot) Query(ctx context.Context, q source.Query) (source.Reade
 	if stmt, err := source.Compile(ctx, q, s); err == nil {
 		s.to.note(stmt.SQL)
 	}
-	return s.Snapshot.Query(ctx, q)
+	return s.Database.Query(ctx, q)
 }
 
 func (s notingSnapshot) Describe(ctx context.Context, sql string) ([]source.Described, error) {
 	s.to.note(sql)
-	return s.Snapshot.Describe(ctx, sql)
+	return s.Database.Describe(ctx, sql)
 }
