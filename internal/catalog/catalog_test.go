@@ -110,6 +110,7 @@ func TestBrokenFiles(t *testing.T) {
 		{"UnknownKey", "/*\nversion: 1\nfeilds: []\n*/ SELECT 1", "header, line 3"},
 		{"WrongType", "/*\nversion: one\n*/ SELECT 1", "header, line 2"},
 		{"NoSelect", strings.Replace(sound, "SELECT 1 AS a", "", 1), "the SELECT after the header is missing"},
+		{"OwnSource", strings.Replace(sound, "source: s", "source: outturn", 1), "source outturn is that of the data sets which Outturn has of itself"},
 		{"FieldType", strings.Replace(sound, "type: int", "type: money", 1), `there is no type "money"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,6 +123,30 @@ func TestBrokenFiles(t *testing.T) {
 				t.Errorf("a broken neighbour: %v", err)
 			}
 		})
+	}
+}
+
+// What Outturn has of itself stands beside the files, and neither hides the other.
+func TestWith(t *testing.T) {
+	own := &outturn.Dataset{Name: "own", Source: outturn.OwnSource}
+	c := folder(t, map[string]string{"thing.sql": sound})
+	with, err := c.With(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := with.Dataset("own"); got != own || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := with.Dataset("thing"); err != nil || len(with.Datasets()) != 2 {
+		t.Errorf("the file's: %v of %d", err, len(with.Datasets()))
+	}
+	if _, err := c.Dataset("own"); err == nil {
+		t.Error("the catalogue that it was made of has it too")
+	}
+	for _, text := range []string{sound, "broken"} {
+		if _, err := folder(t, map[string]string{"own.sql": text}).With(own); outturn.ErrorCode(err) != outturn.CodeDatasetInvalid {
+			t.Errorf("with a file of the name: got %v", err)
+		}
 	}
 }
 

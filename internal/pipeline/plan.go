@@ -60,7 +60,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 	if len(faults) > 0 {
 		return Plan{}, outturn.JoinFaults(faults)
 	}
-	tree, err := cat.Tree()
+	tree, err := treeOf(cat, d)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -88,6 +88,15 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		p.Manifest.Window = &outturn.ManifestWindow{From: w.From.In(w.Zone), To: w.To.In(w.Zone), Zone: w.Zone.String()}
 	}
 	return p, nil
+}
+
+// treeOf returns the tree that the accounts of d are in; nil where there is none, and
+// for what is Outturn's own, whose tenants the ledger knows.
+func treeOf(cat *catalog.Catalog, d *outturn.Dataset) (*outturn.TenantTree, error) {
+	if d.Own() {
+		return nil, nil
+	}
+	return cat.Tree()
 }
 
 func prepareRaw(req outturn.RunRequest) (Plan, error) {

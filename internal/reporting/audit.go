@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"context"
+	"slices"
 
 	"outturn"
 )
@@ -19,4 +20,32 @@ func (s *Service) AuditEntries(ctx context.Context, p outturn.Principal, q outtu
 		return outturn.List[outturn.AuditEntry]{}, err
 	}
 	return s.ledger.AuditEntries(ctx, p.Tenant, q)
+}
+
+// isAudit says whether reports of a data set tell what the audit has.
+func (s *Service) isAudit(dataset string) bool {
+	d, err := s.config.Catalog.Dataset(dataset)
+	return err == nil && d.Own()
+}
+
+// permitDataset is permit for the rows of a data set, after p is known to see object:
+// those of the audit are for those alone who may read it.
+func (s *Service) permitDataset(ctx context.Context, p outturn.Principal, dataset, object string) error {
+	if !s.isAudit(dataset) {
+		return nil
+	}
+	return s.permit(ctx, p, auditExport, object)
+}
+
+// permitFile is permitDataset for a file that somebody's run made. That a tenant's
+// manager sees the run does not open what it holds of the audit.
+func (s *Service) permitFile(ctx context.Context, p outturn.Principal, f outturn.File) error {
+	if slices.ContainsFunc(p.Roles, auditExport.may) {
+		return nil
+	}
+	r, err := s.ledger.Run(ctx, p.Tenant, f.Run)
+	if err != nil {
+		return err
+	}
+	return s.permitDataset(ctx, p, r.Request.Dataset, f.ID)
 }

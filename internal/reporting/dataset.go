@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"outturn"
@@ -87,19 +88,21 @@ func (s *Service) freshness(ctx context.Context, p outturn.Principal, d *outturn
 	}
 	var f faults
 	q := source.Query{Dataset: d}
-	q.Tenant, q.Everything = s.account(tenant, &f)
-	if len(f) > 0 || d.Tenant == "" && !q.Everything {
+	q.Tenant, q.Everything = s.accountIn(tenant, d.Name, &f)
+	if len(f) > 0 || d.Tenant == "" && !q.Everything || d.Own() && !slices.ContainsFunc(p.Roles, auditExport.may) {
 		return nil, nil // none of it is theirs
 	}
-	if q.Tree, err = s.config.Catalog.Tree(); err != nil {
-		return nil, err
+	if !d.Own() {
+		if q.Tree, err = s.config.Catalog.Tree(); err != nil {
+			return nil, err
+		}
 	}
 	q.Vars = source.Vars{Tenant: q.Tenant, ReportType: tenant.ReportType, Zone: "UTC"}
 
 	ctx, cancel := context.WithTimeoutCause(ctx, freshnessTime, outturn.Errorf(outturn.CodeQueryTimeout, "The source took too long to say how new it is."))
 	defer cancel()
 	var fresh Freshness
-	err = s.look(ctx, func(snapshot source.Snapshot) error {
+	err = s.look(ctx, d, func(snapshot source.Snapshot) error {
 		if q.Everything && q.Tree != nil { // for data sets that ask for whom they are
 			if roots, err := source.RootAccounts(ctx, snapshot, q.Tree); err == nil && len(roots) == 1 {
 				q.Vars.Tenant = roots[0].ID

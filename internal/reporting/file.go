@@ -44,6 +44,9 @@ func (s *Service) OpenFile(ctx context.Context, p outturn.Principal, id, reason 
 	if err != nil {
 		return outturn.File{}, nil, err
 	}
+	if err := s.permitFile(ctx, p, f); err != nil {
+		return outturn.File{}, nil, err
+	}
 	return s.open(ctx, p, fileDownload, f, reason, map[string]string{})
 }
 
@@ -96,6 +99,9 @@ func (s *Service) CreateLink(ctx context.Context, p outturn.Principal, file stri
 	}
 	f, err := s.ledger.File(ctx, p.Tenant, file)
 	if err != nil {
+		return outturn.Link{}, "", err
+	}
+	if err := s.permitFile(ctx, p, f); err != nil {
 		return outturn.Link{}, "", err
 	}
 	if life == 0 {

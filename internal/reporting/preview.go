@@ -46,6 +46,9 @@ func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRun
 	if _, err := s.config.Catalog.Dataset(in.Request.Dataset); err != nil {
 		return Preview{}, err // it is what is previewed, not a part of the question
 	}
+	if err := s.permitDataset(ctx, p, in.Request.Dataset, tenant.ID); err != nil {
+		return Preview{}, err
+	}
 	var f faults
 	req, plan := s.understand(ctx, p, tenant, in, &f)
 	if err := f.err(); err != nil {
@@ -60,7 +63,7 @@ func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRun
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, outturn.Errorf(outturn.CodeQueryTimeout, "The preview took longer than %s and was stopped. Choose a shorter window or a narrower filter; a run has more time.", limit))
 	defer cancel()
 	var sample pipeline.Sample
-	err = s.look(ctx, func(snapshot source.Snapshot) error {
+	err = s.look(ctx, plan.Query.Dataset, func(snapshot source.Snapshot) error {
 		if err := plan.Bind(ctx, snapshot); err != nil {
 			return err
 		}
@@ -84,15 +87,16 @@ func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRun
 	return preview, nil
 }
 
-// look opens a snapshot for a short use. Only so many are open at once.
-func (s *Service) look(ctx context.Context, use func(source.Snapshot) error) (err error) {
+// look opens a snapshot of what has d, or where that is nil of the source, for a short
+// use. Only so many are open at once.
+func (s *Service) look(ctx context.Context, d *outturn.Dataset, use func(source.Snapshot) error) (err error) {
 	select {
 	case s.previews <- struct{}{}:
 		defer func() { <-s.previews }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	snapshot, err := s.config.Source.Begin(ctx)
+	snapshot, err := source.Begin(ctx, d, s.config.Source, s.config.Own)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ type Config struct {
 	Ledger  Ledger
 	Catalog *catalog.Catalog
 	Source  source.Source
+	Own     source.Own // has the data sets of Outturn itself; nil where the catalogue has none
 	Queue   ringer
 	Blobs   blob.Store
 	// Sealer seals the secrets of clients that sign their requests; nil makes none.

@@ -28,6 +28,7 @@ import (
 	"outturn/internal/secret"
 	"outturn/internal/seed"
 	"outturn/internal/source/duckdb"
+	"outturn/internal/source/ledger"
 	"outturn/internal/store"
 )
 
@@ -180,10 +181,12 @@ func newStage(t testing.TB, changes ...func(*reporting.Config)) *stage {
 	t.Cleanup(func() { must(t, s.files.Close()) })
 	cat, err := catalog.Builtin("duckdb")
 	must(t, err)
+	cat, err = cat.With(ledger.AuditDataset)
+	must(t, err)
 	src := duckdb.New(duckdb.Config{Path: shop, TempDir: folder, Linger: time.Minute})
 	t.Cleanup(func() { must(t, src.Close()) })
 	config := reporting.Config{
-		Ledger: s.ledger, Sealer: s.sealer, Catalog: cat, Source: src,
+		Ledger: s.ledger, Sealer: s.sealer, Catalog: cat, Source: src, Own: ledger.New(s.ledger, s.clock.Now),
 		Queue: local.New(local.Config{}), Blobs: s.files, Now: s.clock.Now,
 		Cancel: func(run string) { s.told <- run },
 		Log:    slog.New(slog.NewJSONHandler(s.log, nil)),
@@ -251,7 +254,12 @@ func (s *stage) queued(whose string) outturn.Run {
 // running makes a run that a worker has.
 func (s *stage) running(whose string) outturn.Run {
 	s.t.Helper()
-	r, err := s.ledger.ClaimRun(s.t.Context(), s.queued(whose).ID, "worker", time.Minute)
+	return s.claimed(s.queued(whose))
+}
+
+func (s *stage) claimed(r outturn.Run) outturn.Run {
+	s.t.Helper()
+	r, err := s.ledger.ClaimRun(s.t.Context(), r.ID, "worker", time.Minute)
 	must(s.t, err)
 	return r
 }
@@ -259,7 +267,13 @@ func (s *stage) running(whose string) outturn.Run {
 // succeeded makes a run with a file, as a worker does.
 func (s *stage) succeeded(whose string) outturn.Run {
 	s.t.Helper()
-	ctx, r := s.t.Context(), s.running(whose)
+	return s.publish(s.running(whose), whose)
+}
+
+// publish gives a run that a worker has its file.
+func (s *stage) publish(r outturn.Run, whose string) outturn.Run {
+	s.t.Helper()
+	ctx := s.t.Context()
 	name := markers[whose] + ".csv"
 	text := "content of " + markers[whose]
 	f := outturn.File{Key: r.Tenant + "/" + r.ID + "/1/" + name, ExpiresAt: s.clock.Now().Add(90 * 24 * time.Hour)}
@@ -270,7 +284,7 @@ func (s *stage) succeeded(whose string) outturn.Run {
 	_, err = io.WriteString(up, text)
 	must(s.t, err)
 	must(s.t, up.Commit(ctx))
-	r, err = s.ledger.SucceedRun(ctx, r.Claim(), outturn.Manifest{Dataset: "payments", Files: []outturn.ManifestFile{f.ManifestFile}}, []outturn.File{f})
+	r, err = s.ledger.SucceedRun(ctx, r.Claim(), outturn.Manifest{Dataset: r.Request.Dataset, Files: []outturn.ManifestFile{f.ManifestFile}}, []outturn.File{f})
 	must(s.t, err)
 	return r
 }

@@ -51,7 +51,8 @@ const (
 	clientRevoke action = "client.revoke"
 	clientRotate action = "client.rotate"
 
-	auditRead action = "audit.read"
+	auditRead   action = "audit.read"
+	auditExport action = "audit.export" // as a report, its preview, and the files of one
 )
 
 // allowed says which role may do what, within its tenant and those below it. What
@@ -89,6 +90,7 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	clientRevoke:  {true, true, false, false},
 	clientRotate:  {true, true, false, false},
 	auditRead:     {true, true, false, false},
+	auditExport:   {true, true, false, false},
 }
 
 // may says whether a role may do a.

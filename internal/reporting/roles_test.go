@@ -75,6 +75,15 @@ func (g *target) file() string {
 	return g.get("file", func(whose string) string { return g.succeeded(whose).Files[0].ID })
 }
 
+// auditRun is a run of the audit, with a file.
+func (g *target) auditRun() string {
+	return g.get("audit", func(whose string) string { return g.auditRunOf(whose).ID })
+}
+
+func (g *target) auditFile() string {
+	return g.get("auditfile", func(whose string) string { return g.auditRunOf(whose).Files[0].ID })
+}
+
 func (g *target) viewID() string {
 	return g.get("view", func(whose string) string {
 		return g.view(whose, "v"+strings.ReplaceAll(outturn.NewID(day), "-", "")).ID
@@ -99,7 +108,8 @@ const (
 	admins    = "operator admin"
 )
 
-// methods has every exported method: who may, what it is about, and what the audit
+// methods has every exported method, and what it is about where that makes a
+// difference: who may, what it is about, and what the audit
 // then has. "" is no entry: nobody wants to know who looked how often.
 var methods = map[string]struct {
 	roles  string
@@ -234,6 +244,26 @@ var methods = map[string]struct {
 	"AuditEntries": {admins, true, "", func(g *target, p outturn.Principal) (any, error) {
 		g.queuedRun()
 		return g.AuditEntries(g.t.Context(), p, outturn.ListQuery{Page: outturn.Page{Limit: outturn.MaxPage}})
+	}},
+	"CreateRun of the audit": {admins, false, "run.create", func(g *target, p outturn.Principal) (any, error) {
+		return g.CreateRun(g.t.Context(), p, auditInput(g.tenant()))
+	}},
+	"RetryRun of the audit": {admins, false, "run.retry", func(g *target, p outturn.Principal) (any, error) {
+		return g.RetryRun(g.t.Context(), p, g.auditRun(), "", "")
+	}},
+	"Preview of the audit": {admins, false, "run.preview", func(g *target, p outturn.Principal) (any, error) {
+		return g.Preview(g.t.Context(), p, auditInput(g.tenant()))
+	}},
+	"OpenFile of the audit": {admins, false, "file.download", func(g *target, p outturn.Principal) (any, error) {
+		f, content, err := g.OpenFile(g.t.Context(), p, g.auditFile(), "")
+		if err == nil {
+			must(g.t, content.Close())
+		}
+		return f, err
+	}},
+	"CreateLink of the audit": {admins, false, "link.create", func(g *target, p outturn.Principal) (any, error) {
+		l, _, err := g.CreateLink(g.t.Context(), p, g.auditFile(), 0)
+		return l, err
 	}},
 	"RevokeClient": {admins, false, "client.revoke", func(g *target, p outturn.Principal) (any, error) {
 		return g.RevokeClient(g.t.Context(), p, g.clientID())

@@ -79,6 +79,9 @@ func (s *Service) CreateRun(ctx context.Context, p outturn.Principal, in CreateR
 	if err != nil {
 		return outturn.Run{}, err
 	}
+	if err := s.permitDataset(ctx, p, in.Request.Dataset, tenant.ID); err != nil {
+		return outturn.Run{}, err
+	}
 	var f faults
 	req, plan := s.understand(ctx, p, tenant, in, &f)
 	checkOutputs(req, plan, &f)
@@ -103,7 +106,7 @@ func (s *Service) understand(ctx context.Context, p outturn.Principal, tenant ou
 	f.add("", in.Faults)
 	req := in.Request
 	req.SQL, req.Window = "", nil
-	req.Tenant, req.Everything = s.account(tenant, f)
+	req.Tenant, req.Everything = s.accountIn(tenant, req.Dataset, f)
 	req.Zone = s.zone(tenant, in, f)
 	req.Window = window(in, req.Zone, f)
 	req.ReportType = reportType(tenant, req.ReportType, f)
@@ -112,12 +115,30 @@ func (s *Service) understand(ctx context.Context, p outturn.Principal, tenant ou
 		return req, pipeline.Plan{}
 	}
 	f.add("view", s.ownView(ctx, p, tenant, &req))
-	plan, err := pipeline.Prepare(s.config.Catalog, req)
-	f.add("", err)
+	plan := s.plan(req, f)
 	if d, err := s.config.Catalog.Dataset(req.Dataset); err == nil && d.Tenant == "" && !req.Everything {
 		f.addf("dataset", "The data set %s does not say whose its rows are. Only the provider can have it.", d.Name)
 	}
 	return req, plan
+}
+
+// plan notes all that is wrong with a complete request, and plans it.
+func (s *Service) plan(req outturn.RunRequest, f *faults) pipeline.Plan {
+	plan, err := pipeline.Prepare(s.config.Catalog, req)
+	if err == nil && plan.Query.Dataset.Own() && s.config.Own != nil {
+		err = s.config.Own.Check(plan.Query)
+	}
+	f.add("", err)
+	return plan
+}
+
+// accountIn is account for a data set. What Outturn has of itself knows tenants by the
+// ledger's ids, whether or not they have an account.
+func (s *Service) accountIn(t outturn.Tenant, dataset string, f *faults) (account string, everything bool) {
+	if s.isAudit(dataset) {
+		return t.ID, false
+	}
+	return s.account(t, f)
 }
 
 // account returns the account of the source that a tenant's reports are made for,
@@ -337,6 +358,9 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 	if err != nil {
 		return outturn.Run{}, err
 	}
+	if err := s.permitDataset(ctx, p, old.Request.Dataset, id); err != nil {
+		return outturn.Run{}, err
+	}
 	if !old.State.Final() {
 		return outturn.Run{}, outturn.Errorf(outturn.CodeConflict, "The run is %s. Only one that has ended can be repeated; cancel it first.", old.State)
 	}
@@ -347,10 +371,8 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 	// Whose rows it may hold is what the tenant is now, not what it was.
 	var f faults
 	req := old.Request
-	req.Tenant, req.Everything = s.account(tenant, &f)
-	plan, err := pipeline.Prepare(s.config.Catalog, req)
-	f.add("", err)
-	checkOutputs(req, plan, &f)
+	req.Tenant, req.Everything = s.accountIn(tenant, req.Dataset, &f)
+	checkOutputs(req, s.plan(req, &f), &f)
 	if err := f.err(); err != nil {
 		return outturn.Run{}, err
 	}

@@ -135,7 +135,7 @@ func (s *Service) checkAccount(ctx context.Context, p outturn.Principal, account
 		return err
 	}
 	if tree != nil && len(f) == 0 {
-		if err := s.look(ctx, func(snapshot source.Snapshot) error {
+		if err := s.look(ctx, nil, func(snapshot source.Snapshot) error {
 			within, err = below(ctx, snapshot, tree, account, above)
 			return err
 		}); err != nil {

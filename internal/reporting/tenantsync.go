@@ -117,7 +117,7 @@ func (s *Service) readAccounts(ctx context.Context, y *syncing) error {
 	if tree == nil {
 		return outturn.Errorf(outturn.CodeInvalid, "The data sets say nothing of accounts: there is no _tenants.sql to take tenants from.")
 	}
-	return s.look(ctx, func(snapshot source.Snapshot) error {
+	return s.look(ctx, nil, func(snapshot source.Snapshot) error {
 		return source.EachAccount(ctx, snapshot, tree, func(a outturn.Account) error {
 			y.read(a)
 			return nil

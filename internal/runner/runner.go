@@ -46,6 +46,7 @@ type Config struct {
 	Ledger  Ledger
 	Queue   queue.Queue
 	Source  source.Source
+	Own     source.Own // has the data sets of Outturn itself; nil where the catalogue has none
 	Catalog *catalog.Catalog
 	Blobs   blob.Store
 	Owner   string // names this process in the ledger; no other ever has it

@@ -31,6 +31,7 @@ import (
 	"outturn/internal/reporting"
 	"outturn/internal/runner"
 	"outturn/internal/source"
+	"outturn/internal/source/ledger"
 )
 
 // Config says how to serve. The zero value of each but the first two is the
@@ -155,11 +156,16 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	cat, err := c.Catalog.With(ledger.AuditDataset)
+	if err != nil {
+		return nil, err
+	}
+	own := ledger.New(folder.Ledger, c.Now)
 	s := &Server{config: c, folder: folder, certificate: certificate}
 	q := local.New(local.Config{Workers: c.Workers, Share: c.Share})
 	host, _ := os.Hostname()
 	s.runner, err = runner.New(runner.Config{
-		Ledger: folder.Ledger, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
+		Ledger: folder.Ledger, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
 		Owner: host + "/" + outturn.NewID(c.Now()), Alone: folder.lock != nil, Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
 		Timeout: c.Timeout, MaxRows: c.MaxRows, Retention: c.Retention,
 		Version: c.Version, Log: c.Log, Now: c.Now,
@@ -168,7 +174,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.reporting, err = reporting.New(reporting.Config{
-		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Catalog: c.Catalog, Blobs: folder.Files,
+		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
 		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Version: c.Version, Log: c.Log, Now: c.Now,
 	})
 	if err != nil {
