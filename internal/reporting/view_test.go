@@ -32,7 +32,7 @@ func TestViewFaults(t *testing.T) {
 		"NoDataset":   {func(v *outturn.SavedView) { v.Dataset = "" }, []string{"dataset"}, outturn.CodeInvalid, "Name the data set"},
 		"Dataset":     {func(v *outturn.SavedView) { v.Dataset = "paymnts" }, []string{"dataset"}, outturn.CodeInvalid, "Did you mean payments?"},
 		"NoColumns":   {func(v *outturn.SavedView) { v.Columns = nil }, []string{"columns"}, outturn.CodeInvalid, "at least one"},
-		"Description": {func(v *outturn.SavedView) { v.Description = "\xff" }, []string{"description"}, outturn.CodeInvalid, "UTF-8"},
+		"Description": {func(v *outturn.SavedView) { v.Description = "\xff" }, []string{"description"}, outturn.CodeInvalid, "without control characters"},
 		"All": {func(v *outturn.SavedView) {
 			v.Name, v.Columns = "", []outturn.ViewColumn{{Field: "INVOICE"}, {Field: "CUSTOMER_NMAE"}}
 		}, []string{"columns", "columns", "name"}, outturn.CodeInvalid, "Did you mean CUSTOMER_NAME?"},

@@ -267,8 +267,12 @@ func (f *fixture) ask(list map[string]func(string), name string, method reflect.
 	few := outturn.Page{Limit: 2}
 	ask := func(q outturn.ListQuery) error {
 		in := []reflect.Value{reflect.ValueOf(f.t.Context()), reflect.ValueOf(f.root.ID)}
-		for range method.Type().NumIn() - 3 {
-			in = append(in, reflect.ValueOf("*"))
+		for i := range method.Type().NumIn() - 3 {
+			arg := reflect.New(method.Type().In(i + 2)).Elem()
+			if arg.Kind() == reflect.String {
+				arg.SetString("*")
+			}
+			in = append(in, arg)
 		}
 		err, _ := method.Call(append(in, reflect.ValueOf(q)))[1].Interface().(error)
 		return err
