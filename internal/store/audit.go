@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 
 	"outturn"
 )
@@ -99,7 +98,7 @@ func (s *Store) AuditEnd(ctx context.Context) (end int64, err error) {
 // page may be short, or empty, and have a Next.
 func (s *Store) AuditEntriesUpTo(ctx context.Context, viewer string, end int64, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
 	l := auditList
-	l.also = "seq <= " + strconv.FormatInt(end, 10)
+	l.also = func(c *armQuery) string { return "seq <= " + c.arg(end) }
 	return s.auditEntries(ctx, &l, viewer, q)
 }
 

@@ -25,7 +25,7 @@ type listing struct {
 	fields      []listField
 	first       outturn.Order // the order of those who name none
 	indexes     []listIndex
-	also        string // SQL of ours that all its rows meet; "" is none
+	also        func(*armQuery) string // a condition that all its rows meet; nil is none
 }
 
 type listField struct {

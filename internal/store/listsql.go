@@ -86,8 +86,8 @@ func (c *armQuery) checks(p *listPlan, x *listIndex) (checks []string) {
 	for _, e := range p.rest {
 		checks = append(checks, c.condition(p.listing, e))
 	}
-	if p.also != "" {
-		checks = append(checks, p.also)
+	if p.also != nil {
+		checks = append(checks, p.also(c))
 	}
 	return checks
 }

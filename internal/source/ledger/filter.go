@@ -33,8 +33,29 @@ func listQuery(q source.Query) (l outturn.ListQuery, err error) {
 	if len(all.Args) > 0 {
 		l.Where = all
 	}
+	if comparisons, values, depth := size(all); comparisons > mostComparisons || values > mostValues || depth > outturn.MaxFilterDepth {
+		return l, outturn.InField("filter", outturn.Errorf(outturn.CodeInvalid, "The filter is too long, or nested too deep, for the audit. Ask for less at once, or for all of it."))
+	}
 	l.Order, err = order(q)
 	return l, outturn.InField("order", err)
+}
+
+// What a filter of the ledger's lists may have, which the data set's must fit into.
+const (
+	mostComparisons = 200
+	mostValues      = 1000
+)
+
+// size tells how many comparisons with how many values e has, and how deep they lie.
+func size(e *outturn.Expr) (comparisons, values, depth int) {
+	if e.Field != "" {
+		return 1, len(e.Values), 0
+	}
+	for _, arg := range e.Args {
+		c, v, d := size(arg)
+		comparisons, values, depth = comparisons+c, values+v, max(depth, d+1)
+	}
+	return comparisons, values, depth
 }
 
 // order is that of the entries' time, which the ledger has an index for; entries of

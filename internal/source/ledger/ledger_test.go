@@ -330,6 +330,21 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+	for _, tt := range []struct{ comparisons, values, depth int }{{198, 1, 1}, {300, 1, 1}, {1, 998, 1}, {1, 1200, 1}, {1, 1, outturn.MaxFilterDepth - 1}, {1, 1, outturn.MaxFilterDepth + 1}} {
+		q := a.query("own", "")
+		q.Where = &outturn.Expr{Op: outturn.OpOr}
+		for range tt.comparisons {
+			q.Where.Args = append(q.Where.Args, &outturn.Expr{Op: outturn.OpIn, Field: "OBJECT", Values: slices.Repeat([]string{"x"}, tt.values)})
+		}
+		for range tt.depth - 1 {
+			q.Where = &outturn.Expr{Op: outturn.OpNot, Args: []*outturn.Expr{q.Where}}
+		}
+		if a.source.Check(q) == nil { // then it can be met
+			a.rows(a.begin(), q)
+		} else if tt.comparisons < 200 && tt.values < 1000 && tt.depth < outturn.MaxFilterDepth {
+			t.Errorf("a filter of %+v is refused: %v", tt, a.source.Check(q))
+		}
+	}
 	if err := queried(t.Context(), a.begin(), a.query("nobody", "")); outturn.ErrorCode(err) != outturn.CodeInvalid {
 		t.Errorf("for nobody: got %v, want it refused", err)
 	}
