@@ -297,7 +297,7 @@ func TestInjectedSource(t *testing.T) {
 			return a
 		},
 	}
-	harmless := map[string]string{"Amount": "1", "Filter": "ACCOUNT_NAME eq a", "Order": "ACCOUNT_NAME", "Column": "ACCOUNT_NAME", "View": "full", "ReportType": "RESELLER", "Zone": "UTC", "From": "2026-09-01", "Tenant": northwind.ID, "Account": "1000004"}
+	harmless := map[string]string{"Like": "%", "Amount": "1", "Filter": "ACCOUNT_NAME eq a", "Order": "ACCOUNT_NAME", "Column": "ACCOUNT_NAME", "View": "full", "ReportType": "RESELLER", "Zone": "UTC", "From": "2026-09-01", "Tenant": northwind.ID, "Account": "1000004"}
 	texts := sourcetest.Injections(filepath.Join(folder, "canary"))
 	step := 137
 	if os.Getenv("OUTTURN_TEST_FULL") != "" {
