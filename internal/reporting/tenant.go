@@ -22,7 +22,7 @@ type tenantLedger interface {
 	DeleteTenant(ctx context.Context, viewer, id string, entry outturn.AuditEntry) error
 	RestoreTenant(ctx context.Context, viewer, id string, entry outturn.AuditEntry) (outturn.Tenant, error)
 
-	// AllTenants are those that are not deleted, of the whole installation.
+	// AllTenants are those of the whole installation, deleted ones too.
 	AllTenants(ctx context.Context) ([]outturn.Tenant, error)
 	// MakeTenants and ChangeTenants do all or nothing. None of those that are made is
 	// the parent of another; of those that are changed, parent, name, zone and currency.

@@ -24,6 +24,7 @@ type syncing struct {
 
 	provider  outturn.Tenant
 	tenants   map[string]outturn.Tenant // by account
+	deleted   map[string]string         // tenants that somebody deleted, by account
 	parents   map[string]string         // by tenant, as they will be
 	customers map[string]bool           // tenants that are customers
 
@@ -88,7 +89,12 @@ func (y *syncing) refuse(id, reason string) {
 // know takes what the ledger has.
 func (y *syncing) know(tenants []outturn.Tenant) {
 	y.tenants, y.parents, y.customers, y.was = map[string]outturn.Tenant{}, map[string]string{}, map[string]bool{}, map[string]outturn.Tenant{}
+	y.deleted = map[string]string{}
 	for _, t := range tenants {
+		if t.State == outturn.TenantDeleted {
+			y.deleted[t.ExternalID] = t.ID
+			continue
+		}
 		y.parents[t.ID], y.customers[t.ID] = t.Parent, t.Kind == outturn.KindCustomer
 		if t.Parent == "" {
 			y.provider = t
@@ -219,6 +225,8 @@ func (y *syncing) unfit(a *account, kind outturn.TenantKind, was outturn.Tenant,
 		return "Its currency " + outturn.Shown(a.Currency) + " is not three capital letters."
 	case there && was.Kind != kind:
 		return fmt.Sprintf("The tenant %s is a %s and the account a %s. A tenant's kind does not change: make another one.", was.ID, was.Kind, kind)
+	case !there && y.deleted[a.ID] != "":
+		return "Its tenant " + y.deleted[a.ID] + " was deleted. Restore that one, or make another by hand."
 	case y.customers[parent]:
 		return "It is below a customer, which has no tenants below it."
 	}

@@ -54,7 +54,7 @@ func (w *world) tree() (tree map[string]string) {
 	}
 	tree = map[string]string{}
 	for _, t := range all {
-		if t.ExternalID != "" {
+		if t.ExternalID != "" && t.State != outturn.TenantDeleted {
 			tree[t.ExternalID] = fmt.Sprintf("%s below %q: %s %s %s", t.Kind, account[t.Parent], t.Name, t.Currency, t.Zone)
 		}
 	}
@@ -161,6 +161,38 @@ func TestSyncTenants(t *testing.T) {
 	held, err := w.ledger.Tenant(t.Context(), root.ID, w.tenants["parent"].ID)
 	if err != nil || held.HeldBy != child.ID {
 		t.Errorf("below who is suspended: got %+v, %v", held, err)
+	}
+}
+
+// A tenant that somebody deleted is not made again, which would also be in the way of
+// restoring it.
+func TestSyncTenantsDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.write("INSERT INTO accounts VALUES", `('1', NULL, 'Provider', 'n', '', '')`, `('20', '1', 'Reseller', 'n', '', '')`, `('200', '20', 'Customer', 'n', '', '')`)
+	w.sync(reporting.SyncInput{})
+	id := ""
+	all, err := w.ledger.AllTenants(t.Context())
+	must(t, err)
+	for _, n := range all {
+		if n.ExternalID == "200" {
+			id = n.ID
+		}
+	}
+	must(t, w.DeleteTenant(t.Context(), w.operator(), id))
+	r := w.sync(reporting.SyncInput{})
+	if r.Changed() || len(r.Refused) != 1 || r.Refused[0].Account != "200" || !strings.Contains(r.Refused[0].Reason, id) {
+		t.Errorf("got %+v", r)
+	}
+	_, err = w.RestoreTenant(t.Context(), w.operator(), id)
+	must(t, err)
+	if r := w.sync(reporting.SyncInput{}); r.Changed() || len(r.Refused) > 0 {
+		t.Errorf("restored: got %+v", r)
+	}
+	must(t, w.DeleteTenant(t.Context(), w.operator(), id))
+	_, err = w.CreateTenant(t.Context(), w.operator(), outturn.Tenant{Kind: outturn.KindCustomer, Name: "n", ExternalID: "200"})
+	must(t, err)
+	if r := w.sync(reporting.SyncInput{}); r.Moved != 1 || len(r.Refused) > 0 {
+		t.Errorf("made by hand: got %+v", r)
 	}
 }
 

@@ -8,12 +8,12 @@ import (
 	"outturn"
 )
 
-// AllTenants returns all tenants that are not deleted, without their limits, for those
-// who compare them with a source. There may be very many.
+// AllTenants returns all tenants, deleted ones too, without their limits, for those who
+// compare them with a source. There may be very many.
 func (s *Store) AllTenants(ctx context.Context) ([]outturn.Tenant, error) {
-	rows, err := s.look(ctx).rows(`SELECT id, parent, kind, name, external_id, zone, currency FROM tenants WHERE state <> 'deleted'`)
+	rows, err := s.look(ctx).rows(`SELECT id, parent, kind, name, external_id, zone, currency, state FROM tenants`)
 	list, err := all(rows, err, func(scan func(...any) error) (n outturn.Tenant, err error) {
-		return n, scan(&n.ID, textTo{&n.Parent}, &n.Kind, &n.Name, textTo{&n.ExternalID}, &n.Zone, &n.Currency)
+		return n, scan(&n.ID, textTo{&n.Parent}, &n.Kind, &n.Name, textTo{&n.ExternalID}, &n.Zone, &n.Currency, &n.State)
 	})
 	return list, fault("read all tenants", err)
 }
