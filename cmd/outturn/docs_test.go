@@ -64,6 +64,8 @@ func TestDocumentedCommands(t *testing.T) {
 		switch {
 		case strings.HasSuffix(command, "$URL/v1/clients"):
 			d.env["CLIENT"] = member(t, out, "client_id")
+		case strings.Contains(command, `-d '{"kind"`):
+			d.env["TENANT"] = member(t, out, "id")
 		case strings.Contains(command, "/oauth2/token"):
 			d.env["TOKEN"] = member(t, out, "access_token")
 		case strings.HasSuffix(command, "$URL/v1/runs") && strings.Contains(command, "-d '{"):

@@ -80,10 +80,10 @@ type createTenantInput struct {
 		Parent     string      `json:"parent,omitempty" doc:"The tenant that it is below. Default: the client's own."`
 		Kind       string      `json:"kind" doc:"reseller or customer."`
 		Name       string      `json:"name"`
-		ExternalID string      `json:"external_id,omitempty" doc:"Its account in the source: whose rows it sees, with all below."`
+		ExternalID string      `json:"external_id,omitempty" doc:"Its account in the source, below that of the parent: whose rows it sees, with all below."`
 		Zone       string      `json:"zone,omitempty" doc:"IANA time zone in which its days begin. Default: UTC."`
 		Currency   string      `json:"currency,omitempty" doc:"ISO 4217."`
-		ReportType string      `json:"report_type,omitempty" doc:"What its runs have that do not say."`
+		ReportType string      `json:"report_type,omitempty" doc:"RESELLER or PROVIDER: what its runs have that do not say."`
 		Limits     *limitsJSON `json:"limits,omitempty" doc:"What it and all below it may have together."`
 	}
 }
@@ -116,10 +116,10 @@ type updateTenantInput struct {
 	IDInput
 	Body struct {
 		Name       *string     `json:"name,omitempty"`
-		ExternalID *string     `json:"external_id,omitempty" doc:"Its account in the source; set by those above."`
+		ExternalID *string     `json:"external_id,omitempty" doc:"Its account in the source, below that of the parent; set by those above."`
 		Zone       *string     `json:"zone,omitempty" doc:"IANA time zone in which its days begin."`
 		Currency   *string     `json:"currency,omitempty" doc:"ISO 4217."`
-		ReportType *string     `json:"report_type,omitempty" doc:"What its runs have that do not say."`
+		ReportType *string     `json:"report_type,omitempty" doc:"RESELLER or PROVIDER: what its runs have that do not say."`
 		Limits     *limitsJSON `json:"limits,omitempty" doc:"All of them; set by those above."`
 	}
 }
