@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"outturn"
@@ -50,8 +51,9 @@ func TestRateLimit(t *testing.T) {
 		}
 		var p problem
 		got.decode(t, http.StatusTooManyRequests, &p)
-		if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); wait < 20 || wait > 30 || p.Code != "limit_reached" {
-			t.Errorf("refused, it is to wait %d s: %s", wait, got.body)
+		wait := got.header.Get("Retry-After")
+		if n, _ := strconv.Atoi(wait); n < 20 || n > 30 || p.Code != "limit_reached" || !strings.HasSuffix(p.Detail, "Ask again in "+wait+" s.") {
+			t.Errorf("refused, it is to wait %s s: %s", wait, got.body)
 		}
 	}
 	free := callerOf(t, "Northwind", outturn.RoleViewer).do(t, http.MethodGet, "/v1/usage", "")

@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ func (s *Service) Admit(ctx context.Context, p outturn.Principal) (Quota, error)
 	if !quota.Above {
 		refusal.Message = reached.Told("Your tenant")
 	}
+	refusal.Message += fmt.Sprintf(" Ask again in %d s.", int64(math.Ceil(wait.Seconds())))
 	return quota, refusal
 }
 
