@@ -15,7 +15,6 @@ import (
 
 	"outturn"
 	"outturn/client"
-	"outturn/internal/seed"
 	"outturn/internal/server"
 	"outturn/internal/server/servertest"
 	"outturn/internal/source/sourcetest"
@@ -104,9 +103,6 @@ func cliPlaces(t testing.TB, sound map[string]string) (list []cliPlace) {
 // that was not asked for.
 func TestInjectedArguments(t *testing.T) {
 	folder := t.TempDir()
-	if _, err := seed.Run(t.Context(), seed.Config{To: "duckdb:" + filepath.Join(folder, "commerce.duckdb"), Scale: 0.01}); err != nil {
-		t.Fatal(err)
-	}
 	local, err := servertest.Serve(t.Context(), folder, server.Config{Drain: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -322,7 +322,7 @@ func TestAuditVerifiesWhileItGrows(t *testing.T) {
 		})
 	}
 	last := s.heads[blocks]
-	for range 30 {
+	for i := 0; i < 30 || last.N == blocks; i++ {
 		v := s.verify(t, s.path, last)
 		if !v.Sound {
 			t.Errorf("got %+v", v.Fault)
@@ -332,9 +332,6 @@ func TestAuditVerifiesWhileItGrows(t *testing.T) {
 	}
 	stop()
 	work.Wait()
-	if last.N == blocks {
-		t.Error("nothing was sealed meanwhile")
-	}
 }
 
 // A block that was truly signed, but in another history of the ledger, does not fit
