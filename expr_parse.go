@@ -10,6 +10,8 @@ import (
 const (
 	MaxFilterLength = 64 << 10 // bytes
 	MaxFilterDepth  = 64       // nested not and parentheses
+	MaxComparisons  = 500      // in the filter of a report
+	MaxFilterValues = 10_000   // of all its comparisons together
 )
 
 // ParseExpr reads a filter as people write it:

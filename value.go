@@ -13,14 +13,51 @@ import (
 // first fault: an unknown field, a value that is not of the field's type, an
 // operator that the type does not have. zone is the zone of days and times that
 // name none.
+// One that is larger than a filter may be has that fault alone.
 func (e *Expr) Check(d *Dataset, zone *time.Location) error {
+	if err := e.checkSize(); err != nil {
+		return err
+	}
+	return e.check(d, zone)
+}
+
+// checkSize reports a filter that would take long to compile, however little comes of
+// it.
+func (e *Expr) checkSize() error {
+	comparisons, values, deepest := 0, 0, 0
+	var walk func(e *Expr, depth int)
+	walk = func(e *Expr, depth int) {
+		if e == nil || depth > MaxFilterDepth {
+			deepest = max(deepest, depth)
+			return
+		}
+		if e.Field != "" {
+			comparisons++
+		}
+		values += len(e.Values)
+		for _, arg := range e.Args {
+			walk(arg, depth+1)
+		}
+	}
+	walk(e, 0)
+	if deepest > MaxFilterDepth {
+		return Errorf(CodeInvalid, "The filter is nested more than %d levels deep.", MaxFilterDepth)
+	}
+	if comparisons > MaxComparisons || values > MaxFilterValues {
+		return Errorf(CodeInvalid, "The filter is too long: it has %d comparisons with %d values together. At most %d and %d are allowed; of one field, in takes many values.",
+			comparisons, values, MaxComparisons, MaxFilterValues)
+	}
+	return nil
+}
+
+func (e *Expr) check(d *Dataset, zone *time.Location) error {
 	if e == nil {
 		return nil
 	}
 	if e.Field == "" {
 		faults := []error{e.checkShape()}
 		for _, arg := range e.Args {
-			faults = append(faults, arg.Check(d, zone))
+			faults = append(faults, arg.check(d, zone))
 		}
 		return errors.Join(faults...)
 	}

@@ -59,11 +59,17 @@ func (c ViewColumn) Title() string {
 	return c.Name()
 }
 
+// MaxColumns is how many columns a view may have.
+const MaxColumns = 2000
+
 // Validate reports every fault of v as a view of d.
 func (v *View) Validate(d *Dataset) error {
 	var faults []error
 	if v.Name != "" && !ValidName.MatchString(v.Name) {
 		faults = append(faults, Errorf(CodeInvalid, "view name %s: use letters, digits and underscores, a letter first", Shown(v.Name)))
+	}
+	if n := len(v.Columns); n > MaxColumns {
+		return Errorf(CodeInvalid, "columns: there are %d, and at most %d are allowed", n, MaxColumns)
 	}
 	if len(v.Columns) == 0 {
 		faults = append(faults, Errorf(CodeInvalid, "columns: name at least one"))

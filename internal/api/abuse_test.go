@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"slices"
@@ -226,13 +227,7 @@ func TestHugeBodies(t *testing.T) {
 // stays about what it was.
 func TestSlowCrowd(t *testing.T) {
 	manager := callerOf(t, "Northwind", outturn.RoleManager)
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapInuse + m.StackInuse
-	}
-	before := heap()
+	before := inUse()
 	for i := range 400 {
 		conn := dial(t)
 		defer conn.Close()
@@ -253,7 +248,85 @@ func TestSlowCrowd(t *testing.T) {
 	if took := time.Since(started); took > 5*time.Second {
 		t.Errorf("20 lists took %s", took)
 	}
-	if after := heap(); after > before+64<<20 {
+	if after := inUse(); after > before+64<<20 {
 		t.Errorf("%d MiB were in use, and %d are", before>>20, after>>20)
 	}
+}
+
+// What costs much is refused by a bound that the answer tells, or is answered soon;
+// many at once leave memory about as it was.
+func TestCostlyRequests(t *testing.T) {
+	manager := callerOf(t, "Northwind", outturn.RoleManager)
+	many := func(n int, each string) string { return strings.TrimSuffix(strings.Repeat(each+",", n), ",") }
+	list := func(filter string) string { return "/v1/runs?" + url.Values{"filter": {filter}}.Encode() }
+	deep := func(n int, inner string) string {
+		return strings.Repeat(`{"op":"not","args":[`, n) + inner + strings.Repeat("]}", n)
+	}
+	const leaf = `{"op":"eq","field":"ACCOUNT_ID","values":["1"]}`
+	const preview = "POST /v1/datasets/accounts/preview"
+	const runs = "POST /v1/runs"
+	run := func(more string) string { return `{"dataset":"accounts","formats":[{"format":"csv"}],` + more + `}` }
+	keys := rows(t)["idempotency_keys"]
+	for _, c := range []struct {
+		name, route, body string
+		status            int
+		told              string
+	}{
+		{"ListFilter", "GET " + list("state eq failed or "+strings.Repeat("name eq a or ", 4000)+"name eq b"), "", 422, "10000"},
+		{"ListFilterTooLong", "GET " + list("name eq '"+strings.Repeat("a", 60_000)+"'"), "", 422, "10000"},
+		{"ListFilterDeep", "GET " + list(strings.Repeat("not (", 100)+"state eq failed"+strings.Repeat(")", 100)), "", 422, "64 levels"},
+		{"ListValues", "GET " + list("name in ("+many(2000, "a")+")"), "", 422, "at most"},
+		{"ListComparisons", "GET " + list(strings.Repeat("name eq a or ", 500)+"name eq b"), "", 422, "at most"},
+		{"Limit", "GET /v1/runs?limit=1000000000", "", 422, "limit"},
+		{"LimitOverflow", "GET /v1/runs?limit=99999999999999999999", "", 422, "limit"},
+		{"Cursor", "GET /v1/runs?cursor=" + strings.Repeat("A", 60_000), "", 422, "cursor"},
+		{"Order", "GET /v1/runs?order=" + many(10_000, "name"), "", 422, "order"},
+		{"FilterText", preview, `{"filter":"` + strings.Repeat("ACCOUNT_ID eq 1 or ", 3400) + `ACCOUNT_ID eq 2"}`, 422, "at most 500"},
+		{"FilterFits", preview, `{"filter":"` + strings.Repeat("ACCOUNT_ID eq 1 or ", 499) + `ACCOUNT_ID eq 2"}`, 200, ""},
+		{"FilterTooLong", preview, `{"filter":"` + strings.Repeat("ACCOUNT_ID eq 1 or ", 4000) + `ACCOUNT_ID eq 2"}`, 422, "65536"},
+		{"FilterDeep", preview, `{"filter":` + deep(64, leaf) + `}`, 200, ""},
+		{"FilterTooDeep", preview, `{"filter":` + deep(200, leaf) + `}`, 422, "64"},
+		{"FilterVeryDeep", preview, `{"filter":` + deep(20_000, leaf) + `}`, 400, "depth"},
+		{"FilterWide", preview, `{"filter":{"op":"or","args":[` + many(15_000, leaf) + `]}}`, 422, "at most 500"},
+		{"FilterValues", preview, `{"filter":{"op":"in","field":"ACCOUNT_ID","values":[` + many(100_000, `"1"`) + `]}}`, 422, "10000"},
+		{"FilterValuesThatFit", preview, `{"filter":{"op":"in","field":"ACCOUNT_ID","values":[` + many(10_000, `"1"`) + `]}}`, 200, ""},
+		{"Columns", preview, `{"columns":[` + many(10_000, `"ACCOUNT_ID"`) + `]}`, 422, "columns"},
+		{"UnknownColumns", preview, `{"columns":[` + many(10_000, `"absent"`) + `]}`, 422, "at most 2000"},
+		{"Orders", preview, `{"order":"` + many(10_000, "ACCOUNT_ID") + `"}`, 422, "order"},
+		{"Window", preview, `{"window":{"from":"2016-01-01","to":"2026-01-01"}}`, 200, ""},
+		{"WindowOfAges", preview, `{"window":{"from":"0001-01-01","to":"9999-12-31"}}`, 0, ""},
+		{"Formats", runs, `{"dataset":"accounts","formats":[` + many(10_000, `{"format":"csv"}`) + `]}`, 422, "formats"},
+		{"RunColumns", runs, run(`"columns":[` + many(10_000, `"ACCOUNT_ID"`) + `]`), 422, "columns"},
+		{"ViewColumns", "POST /v1/views", `{"name":"wide","dataset":"accounts","columns":[` + many(10_000, `{"field":"ACCOUNT_ID"}`) + `]}`, 422, "columns"},
+		{"ViewMap", "POST /v1/views", `{"name":"mapped","dataset":"accounts","columns":[{"field":"ACCOUNT_ID","map":{"a":"` + strings.Repeat("b", 900_000) + `"}}]}`, 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := inUse()
+			method, path, _ := strings.Cut(c.route, " ")
+			for i := range 3 {
+				began := time.Now()
+				a := manager.do(t, method, path, c.body, "Idempotency-Key", fmt.Sprint(c.name, i))
+				took := time.Since(began)
+				if c.status != 0 && a.status != c.status || a.status >= 500 || !strings.Contains(strings.ToLower(string(a.body)), strings.ToLower(c.told)) {
+					t.Fatalf("%d %.500s", a.status, a.body)
+				}
+				if took > 5*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			}
+			if after := inUse(); after > before+64<<20 {
+				t.Errorf("%d MiB were in use, and %d are", before>>20, after>>20)
+			}
+		})
+	}
+	if n := rows(t)["idempotency_keys"]; n != keys {
+		t.Errorf("there were %d keys, and what was refused left %d", keys, n)
+	}
+}
+
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }

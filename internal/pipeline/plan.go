@@ -26,6 +26,9 @@ type Plan struct {
 	Private bool
 }
 
+// mostOrders is by how many fields rows can be sorted.
+const mostOrders = 100
+
 // Prepare checks everything of a request that needs no source: the data set, its
 // view, columns, filter and order, and the window. It reports every fault at once,
 // and each Error names the field of the request that it is about.
@@ -52,6 +55,10 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 	view, err := chooseView(cat, d, req)
 	fault(viewField(req), err)
 	fault("filter", req.Where.Check(d, zone))
+	if n := len(req.Order); n > mostOrders {
+		fault("order", outturn.Errorf(outturn.CodeInvalid, "The order has %d fields. At most %d are allowed.", n, mostOrders))
+		req.Order = nil
+	}
 	for _, o := range req.Order {
 		fault("order", outturn.CheckOrder([]outturn.Order{o}, d))
 	}
