@@ -82,17 +82,36 @@ func TestHeaderExpressionsStandAlone(t *testing.T) {
 	}
 }
 
-// Ids are compared as text, whatever the engine keeps them as: 03 is not 3.
+// Ids are compared as text, whatever the engine keeps them as: 03 is not 3. Where all
+// are whole numbers they are compared as such, and it is the same rows; a column of the
+// author's own cannot make it look as if they were.
 func TestIdsAreText(t *testing.T) {
 	snap := snapshot(t, `CREATE TABLE nodes AS SELECT * FROM (VALUES ('3', NULL), ('03', NULL), ('1', 3)) AS t(id, parent)`,
-		`CREATE TABLE sales AS SELECT id AS owner FROM nodes`)
-	d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: "SELECT owner FROM sales", Tenant: "owner", Fields: []outturn.Field{{Name: "owner", Type: outturn.Text}}}
-	tree := &outturn.TenantTree{SQL: "SELECT id, parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM nodes"}
-	for tenant, want := range map[string]string{"3": "3, 1", "03": "03"} {
-		got, err := distinct(snap, source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: tenant, Vars: source.Vars{Tenant: tenant}})
-		if err != nil || got != want {
-			t.Errorf("account %s sees %q, %v; want %q", tenant, got, err, want)
+		`CREATE TABLE sales AS SELECT id AS owner FROM nodes`,
+		`CREATE TABLE whole AS SELECT CAST(id AS BIGINT) AS id, CAST(parent AS INTEGER) AS parent FROM nodes WHERE id <> '03'`,
+		`CREATE TABLE numbers AS SELECT CAST(id AS SMALLINT) AS owner FROM whole UNION ALL VALUES (7), (NULL)`)
+	for _, tt := range []struct {
+		name, sales, nodes string
+		want               map[string]string // by account
+	}{
+		{"TextInText", "sales", "nodes", map[string]string{"3": "3, 1", "03": "03"}},
+		{"TextInWhole", "sales", "whole", map[string]string{"3": "3, 1", "1": "1", "03": ""}},
+		{"WholeInText", "numbers", "nodes", map[string]string{"3": "3, 1", "03": ""}},
+		{"WholeInWhole", "numbers", "whole", map[string]string{"3": "3, 1", "1": "1", "03": ""}},
+	} {
+		d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: "SELECT owner, CAST(owner AS VARCHAR) AS shown FROM " + tt.sales, Tenant: "owner", Fields: []outturn.Field{{Name: "shown", Type: outturn.Text}}}
+		tree := &outturn.TenantTree{SQL: "SELECT id, parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM " + tt.nodes}
+		for tenant, want := range tt.want {
+			q := source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: tenant, Vars: source.Vars{Tenant: tenant}}
+			if got, err := distinct(snap, q); err != nil || got != want {
+				t.Errorf("%s: account %s sees %q, %v; want %q", tt.name, tenant, got, err, want)
+			}
 		}
+	}
+	d := &outturn.Dataset{Name: "d", Version: 1, Description: "d", SQL: "SELECT owner, 1 AS outturn_tenant FROM sales", Tenant: "owner", Fields: []outturn.Field{{Name: "owner", Type: outturn.Text}}}
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, '' AS kind, '' AS name, '' AS currency, '' AS zone FROM whole"}
+	if got, err := distinct(snap, source.Query{Dataset: d, View: outturn.Full(d), Tree: tree, Tenant: "3"}); err == nil && got != "3, 1" {
+		t.Errorf("a column with the name of ours: account 3 sees %q", got)
 	}
 }
 

@@ -26,21 +26,27 @@ func treeSQL(tree *outturn.TenantTree) (string, error) {
 
 // CheckTree reports a tenant tree that lacks a column.
 func CheckTree(ctx context.Context, tree *outturn.TenantTree, e Engine) error {
+	_, err := describeTree(ctx, tree, e)
+	return err
+}
+
+// describeTree returns the columns of a tenant tree by lower-case name.
+func describeTree(ctx context.Context, tree *outturn.TenantTree, e Engine) (map[string]Described, error) {
 	sql, err := treeSQL(tree)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	have, err := e.Describe(ctx, sql)
 	if err != nil {
-		return fmt.Errorf("tenant tree: %w", err)
+		return nil, fmt.Errorf("tenant tree: %w", err)
 	}
 	named := byFoldedName(have)
 	for _, want := range outturn.TenantColumns {
 		if _, ok := named[want]; !ok {
-			return outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree has no column %s. It must select id, parent, kind, name, currency and zone.", want)
+			return nil, outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree has no column %s. It must select id, parent, kind, name, currency and zone.", want)
 		}
 	}
-	return nil
+	return named, nil
 }
 
 // CheckAccounts reports a tree whose accounts do not hang together: ids that are
