@@ -160,7 +160,7 @@ func (s *Service) OpenLink(ctx context.Context, token, reason, from, request str
 	case st.State == outturn.TenantDeleted:
 		return outturn.File{}, nil, outturn.Errorf(outturn.CodeGone, "The file of this link is gone. Ask whoever sent it for a new one.")
 	case st.HeldBy != "":
-		return outturn.File{}, nil, s.refuse(ctx, p, linkDownload, l.ID,
+		return outturn.File{}, nil, s.refuseHeld(ctx, p, linkDownload, l.ID,
 			outturn.Errorf(outturn.CodeForbidden, "The file of this link cannot be fetched now, because whose it is is suspended. Ask whoever sent it."))
 	}
 	return s.open(ctx, p, linkDownload, f, reason, map[string]string{"link": l.ID, "created_by": l.CreatedBy})

@@ -55,7 +55,18 @@ func TestSuspendedTenant(t *testing.T) {
 	// What this process changes counts at once.
 	_, err = s.SuspendTenant(t.Context(), s.operator(), s.tenants["own"].ID)
 	must(t, err)
+	before := s.audited()
+	for range 100 { // a program that polls
+		try(held, outturn.CodeForbidden)
+	}
+	if n := s.audited() - before; n != 2 {
+		t.Errorf("the audit has %d refusals of a list and a link, want 2", n)
+	}
+	s.clock.advance(time.Hour)
 	try(held, outturn.CodeForbidden)
+	if n := s.audited() - before; n != 4 {
+		t.Errorf("an hour later the audit has %d refusals, want 4", n)
+	}
 	_, err = s.ResumeTenant(t.Context(), s.operator(), s.tenants["own"].ID)
 	must(t, err)
 	try(nil, "")

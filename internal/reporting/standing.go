@@ -28,6 +28,13 @@ const mostStandings = 10_000
 type standings struct {
 	mu    sync.Mutex
 	known map[string]knownStanding
+	noted map[attempt]time.Time // refusals of who is suspended, and when
+}
+
+// An attempt is what somebody who is suspended tries.
+type attempt struct {
+	subject string
+	action  action
 }
 
 type knownStanding struct {
@@ -63,6 +70,7 @@ func (s *Service) standing(ctx context.Context, tenant string) (outturn.Standing
 func (s *Service) tenantsChanged() {
 	s.standings.mu.Lock()
 	clear(s.standings.known)
+	clear(s.standings.noted)
 	s.standings.mu.Unlock()
 	s.config.Wake()
 }
@@ -80,9 +88,38 @@ func (s *Service) stands(ctx context.Context, p outturn.Principal, a action, obj
 	case err != nil:
 		return err
 	case st.HeldBy != "":
-		return s.refuse(ctx, p, a, object, errSuspended)
+		return s.refuseHeld(ctx, p, a, object, errSuspended)
 	}
 	return nil
+}
+
+// noteEvery is how often the audit has that who is suspended tried the same again. A
+// program that polls knows nothing of it, and would fill the disk.
+const noteEvery = time.Hour
+
+// refuseHeld is refuse for whom a suspension holds: the audit has the first refusal of
+// each action, and one an hour.
+func (s *Service) refuseHeld(ctx context.Context, p outturn.Principal, a action, object string, why *outturn.Error) error {
+	now, is := s.now(), attempt{p.Subject, a}
+	s.standings.mu.Lock()
+	at, noted := s.standings.noted[is]
+	if noted = noted && now.Sub(at) < noteEvery; !noted {
+		if s.standings.noted == nil || len(s.standings.noted) >= mostStandings {
+			s.standings.noted = map[attempt]time.Time{}
+		}
+		s.standings.noted[is] = now
+	}
+	s.standings.mu.Unlock()
+	if noted {
+		return why
+	}
+	err := s.refuse(ctx, p, a, object, why)
+	if !errors.Is(err, why) { // the audit does not have it
+		s.standings.mu.Lock()
+		delete(s.standings.noted, is)
+		s.standings.mu.Unlock()
+	}
+	return err
 }
 
 // tellLimit says whose limit is reached to p, who may know it of itself and of those
