@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 
 	"outturn"
 )
@@ -16,6 +17,11 @@ func (s *Store) MoveTenant(ctx context.Context, viewer, id, parent string, a out
 		}
 		if _, err := t.tenant(viewer, parent); err != nil {
 			return outturn.InField("parent", err)
+		}
+		// Whoever asks has looked before, and it may have been moved since.
+		a.Detail = maps.Clone(a.Detail)
+		if a.Detail != nil {
+			a.Detail["from"] = n.Parent
 		}
 		if n, err = t.moveTenant(n, parent, a); err != nil {
 			return err

@@ -430,7 +430,11 @@ func testLinksAfterMove(t *testing.T, b *bench) {
 		ok(t, b.store.CreateLink(ctx, outturn.Link{File: f.customer.file.ID, Tenant: by.tenant.ID, TokenHash: by.client, CreatedBy: "client:" + by.client, ExpiresAt: b.now().Add(time.Hour)}, none))
 	}
 	ok(t, b.store.CreateLink(ctx, outturn.Link{File: f.sister.file.ID, Tenant: f.reseller.tenant.ID, TokenHash: "sister's", CreatedBy: "client:" + f.reseller.client, ExpiresAt: b.now().Add(time.Hour)}, none))
-	must[outturn.Tenant](t)(b.store.MoveTenant(ctx, b.root.ID, f.customer.tenant.ID, f.rival.tenant.ID, none))
+	entry := outturn.AuditEntry{ID: "moved", Detail: map[string]string{"from": "where it was looked up before"}}
+	must[outturn.Tenant](t)(b.store.MoveTenant(ctx, b.root.ID, f.customer.tenant.ID, f.rival.tenant.ID, entry))
+	if got := b.rowsOf(`SELECT detail FROM audit WHERE id = 'moved'`); len(got) != 1 || !strings.Contains(got[0], f.reseller.tenant.ID) {
+		t.Errorf("the audit says that it was moved from elsewhere: %v", got)
+	}
 	_, _, err := b.store.LinkByHash(ctx, f.reseller.client)
 	refused(t, "a link of who was above", err, outturn.CodeGone)
 	for _, token := range []string{f.customer.client, "sister's"} {
