@@ -307,8 +307,8 @@ func wantReasons(t testing.TB, who caller, run string, names []string) {
 	}
 }
 
-// wantSoundTraces wants each line of the log to be an object, and no audit entry and
-// no file to have what a terminal or a system takes for more than text.
+// wantSoundTraces wants each line of the log to be an object, and no file to have a
+// name that a system takes for more than text.
 func wantSoundTraces(t testing.TB) {
 	t.Helper()
 	lines := 0
