@@ -93,8 +93,9 @@ const begin = `BEGIN IMMEDIATE`
 // choose well.
 func useIndex(name string) string { return " INDEXED BY " + name }
 
-// countTables counts the tables of a name, or all. PostgreSQL: pg_tables.
-const countTables = `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND (name = ?1 OR ?1 = '' AND name NOT LIKE 'sqlite_%')`
+// countTables counts the tables of a name, and all, at one moment. PostgreSQL:
+// pg_tables.
+const countTables = `SELECT count(CASE WHEN name = ?1 THEN 1 END), count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
 
 // isUnique and isForeign report why a row was refused. PostgreSQL: 23505, 23503.
 func isUnique(err error) bool {

@@ -93,18 +93,16 @@ const noLedger = -1
 // version returns the number of the last migration applied, 0 for an empty file,
 // and noLedger for another program's database.
 func version(ctx context.Context, db *sql.DB) (int64, error) {
-	var tables, at int64
-	if err := db.QueryRowContext(ctx, bind(countTables), versionTable).Scan(&tables); err != nil {
+	var ours, tables, at int64
+	err := db.QueryRowContext(ctx, bind(countTables), versionTable).Scan(&ours, &tables)
+	switch {
+	case err != nil || tables == 0:
 		return 0, err
+	case ours == 0:
+		return noLedger, nil
 	}
-	if tables > 0 {
-		err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM `+versionTable).Scan(&at)
-		return at, err
-	}
-	if err := db.QueryRowContext(ctx, bind(countTables), "").Scan(&tables); err != nil || tables == 0 {
-		return 0, err
-	}
-	return noLedger, nil
+	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM `+versionTable).Scan(&at)
+	return at, err
 }
 
 // migrationsAfter lists the migrations after number at. They are numbered from 1
