@@ -114,12 +114,18 @@ func (c caller) do(t testing.TB, method, path, body string, header ...string) an
 // run makes a run, waits until it has ended well, and returns it.
 func (c caller) run(t testing.TB, in client.RunInput) outturn.Run {
 	t.Helper()
-	api := c.client(t)
-	run, err := api.CreateRun(t.Context(), in)
+	run, err := c.client(t).CreateRun(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run, err = api.WaitRun(t.Context(), run.ID); err != nil || run.State != outturn.RunSucceeded {
+	return c.ended(t, run.ID)
+}
+
+// ended waits for a run and wants it to have ended well.
+func (c caller) ended(t testing.TB, id string) outturn.Run {
+	t.Helper()
+	run, err := c.client(t).WaitRun(t.Context(), id)
+	if err != nil || run.State != outturn.RunSucceeded {
 		t.Fatalf("%s, %+v, %v", run.State, run.Reason, err)
 	}
 	return run

@@ -19,7 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -197,21 +196,6 @@ func wantSoundFile(t testing.TB, who caller, id string) {
 
 func isFileName(name string) bool {
 	return utf8.ValidString(name) && len(name) <= 255 && !strings.ContainsAny(name, "/\\:*?\"<>|") && !strings.ContainsFunc(name, unicode.IsControl) && !strings.HasPrefix(name, ".")
-}
-
-// ended waits for a run and wants it to have ended well.
-func (c caller) ended(t testing.TB, id string) (run outturn.Run) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); run.ID == "" || !run.State.Final(); time.Sleep(5 * time.Millisecond) {
-		c.do(t, "GET", "/v1/runs/"+id, "").decode(t, http.StatusOK, &run)
-		if time.Now().After(deadline) {
-			t.Fatalf("%s is still %s", id, run.State)
-		}
-	}
-	if run.State != outturn.RunSucceeded {
-		t.Fatalf("%s, %+v", run.State, run.Reason)
-	}
-	return run
 }
 
 // wantHeaders has a file of each format made by each view, and wants its header to be
