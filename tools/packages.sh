@@ -28,6 +28,8 @@ done
 [ "$python" != none ] || missing+=(python3-openpyxl)
 # oauthlib signs requests to our server, as others' programs do.
 /usr/bin/python3 -c 'import oauthlib' 2>/dev/null || missing+=(python3-oauthlib)
+# Debian keeps PostgreSQL's server out of the path.
+command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -35,5 +37,10 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
+# Tests start servers of their own; Debian's need not make one.
+if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+	mkdir -p /etc/postgresql-common
+	echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+fi
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"

@@ -27,7 +27,7 @@ func withSnapshot(ctx context.Context, settings *Settings, use func(source.Datab
 	if err != nil {
 		return err
 	}
-	snapshot, err := src.Begin(ctx)
+	snapshot, err := src.Begin(source.WithPurpose(ctx, "dataset"))
 	if err != nil {
 		return err
 	}

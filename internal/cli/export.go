@@ -261,7 +261,7 @@ func compressedBy(c compress.Compression) string {
 }
 
 func (e *export) run(ctx context.Context) (err error) {
-	snapshot, err := e.source.Begin(ctx)
+	snapshot, err := e.source.Begin(source.WithPurpose(ctx, "export"))
 	if err != nil {
 		return err
 	}

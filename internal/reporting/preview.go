@@ -96,7 +96,7 @@ func (s *Service) look(ctx context.Context, d *outturn.Dataset, use func(source.
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	snapshot, err := source.Begin(ctx, d, s.config.Source, s.config.Own)
+	snapshot, err := source.Begin(source.WithPurpose(ctx, "preview"), d, s.config.Source, s.config.Own)
 	if err != nil {
 		return err
 	}

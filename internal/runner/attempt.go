@@ -182,7 +182,7 @@ func (a *attempt) make(ctx context.Context) (m outturn.Manifest, err error) {
 	if most := a.run.MostRows; most != nil && (plan.MaxRows == 0 || *most < plan.MaxRows) {
 		plan.MaxRows = *most
 	}
-	snapshot, err := source.Begin(ctx, plan.Query.Dataset, a.runner.Source, a.runner.Own)
+	snapshot, err := source.Begin(source.WithPurpose(ctx, "run "+a.run.ID), plan.Query.Dataset, a.runner.Source, a.runner.Own)
 	if err != nil {
 		return m, err
 	}

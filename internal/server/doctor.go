@@ -131,7 +131,7 @@ func tryStorage(ctx context.Context, path string) (string, error) {
 
 // trySource takes a snapshot and holds every data set against it.
 func trySource(ctx context.Context, src source.Source, cat *catalog.Catalog) (detail string, err error) {
-	s, err := src.Begin(ctx)
+	s, err := src.Begin(source.WithPurpose(ctx, "doctor"))
 	if err != nil {
 		return "", err
 	}

@@ -66,6 +66,20 @@ func Begin(ctx context.Context, d *outturn.Dataset, operators Source, own Own) (
 	return own.Begin(ctx)
 }
 
+// WithPurpose says what a snapshot that ctx begins is for, in a word or two such as
+// "run 0192f3a1-…". A database shows it in its list of sessions.
+func WithPurpose(ctx context.Context, purpose string) context.Context {
+	return context.WithValue(ctx, purposeKey{}, purpose)
+}
+
+// Purpose is what WithPurpose said; empty where nobody did.
+func Purpose(ctx context.Context) string {
+	purpose, _ := ctx.Value(purposeKey{}).(string)
+	return purpose
+}
+
+type purposeKey struct{}
+
 // A Described is a column as the engine has it.
 type Described struct {
 	batch.Column
