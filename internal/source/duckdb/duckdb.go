@@ -114,7 +114,7 @@ func New(c Config) *Source {
 // Begin opens a snapshot of the file or folder.
 func (s *Source) Begin(ctx context.Context) (source.Database, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, stopped(ctx)
+		return nil, source.Stopped(ctx)
 	}
 	e, err := s.acquire(ctx)
 	if err != nil {

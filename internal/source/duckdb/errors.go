@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"outturn"
+	"outturn/internal/source"
 )
 
 // translate turns an error of the engine into ours. step says what was tried, if
@@ -19,7 +20,7 @@ import (
 // stack; that is left out.
 func translate(ctx context.Context, step, text, path string) error {
 	if ctx.Err() != nil {
-		return stopped(ctx)
+		return source.Stopped(ctx)
 	}
 	text = unwrapped(text)
 	kind, message := split(text)
@@ -77,16 +78,6 @@ func quotesRows(text string) bool {
 	}
 }
 
-// withheld is an error of the engine for those who may not see what it says.
-func withheld(text string) error {
-	return &outturn.Error{
-		Code: outturn.CodeQueryFailed,
-		Message: "The source broke the statement off. What it says may be about another account's row and is not told here. " +
-			"An operator sees it by exporting the same data set without a tenant.",
-		Err: engineError(strings.TrimSpace(text)),
-	}
-}
-
 // unwrapped takes off what the engine puts before an error that ended a result
 // which is still being read.
 func unwrapped(text string) string {
@@ -94,19 +85,6 @@ func unwrapped(text string) string {
 		return inner
 	}
 	return text
-}
-
-// stopped is the error of a statement whose context has ended.
-func stopped(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	var told *outturn.Error
-	switch {
-	case errors.As(cause, &told):
-		return cause
-	case errors.Is(cause, context.DeadlineExceeded):
-		return outturn.Errorf(outturn.CodeQueryTimeout, "The statement took longer than it may and was stopped: %w.", cause)
-	}
-	return outturn.Errorf(outturn.CodeCancelled, "The statement was stopped: %w.", cause)
 }
 
 // fatal reports an error after which the engine answers nothing any more.

@@ -14,6 +14,7 @@ import (
 
 	"outturn"
 	"outturn/internal/batch"
+	"outturn/internal/source"
 )
 
 // A filler copies the engine's vectors into a batch. Nothing it leaves there
@@ -34,10 +35,10 @@ type column struct {
 	engine engineType
 	fill   func(f *filler, c *column, to target) error
 
-	vector vector   // of the chunk at hand
-	wall   *wall    // for times without a zone
-	spans  []uint64 // where in the arena each word of an enum is; 0 is nowhere yet
-	unit   int64    // of times, in microseconds
+	vector vector       // of the chunk at hand
+	wall   *source.Wall // for times without a zone
+	spans  []uint64     // where in the arena each word of an enum is; 0 is nowhere yet
+	unit   int64        // of times, in microseconds
 }
 
 // A vector is a column of a chunk, in the engine's memory.
@@ -69,7 +70,7 @@ func (f *filler) add(want batch.Column, have engineType, zone *time.Location) er
 
 // prepare picks the conversion.
 func (c *column) prepare(zone *time.Location) error {
-	c.wall, c.unit = newWall(nil), 1
+	c.wall, c.unit = source.NewWall(nil), 1
 	switch c.Type {
 	case outturn.Text, outturn.JSON:
 		switch c.engine.id {
@@ -495,12 +496,12 @@ func (c *column) pickTime(zone *time.Location) func(*filler, *column, target) er
 	case duck.TypeTimestampS:
 		c.unit = 1_000_000
 	case duck.TypeTimestampNS:
-		c.wall = newWall(zone)
+		c.wall = source.NewWall(zone)
 		return fillNanoTime
 	default:
 		return nil
 	}
-	c.wall = newWall(zone)
+	c.wall = source.NewWall(zone)
 	return fillTime
 }
 
@@ -513,11 +514,8 @@ func fillTime(_ *filler, c *column, to target) error {
 			}
 			continue
 		}
-		x *= c.unit
-		if wall.from <= x && x < wall.to {
-			to.words[i] = uint64(x - wall.offset)
-		} else if c.vector.has(to.first + i) {
-			to.words[i] = uint64(wall.lookUp(x))
+		if c.vector.has(to.first + i) {
+			to.words[i] = uint64(wall.Instant(x * c.unit))
 		}
 	}
 	return nil
@@ -532,7 +530,7 @@ func fillNanoTime(_ *filler, c *column, to target) error {
 		case x%1000 != 0:
 			return outturn.Errorf(outturn.CodeQueryFailed, "Column %s holds times with nanoseconds, but times have microseconds here. Cast it to TIMESTAMP in the SELECT, which cuts them off.", c.Name)
 		default:
-			to.words[i] = uint64(c.wall.instant(x / 1000))
+			to.words[i] = uint64(c.wall.Instant(x / 1000))
 		}
 	}
 	return nil

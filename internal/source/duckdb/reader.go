@@ -13,6 +13,7 @@ import (
 
 	"outturn"
 	"outturn/internal/batch"
+	"outturn/internal/source"
 )
 
 // A reader streams the result of one statement: the engine runs ahead by about
@@ -84,7 +85,7 @@ func (r *reader) fill(b *batch.Batch) error {
 	r.filler.begin(b)
 	for {
 		if r.ctx.Err() != nil {
-			return stopped(r.ctx)
+			return source.Stopped(r.ctx)
 		}
 		if r.at == r.rows {
 			if err := r.fetch(); err != nil {

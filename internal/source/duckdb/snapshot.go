@@ -387,7 +387,7 @@ func startsSelect(sql string) bool {
 func (s *snapshot) ready(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
-		return stopped(ctx)
+		return source.Stopped(ctx)
 	case s.closed:
 		return errors.New("duckdb: the snapshot is closed")
 	case s.reader != nil:
@@ -416,7 +416,7 @@ func (s *snapshot) fail(ctx context.Context, text string) error {
 	s.aborted = true
 	err := translate(ctx, "", text, s.source.config.Path)
 	if s.scoped && ctx.Err() == nil && quotesRows(text) {
-		err = withheld(text)
+		err = source.Withheld(engineError(strings.TrimSpace(text)))
 	}
 	if fatal(err) {
 		s.engine.broken.Store(true)

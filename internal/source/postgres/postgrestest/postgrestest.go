@@ -198,7 +198,10 @@ func (s *Server) Stop(how os.Signal) error {
 	if err := s.process.Process.Signal(how); err != nil {
 		return err
 	}
-	<-s.exited
+	// It was killed, as was asked for: how it ended says nothing.
+	if err := <-s.exited; err != nil && s.process.ProcessState == nil {
+		return err
+	}
 	s.process = nil
 	return nil
 }

@@ -1,14 +1,14 @@
-package duckdb
+package source
 
 import (
 	"math"
 	"time"
 )
 
-// A wall turns wall-clock times of one zone into instants, both in microseconds
+// A Wall turns wall-clock times of one zone into instants, both in microseconds
 // since 1970. A time that comes twice means its first occurrence; one that the
 // clocks skip means the first instant after the gap.
-type wall struct {
+type Wall struct {
 	zone *time.Location
 
 	// Wall times from (inclusive) to (exclusive) are ahead of UTC by offset.
@@ -22,15 +22,17 @@ const (
 	farthest = 10_000 * 366 * dayMicros
 )
 
-func newWall(zone *time.Location) *wall {
-	w := &wall{zone: zone}
+// NewWall returns the wall of a zone; nil is UTC.
+func NewWall(zone *time.Location) *Wall {
+	w := &Wall{zone: zone}
 	if zone == nil || zone == time.UTC {
 		w.from, w.to = math.MinInt64, math.MaxInt64
 	}
 	return w
 }
 
-func (w *wall) instant(micros int64) int64 {
+// Instant is the instant of a wall-clock time.
+func (w *Wall) Instant(micros int64) int64 {
 	if w.from <= micros && micros < w.to {
 		return micros - w.offset
 	}
@@ -38,7 +40,7 @@ func (w *wall) instant(micros int64) int64 {
 }
 
 // lookUp walks the periods of constant offset that can hold the time, in order.
-func (w *wall) lookUp(micros int64) int64 {
+func (w *Wall) lookUp(micros int64) int64 {
 	if micros > farthest || micros < -farthest {
 		return micros
 	}
