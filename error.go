@@ -22,6 +22,9 @@ const (
 	// CodeSourceUnavailable: the source is missing, locked, unreadable or
 	// unreachable. Trying again later can help.
 	CodeSourceUnavailable Code = "source_unavailable"
+	// CodeSourceRefused: the source is there and does not let Outturn in. The operator
+	// must mend the address, the user, its password or its rights.
+	CodeSourceRefused Code = "source_refused"
 	// CodeQueryFailed: the source refused or broke off the statement, or held a
 	// value that does not fit its declared type.
 	CodeQueryFailed Code = "query_failed"

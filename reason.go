@@ -31,6 +31,7 @@ var reasons = map[Code]struct {
 	CodeNotFound:           {ActorUser, false},
 	CodeDatasetInvalid:     {ActorOperator, false},
 	CodeSourceUnavailable:  {ActorNobody, true},
+	CodeSourceRefused:      {ActorOperator, false},
 	CodeQueryFailed:        {ActorOperator, false},
 	CodeQueryTimeout:       {ActorUser, false},
 	CodeMemoryLimit:        {ActorUser, false},

@@ -33,6 +33,7 @@ var statuses = map[outturn.Code]int{
 	outturn.CodeLimit:              http.StatusTooManyRequests,
 	outturn.CodeUnavailable:        http.StatusServiceUnavailable,
 	outturn.CodeSourceUnavailable:  http.StatusServiceUnavailable,
+	outturn.CodeSourceRefused:      http.StatusServiceUnavailable,
 	outturn.CodeStorageUnavailable: http.StatusServiceUnavailable,
 	outturn.CodeDiskFull:           http.StatusServiceUnavailable,
 	outturn.CodeQueryTimeout:       http.StatusServiceUnavailable,

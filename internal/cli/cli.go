@@ -70,7 +70,7 @@ var exitCodes = []struct {
 		outturn.CodeKeyReused, outturn.CodeKeyInFlight, outturn.CodeVersionChanged,
 	}},
 	{3, "the source or the server is missing, locked, damaged, busy or out of reach", []outturn.Code{
-		outturn.CodeSourceUnavailable, outturn.CodeUnavailable, outturn.CodeLimit,
+		outturn.CodeSourceUnavailable, outturn.CodeSourceRefused, outturn.CodeUnavailable, outturn.CodeLimit,
 	}},
 	{4, "the query or the data set failed", []outturn.Code{
 		outturn.CodeQueryFailed, outturn.CodeDatasetInvalid, outturn.CodeMemoryLimit, outturn.CodeRowLimit, outturn.CodeStorageLimit, outturn.CodeWorkerLost,

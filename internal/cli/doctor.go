@@ -16,7 +16,7 @@ type doctorCmd struct {
 }
 
 func (c *doctorCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
-	src, err := settings.openSource()
+	src, err := settings.openSource(sourceUse{})
 	if err != nil {
 		return err
 	}

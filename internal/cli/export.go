@@ -20,13 +20,13 @@ import (
 	"outturn/internal/format"
 	"outturn/internal/pipeline"
 	"outturn/internal/source"
-	"outturn/internal/source/duckdb"
 )
 
 // exportCmd writes one file.
 type exportCmd struct {
 	Dataset string `arg:"" optional:"" help:"The data set; see: outturn dataset list."`
 	Query   string `name:"query" placeholder:"SELECT" help:"For operators: a SELECT of your own instead of a data set."`
+	Key     string `name:"key" placeholder:"COLUMN" help:"The column of --query, whole numbers with an index, by which it may be read over several connections (--parallel)."`
 
 	From    string   `name:"from" placeholder:"WHEN" help:"Start of the window: a day (2026-09-01), a time in --zone (2026-09-01T08:00) or an instant."`
 	To      string   `name:"to" placeholder:"WHEN" help:"End of the window, exclusive: September ends on 2026-10-01."`
@@ -123,6 +123,7 @@ func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*ex
 	if e.plan, err = pipeline.Prepare(cat, req); err != nil {
 		return nil, err
 	}
+	e.plan.Query.Key = c.Key
 	if accountZone {
 		e.inZone = func(zone string) (err error) {
 			req.Zone = zone
@@ -136,7 +137,9 @@ func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*ex
 			return err
 		}
 	}
-	if e.source, err = settings.openSource(func(d *duckdb.Config) { d.Progress = isTerminal(streams.Err) }); err != nil {
+	if e.source, err = settings.openSource(sourceUse{progress: isTerminal(streams.Err), note: func(_ context.Context, note string) {
+		fmt.Fprintf(readableWriter{streams.Err}, "outturn: note: %s\n", note)
+	}}); err != nil {
 		return nil, err
 	}
 	e.sourceFiles, err = settings.sourceFiles()
@@ -150,6 +153,9 @@ func (c *exportCmd) request() (req outturn.RunRequest, err error) {
 	}
 	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Order != "" || c.Tenant != "" || c.Report != "") {
 		return req, outturn.Errorf(outturn.CodeInvalid, "A --query stands alone: put the window, filter and order into the SELECT.")
+	}
+	if c.Key != "" && c.Query == "" {
+		return req, outturn.Errorf(outturn.CodeInvalid, "--key is for a --query; a data set names its own key, as split.")
 	}
 	req = outturn.RunRequest{
 		Dataset: c.Dataset, View: c.View, Columns: c.Columns,

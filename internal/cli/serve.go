@@ -13,7 +13,6 @@ import (
 
 	"outturn"
 	"outturn/internal/server"
-	"outturn/internal/source/duckdb"
 )
 
 // serveCmd is the service: API, runner and sweeper in one process.
@@ -66,7 +65,8 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
-	src, err := settings.openSource(func(d *duckdb.Config) { d.Linger, d.Progress = linger, true })
+	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
+	src, err := settings.openSource(sourceUse{linger: linger, progress: true, note: func(ctx context.Context, note string) { log.InfoContext(ctx, note) }})
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,6 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if kind, _, err := settings.sourcePath(); err == nil && kind == "folder" && c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0) // see server.DefaultWorkers
 	}
-	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
 	s, err := server.New(ctx, folder, server.Config{
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,

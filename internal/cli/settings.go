@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
@@ -25,16 +26,23 @@ import (
 type Settings struct {
 	ConfigFile string `name:"config" env:"OUTTURN_CONFIG" placeholder:"FILE" help:"File of settings; outturn.yaml in this folder if it exists."`
 	DataDir    string `name:"data" env:"OUTTURN_DATA" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
-	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, or folder:PATH of CSV and Parquet files. Default: the data folder's sample data."`
+	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, folder:PATH of CSV and Parquet files, or postgres://USER@HOST/DATABASE. Default: the data folder's sample data."`
 	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
 	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written. Default: with --tenant the account's own, else ${default}."`
 	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"2GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`
 	Threads    int    `name:"threads" env:"OUTTURN_THREADS" default:"0" placeholder:"N" help:"Threads of the query engine; 0 is one a core."`
 	TempQuota  string `name:"temp-quota" env:"OUTTURN_TEMP_QUOTA" default:"10GiB" placeholder:"SIZE" help:"Disk that the query engine may use for what does not fit its memory (${default})."`
+
+	Parallel         int           `name:"parallel" env:"OUTTURN_PARALLEL" default:"1" placeholder:"N" help:"Connections to PostgreSQL that one report may be read over, where its data set names a split or --query a --key (${default})."`
+	StatementTimeout time.Duration `name:"statement-timeout" env:"OUTTURN_STATEMENT_TIMEOUT" default:"1h" placeholder:"TIME" help:"How long PostgreSQL may work on a statement, until its last row is taken (${default}); 0 is for ever."`
+	MaxSnapshotAge   time.Duration `name:"max-snapshot-age" env:"OUTTURN_MAX_SNAPSHOT_AGE" default:"2h" placeholder:"TIME" help:"How long a report may hold its snapshot of PostgreSQL, which keeps deleted rows from being cleared away (${default}); 0 is for ever."`
 }
 
 // seedFile is where the sample data lie in the data folder.
 func (s *Settings) seedFile() string { return filepath.Join(s.DataDir, "commerce.duckdb") }
+
+// maxParallel is more connections than one report can make use of.
+const maxParallel = 64
 
 var size = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|B)$`)
 
@@ -55,6 +63,15 @@ func (s *Settings) validate() error {
 	}
 	if s.Threads < 0 {
 		fault("threads", fmt.Sprint(s.Threads), "a number from 0")
+	}
+	if s.Parallel < 1 || s.Parallel > maxParallel {
+		fault("parallel", fmt.Sprint(s.Parallel), fmt.Sprintf("a number from 1 to %d", maxParallel))
+	}
+	if s.StatementTimeout < 0 {
+		fault("statement_timeout", s.StatementTimeout.String(), "a time such as 30m")
+	}
+	if s.MaxSnapshotAge < 0 {
+		fault("max_snapshot_age", s.MaxSnapshotAge.String(), "a time such as 30m")
 	}
 	if _, err := outturn.LoadZone(s.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("zone: %w", err))

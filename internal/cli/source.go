@@ -1,27 +1,34 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"outturn"
 	"outturn/internal/catalog"
+	"outturn/internal/secret"
 	"outturn/internal/source"
 	"outturn/internal/source/duckdb"
+	"outturn/internal/source/postgres"
 )
 
 // sourceKinds are the kinds of source, by the word before the colon.
-var sourceKinds = []string{"duckdb", "folder"}
+var sourceKinds = []string{"duckdb", "folder", "postgres"}
 
-// parseSource takes a source's URL apart.
+// parseSource takes a source's URL apart. The path of a database server is its whole URL.
 func parseSource(url string) (kind, path string, err error) {
 	kind, path, ok := strings.Cut(url, ":")
 	if !ok || path == "" {
-		return "", "", outturn.Errorf(outturn.CodeInvalid, "%q does not name a source. Write duckdb:FILE or folder:PATH.", url)
+		return "", "", outturn.Errorf(outturn.CodeInvalid, "%q does not name a source. Write duckdb:FILE, folder:PATH or postgres://USER@HOST/DATABASE.", secret.Masked(url))
+	}
+	if kind == "postgres" || kind == "postgresql" {
+		return "postgres", url, postgres.Check(url)
 	}
 	if !slices.Contains(sourceKinds, kind) {
 		return "", "", outturn.Unknown("kind of source", kind, sourceKinds)
@@ -44,8 +51,13 @@ func (s *Settings) sourcePath() (kind, path string, err error) {
 // folder and one level below.
 func (s *Settings) sourceFiles() ([]string, error) {
 	kind, path, err := s.sourcePath()
-	if err != nil || kind != "folder" {
-		return []string{path}, err
+	switch {
+	case err != nil:
+		return nil, err
+	case kind == "duckdb":
+		return []string{path}, nil
+	case kind != "folder":
+		return nil, nil
 	}
 	top, err := filepath.Glob(filepath.Join(globEscape.Replace(path), "*"))
 	if err != nil {
@@ -58,29 +70,36 @@ func (s *Settings) sourceFiles() ([]string, error) {
 // globEscape makes a path a pattern that matches it alone.
 var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
-// openSource returns the source of the settings, or the data folder's sample
-// data, opened the way that the command changes it to.
-func (s *Settings) openSource(change ...func(*duckdb.Config)) (source.Source, error) {
+// A sourceUse is how a command uses the source.
+type sourceUse struct {
+	linger   time.Duration // see duckdb.Config
+	progress bool          // see duckdb.Config
+	note     func(ctx context.Context, note string)
+}
+
+// openSource returns the source of the settings, or the data folder's sample data.
+func (s *Settings) openSource(use sourceUse) (source.Source, error) {
 	kind, path, err := s.sourcePath()
 	if err != nil {
 		return nil, err
+	}
+	if kind == "postgres" {
+		return postgres.New(postgres.Config{URL: path, Parallel: s.Parallel, StatementTimeout: s.StatementTimeout, MaxAge: s.MaxSnapshotAge, Note: use.note}), nil
 	}
 	temp, err := s.tempFolder()
 	if err != nil {
 		return nil, err
 	}
-	c := duckdb.Config{
+	return duckdb.New(duckdb.Config{
 		Path:      path,
 		Folder:    kind == "folder",
 		Memory:    s.Memory,
 		Threads:   s.Threads,
 		TempDir:   temp,
 		TempQuota: s.TempQuota,
-	}
-	for _, f := range change {
-		f(&c)
-	}
-	return duckdb.New(c), nil
+		Linger:    use.linger,
+		Progress:  use.progress,
+	}), nil
 }
 
 // tempFolder returns the folder for what the engine cannot keep in memory: in the
@@ -96,13 +115,17 @@ func (s *Settings) tempFolder() (string, error) {
 	return temp, nil
 }
 
-// openCatalog returns the data sets of the settings. Both kinds of source are
-// read by DuckDB.
+// openCatalog returns the data sets of the settings, as they are for the engine that
+// reads the source. What is in files DuckDB reads.
 func (s *Settings) openCatalog() (*catalog.Catalog, error) {
-	if s.Datasets == "" {
-		return catalog.Builtin("duckdb")
+	engine := "duckdb"
+	if kind, _, err := s.sourcePath(); err == nil && kind != "folder" {
+		engine = kind
 	}
-	return catalog.OpenFolder(s.Datasets, "duckdb")
+	if s.Datasets == "" {
+		return catalog.Builtin(engine)
+	}
+	return catalog.OpenFolder(s.Datasets, engine)
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -168,7 +168,7 @@ type tenantSyncCmd struct {
 }
 
 func (c *tenantSyncCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
-	src, err := settings.openSource()
+	src, err := settings.openSource(sourceUse{})
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ type Engine interface {
 	// that they are for, as Mapped does it. bind makes a text an argument and
 	// returns its placeholder.
 	Attribute(cell Cell, name string, words map[string]string, bind func(text string) string) string
+	// Bytewise returns the SQL of a text that compares and sorts by its bytes, whatever
+	// language the engine would sort it in.
+	Bytewise(sql string) string
 }
 
 // A Cell is a value of a row as SQL, with what an error about it must tell.
@@ -116,8 +119,14 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 	wrap := false
 	for _, col := range have {
 		s.Columns = append(s.Columns, col.Column)
+		if col.AnyScale { // no scale is right for all, and text has each as it is
+			s.Columns[len(s.Columns)-1] = batch.Column{Name: col.Name, Type: outturn.Text}
+		}
 		list = append(list, deliver(col, QuoteIdent(col.Name))+" AS "+QuoteIdent(col.Name))
 		wrap = wrap || col.Deliver != ""
+	}
+	if q.Part != Whole {
+		return s, s.part(q, have, list)
 	}
 	if wrap {
 		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + TrimStatement(q.SQL) + "\n) AS d"
@@ -171,7 +180,7 @@ var isColumn = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 type headerExpression struct{ name, sql string }
 
 func headerExpressions(d *outturn.Dataset) []headerExpression {
-	list := []headerExpression{{tenantColumn, d.Tenant}, {"outturn_split", d.Split}, {changedColumn, d.Changed}}
+	list := []headerExpression{{tenantColumn, d.Tenant}, {splitColumn, d.Split}, {changedColumn, d.Changed}}
 	if d.Period != nil {
 		list = append(list, headerExpression{periodColumn, d.Period.Expr})
 	}
@@ -220,11 +229,14 @@ func (c *compiler) compile() (Statement, error) {
 		return s, err
 	}
 	var list string
-	if c.Newest {
+	switch {
+	case c.Part == KeyRange:
+		return c.keyRange()
+	case c.Newest:
 		if list, s.Columns, err = c.newest(); err != nil {
 			return s, err
 		}
-	} else {
+	default:
 		list, s.Columns = c.selectList()
 	}
 	scope, with, err := c.scope()
@@ -247,7 +259,8 @@ func (c *compiler) compile() (Statement, error) {
 	if err != nil {
 		return s, err
 	}
-	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter) + order + c.limit()
+	part, inOrder := partOf(c.splitKey(), c.Part, c.bind)
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter, part) + order + inOrder + c.limit()
 	s.Args = c.args
 	return s, nil
 }
@@ -382,7 +395,7 @@ func (c *compiler) named(f outturn.Field, name string) string {
 		return c.engine.Widen(cell, f.Scale)
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
 		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", cell.SQL, f.Scale)
-	case f.Type == outturn.Decimal && have.Scale > f.Scale:
+	case f.Type == outturn.Decimal && (have.AnyScale || have.Scale > f.Scale):
 		return c.engine.Rescale(cell, f.Scale)
 	}
 	return cell.SQL
@@ -392,7 +405,7 @@ func (c *compiler) named(f outturn.Field, name string) string {
 func (c *compiler) fails(f outturn.Field) bool {
 	have := c.column(f)
 	return c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text || tooWide(f, have) ||
-		f.Type == outturn.Decimal && have.Scale > f.Scale
+		f.Type == outturn.Decimal && (have.AnyScale || have.Scale > f.Scale)
 }
 
 // tooWide reports whether f gives the integers of a column so many digits after
@@ -553,6 +566,9 @@ func (c *compiler) orderBy() (string, error) {
 	for _, o := range c.Order {
 		f, _ := c.Dataset.Field(o.Field)
 		term := c.value(f)
+		if f.Type == outturn.Text {
+			term = c.engine.Bytewise(term)
+		}
 		if o.Desc {
 			term += " DESC"
 		}

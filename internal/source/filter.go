@@ -65,6 +65,9 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 	case outturn.OpLike:
 		return "(" + column + " LIKE " + values[0] + ` ESCAPE '\')`
 	}
+	if f.Type == outturn.Text && e.Op != outturn.OpEQ && e.Op != outturn.OpNE {
+		column = c.engine.Bytewise(column)
+	}
 	return "(" + column + " " + comparisons[e.Op] + " " + values[0] + ")"
 }
 

@@ -37,7 +37,7 @@ func (c *compiler) fit() error {
 // misfit says what to do about a column that cannot serve as f; "" if it can.
 func (c *compiler) misfit(f outturn.Field, have Described) string {
 	switch {
-	case f.Type == have.Type && (f.Type != outturn.Decimal || have.Scale <= f.Scale):
+	case f.Type == have.Type && (f.Type != outturn.Decimal || have.AnyScale || have.Scale <= f.Scale):
 		return ""
 	case f.Type == have.Type:
 		return fmt.Sprintf("declare scale %d, or round in the SELECT", have.Scale)

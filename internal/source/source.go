@@ -87,6 +87,9 @@ type Described struct {
 	Engine string
 	// Local marks a time that the engine keeps without a zone.
 	Local bool
+	// AnyScale marks a decimal whose values have as many digits after the point as each
+	// likes.
+	AnyScale bool
 	// Deliver is the SQL that turns the column into its Type, with %s for the
 	// column; empty when it is delivered as it is.
 	Deliver string
@@ -146,7 +149,28 @@ type Query struct {
 	Args []string
 	// Columns are what SQL selects, where that is known: then no engine is asked.
 	Columns []batch.Column
+	// Key is the column of SQL, whole numbers with an index, by whose values it may be
+	// read in parts. A data set names its own: Split.
+	Key string
+	// Part is for a source that reads in parts.
+	Part Part
 }
+
+// A Part is what a statement is about of a query that has a key to be read by.
+type Part int
+
+const (
+	// Whole is all of it.
+	Whole Part = iota
+	// Slice is the rows whose key lies between two bounds, the last two of
+	// Statement.Args, from the first to just below the second, in the key's order.
+	Slice
+	// Keyless is the rows that have no key, which are in no slice.
+	Keyless
+	// KeyRange is one row instead: the least key and the largest, of all rows before
+	// anything is left out.
+	KeyRange
+)
 
 // HiddenPrefix opens the names of hidden columns in the batches. Their titles are
 // the fields' names.

@@ -79,6 +79,35 @@ func TrimStatement(sql string) string {
 	return sql[:end]
 }
 
+// NotSelect is the error of a statement that does something.
+func NotSelect() error {
+	return outturn.Errorf(outturn.CodeQueryFailed, "The statement is not a SELECT. Reports only read.")
+}
+
+// StartsSelect looks at the first word: engines take SHOW and its like
+// for queries too.
+func StartsSelect(sql string) bool {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n\f\v(")
+		switch {
+		case strings.HasPrefix(sql, "--"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*"):
+			_, sql, _ = strings.Cut(sql, "*/")
+		default:
+			word := sql
+			if end := strings.IndexFunc(sql, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }); end >= 0 {
+				word = sql[:end]
+			}
+			switch strings.ToUpper(word) {
+			case "SELECT", "WITH", "FROM", "VALUES", "TABLE":
+				return true
+			}
+			return false
+		}
+	}
+}
+
 // render puts value(name) where each variable stands.
 func (t template) render(value func(name string) string) string {
 	var b strings.Builder

@@ -85,6 +85,9 @@ func (s *snapshot) FromText(cell source.Cell, f outturn.Field) string {
 
 func (s *snapshot) Rescale(cell source.Cell, scale int) string { return rescale(cell, scale) }
 
+// Bytewise is what the engine does with any text.
+func (s *snapshot) Bytewise(sql string) string { return sql }
+
 func (s *snapshot) Widen(cell source.Cell, scale int) string { return widen(cell, scale) }
 
 func (s *snapshot) Attribute(cell source.Cell, name string, words map[string]string, bind func(string) string) string {
@@ -338,48 +341,20 @@ func (s *snapshot) prepare(ctx context.Context, sql string) (stmt duck.PreparedS
 		return stmt, outturn.Errorf(outturn.CodeQueryFailed, "The statement is empty.")
 	case count > 1:
 		return stmt, outturn.Errorf(outturn.CodeQueryFailed, "There are %d statements. A report is made of one SELECT.", count)
-	case !startsSelect(sql):
-		return stmt, notSelect()
+	case !source.StartsSelect(sql):
+		return stmt, source.NotSelect()
 	}
 	var state duck.State
 	interruptible(ctx, s.conn, func() { state = duck.PrepareExtractedStatement(s.conn, list, 0, &stmt) })
 	if state != duck.StateSuccess {
 		err = s.fail(ctx, duck.PrepareError(stmt))
 	} else if duck.PreparedStatementType(stmt) != duck.StatementTypeSelect {
-		err = notSelect()
+		err = source.NotSelect()
 	}
 	if err != nil {
 		duck.DestroyPrepare(&stmt)
 	}
 	return stmt, err
-}
-
-func notSelect() error {
-	return outturn.Errorf(outturn.CodeQueryFailed, "The statement is not a SELECT. Reports only read.")
-}
-
-// startsSelect looks at the first word: to the engine, PRAGMA, SHOW and their
-// like are of the type SELECT too.
-func startsSelect(sql string) bool {
-	for {
-		sql = strings.TrimLeft(sql, " \t\r\n\f\v(")
-		switch {
-		case strings.HasPrefix(sql, "--"):
-			_, sql, _ = strings.Cut(sql, "\n")
-		case strings.HasPrefix(sql, "/*"):
-			_, sql, _ = strings.Cut(sql, "*/")
-		default:
-			word := sql
-			if end := strings.IndexFunc(sql, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }); end >= 0 {
-				word = sql[:end]
-			}
-			switch strings.ToUpper(word) {
-			case "SELECT", "WITH", "FROM", "VALUES", "TABLE":
-				return true
-			}
-			return false
-		}
-	}
 }
 
 // ready reports why the snapshot cannot take a statement now, and begins a new

@@ -376,13 +376,15 @@ func testAttributeShape(t *testing.T, open Open) {
 	docs := []string{`"text"`, `12`, `true`, `[1,2]`, `["PONumber","x"]`, `[["PONumber"]]`, `[["PONumber","x","y"]]`, `[["PONumber","x"],{"a":1}]`, `[["PONumber","x"],null]`, `{"PONumber"`}
 	snap := begin(t, open(t, "CREATE TABLE docs (n INTEGER, doc VARCHAR); INSERT INTO docs VALUES (1, '"+strings.Join(docs, "'), (1, '")+"')"))
 	for _, doc := range docs {
-		why := "neither an object nor an array of pairs"
-		if strings.HasPrefix(doc, "{") {
-			why = "no json"
-		}
 		q := attributeOf("PONumber", nil)
 		q.Dataset.SQL = "SELECT * FROM docs WHERE doc = '" + doc + "'"
-		wantFailure(t, snap, q, "Column x (field doc) holds '"+doc+"', which is "+why+", in the row n 1.")
+		if strings.HasPrefix(doc, "{") { // an engine need not be able to tell which cell it was
+			if err := drainQuery(t.Context(), snap, q); outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.Contains(err.Error(), "which is no json") {
+				t.Errorf("%s: got %v", doc, err)
+			}
+			continue
+		}
+		wantFailure(t, snap, q, "Column x (field doc) holds '"+doc+"', which is neither an object nor an array of pairs, in the row n 1.")
 	}
 }
 
@@ -850,7 +852,11 @@ func closeReader(tb testing.TB, r source.Reader) {
 
 // drain runs a statement to its end and returns why it ended.
 func drain(ctx context.Context, snap source.Database, sql string) error {
-	r, err := snap.Query(ctx, source.Query{SQL: sql})
+	return drainQuery(ctx, snap, source.Query{SQL: sql})
+}
+
+func drainQuery(ctx context.Context, snap source.Database, q source.Query) error {
+	r, err := snap.Query(ctx, q)
 	if err != nil {
 		return err
 	}
