@@ -84,6 +84,14 @@ func (b *Batch) Reset(columns []Column) {
 	b.rows = 0
 }
 
+// Swap exchanges what b and o hold. Who holds them stays.
+func (b *Batch) Swap(o *Batch) {
+	b.columns, o.columns = o.columns, b.columns
+	b.vectors, o.vectors = o.vectors, b.vectors
+	b.arena, o.arena = o.arena, b.arena
+	b.rows, o.rows = o.rows, b.rows
+}
+
 // Columns returns what the batch's columns hold.
 func (b *Batch) Columns() []Column { return b.columns }
 

@@ -26,6 +26,8 @@ type Statement struct {
 	// Scope is whose rows SQL may see. The SQL keeps to it by itself; a database that
 	// guards its rows too is told before, in the same transaction.
 	Scope Scope
+	// Unsplit is why the statement is for the whole query though a part was asked for.
+	Unsplit error
 }
 
 // An Engine is what the compiler asks of a snapshot.
@@ -126,7 +128,10 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 		wrap = wrap || col.Deliver != ""
 	}
 	if q.Part != Whole {
-		return s, s.part(q, have, list)
+		if s.Unsplit = q.unsplit(byFoldedName(have)[strings.ToLower(q.Key)]); s.Unsplit == nil {
+			s.part(q, list, byFoldedName(have)[strings.ToLower(q.Key)].Name)
+			return s, nil
+		}
 	}
 	if wrap {
 		s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + TrimStatement(q.SQL) + "\n) AS d"
@@ -228,6 +233,11 @@ func (c *compiler) compile() (Statement, error) {
 	if s.Zone, err = c.stampZone(); err != nil {
 		return s, err
 	}
+	if c.Part != Whole {
+		if s.Unsplit = c.unsplit(c.have[splitColumn]); s.Unsplit != nil {
+			c.Part = Whole
+		}
+	}
 	var list string
 	switch {
 	case c.Part == KeyRange:
@@ -259,7 +269,7 @@ func (c *compiler) compile() (Statement, error) {
 	if err != nil {
 		return s, err
 	}
-	part, inOrder := partOf(c.splitKey(), c.Part, c.bind)
+	part, inOrder := partOf(c.splitKey(), c.rowKey(), c.Part, c.bind)
 	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter, part) + order + inOrder + c.limit()
 	s.Args = c.args
 	return s, nil

@@ -10,50 +10,46 @@ import (
 
 const splitColumn = "outturn_split"
 
-// Splits reports why a query cannot be read in parts; nil where it can. What has an
-// order of its own, or a limit, is one part, and so is one without a key of whole
-// numbers.
-func Splits(q Query, have []Described) error {
-	key := q.Key
+// unsplit reports why a query cannot be read in parts; nil where it can. key is what
+// the SELECT has for the key, if anything.
+func (q Query) unsplit(key Described) error {
+	name := q.Key
 	if q.Dataset != nil {
-		key = q.Dataset.Split
+		name = q.Dataset.Split
 	}
 	switch {
-	case key == "" && q.Dataset != nil:
-		return outturn.Errorf(outturn.CodeInvalid, "the data set %s names no split", q.Dataset.Name)
-	case key == "":
-		return outturn.Errorf(outturn.CodeInvalid, "no key is named")
+	case name == "" && q.Dataset != nil:
+		return fmt.Errorf("the data set %s names no split", q.Dataset.Name)
+	case name == "":
+		return fmt.Errorf("no --key is named")
 	case len(q.Order) > 0:
-		return outturn.Errorf(outturn.CodeInvalid, "the rows are to be sorted")
+		return fmt.Errorf("the rows are to be sorted")
 	case q.Limit > 0 || q.Newest:
-		return outturn.Errorf(outturn.CodeInvalid, "not all rows are asked for")
+		return fmt.Errorf("not all rows are asked for")
+	case key.Engine == "":
+		return fmt.Errorf("the SELECT has no column %s", name)
+	case key.Type != outturn.Int:
+		return fmt.Errorf("the key %s is %s, and not a whole number", name, key.Engine)
 	}
-	want := strings.ToLower(key)
-	if q.Dataset != nil {
-		want = splitColumn
-	}
-	for _, col := range have {
-		if strings.ToLower(col.Name) == want {
-			if col.Type != outturn.Int {
-				return outturn.Errorf(outturn.CodeInvalid, "the key %s is %s, and not a whole number", key, col.Engine)
-			}
-			return nil
-		}
-	}
-	return outturn.Errorf(outturn.CodeInvalid, "the SELECT has no column %s", key)
+	return nil
 }
 
 // partOf returns the condition of a part whose key is the SQL in key, and the order
-// that its rows have.
-func partOf(key string, p Part, bind func(string) string) (is condition, order string) {
+// that its rows have: by the key, and where it is not unique by rest.
+func partOf(key, rest string, p Part, bind func(string) string) (is condition, order string) {
 	switch p {
+	case InOrder:
+		order = "\nORDER BY " + key + " NULLS LAST" + rest
 	case Slice:
 		is.sql = fmt.Sprintf("%s >= CAST(%s AS BIGINT) AND %s < CAST(%s AS BIGINT)", key, bind(""), key, bind(""))
-		return is, "\nORDER BY " + key
+		order = "\nORDER BY " + key + rest
 	case Keyless:
 		is.sql = key + " IS NULL"
+		if rest != "" {
+			order = "\nORDER BY " + strings.TrimPrefix(rest, ", ")
+		}
 	}
-	return is, ""
+	return is, order
 }
 
 // keyRange is the statement for the least key and the largest.
@@ -74,8 +70,23 @@ func (c *compiler) splitKey() string {
 	return "(0 + " + c.Dataset.Split + "\n)"
 }
 
+// rowKey is the SQL of the fields that tell one row from all others, each after a comma.
+func (c *compiler) rowKey() (sql string) {
+	for _, key := range c.Dataset.Key {
+		if have, ok := c.have[strings.ToLower(key)]; ok && !strings.EqualFold(key, c.Dataset.Split) {
+			sql += ", d." + QuoteIdent(have.Name)
+		}
+	}
+	return sql
+}
+
+// rangeOf asks for the first key and the last, which an index tells at once; min and max
+// would read a join whole.
 func rangeOf(key, body string) string {
-	return "SELECT min(" + key + ") AS least, max(" + key + ") AS largest FROM (" + body + "\n) AS d"
+	end := func(order string) string {
+		return "(SELECT " + key + " FROM (" + body + "\n) AS d WHERE " + key + " IS NOT NULL ORDER BY " + key + order + " LIMIT 1)"
+	}
+	return "SELECT CAST(" + end("") + " AS BIGINT) AS least, CAST(" + end(" DESC") + " AS BIGINT) AS largest"
 }
 
 func rangeColumns() []batch.Column {
@@ -83,24 +94,15 @@ func rangeColumns() []batch.Column {
 }
 
 // part makes the statement of an operator's own SELECT one of a part of it.
-func (s *Statement) part(q Query, have []Described, list []string) error {
-	if err := Splits(q, have); err != nil {
-		return err
-	}
-	body, key := TrimStatement(q.SQL), "d."+QuoteIdent(q.Key)
-	for _, col := range have {
-		if strings.EqualFold(col.Name, q.Key) {
-			key = "d." + QuoteIdent(col.Name)
-		}
-	}
+func (s *Statement) part(q Query, list []string, key string) {
+	body, key := TrimStatement(q.SQL), "d."+QuoteIdent(key)
 	if q.Part == KeyRange {
 		s.SQL, s.Columns = rangeOf(key, body), rangeColumns()
-		return nil
+		return
 	}
-	is, order := partOf(key, q.Part, func(text string) string {
+	is, order := partOf(key, "", q.Part, func(text string) string {
 		s.Args = append(s.Args[:len(s.Args):len(s.Args)], text)
 		return fmt.Sprintf("$%d", len(s.Args))
 	})
 	s.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + body + "\n) AS d" + where("", is) + order
-	return nil
 }

@@ -156,12 +156,16 @@ type Query struct {
 	Part Part
 }
 
-// A Part is what a statement is about of a query that has a key to be read by.
+// A Part is what a statement is about of a query that has a key to be read by. A query
+// that has none, or an order or a limit of its own, is always whole.
 type Part int
 
 const (
 	// Whole is all of it.
 	Whole Part = iota
+	// InOrder is all of it in the key's order, what has no key last: the rows of all
+	// slices and the keyless ones, one after the other.
+	InOrder
 	// Slice is the rows whose key lies between two bounds, the last two of
 	// Statement.Args, from the first to just below the second, in the key's order.
 	Slice

@@ -87,6 +87,9 @@ func serverSaid(e *pgconn.PgError) error {
 // translate says in our words what became of a statement. When ctx has ended, that is
 // why. The classes are those of PostgreSQL's appendix A.
 func translate(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	if ctx.Err() != nil {
 		return source.Stopped(ctx)
 	}

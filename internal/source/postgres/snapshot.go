@@ -23,7 +23,7 @@ type snapshot struct {
 	conn    *conn
 	begun   time.Time // by the clock here
 	instant time.Time
-	shared  string // the name under which others may import it; empty until asked for
+	shared  string // the name under which other connections may import it
 	replica bool
 	reader  source.Reader // the one that is open
 	failed  bool          // the transaction is to go back to its savepoint
@@ -39,15 +39,32 @@ func (s *snapshot) begin(ctx context.Context) error {
 	if err := s.conn.simple(ctx, s.source.beginSQL(ctx, "")); err != nil {
 		return translate(ctx, err)
 	}
-	row, err := s.conn.row(ctx, `SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery()`)
+	share := "''"
+	if s.source.config.Parallel > 1 { // a transaction that has a savepoint cannot
+		share = "CASE WHEN NOT pg_is_in_recovery() THEN pg_export_snapshot() END"
+	}
+	row, err := s.conn.row(ctx, `SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery(), `+share)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	if s.instant, err = time.Parse(time.RFC3339Nano, row[0]); err != nil {
 		return outturn.Errorf(outturn.CodeInternal, "postgres: %w", err)
 	}
-	s.replica = row[1] == "t"
-	return nil
+	s.replica, s.shared = row[1] == "t", row[2]
+	return translate(ctx, s.conn.simple(ctx, "SAVEPOINT "+savepoint))
+}
+
+// join opens a connection of its own to the same snapshot.
+func (s *snapshot) join(ctx context.Context) (*conn, error) {
+	c, err := s.source.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.simple(ctx, s.source.beginSQL(ctx, s.shared)); err != nil {
+		c.close()
+		return nil, translate(ctx, err)
+	}
+	return c, nil
 }
 
 // beginSQL opens a transaction, of a snapshot that is shared where one is named.
@@ -68,7 +85,6 @@ func (s *Source) beginSQL(ctx context.Context, shared string) string {
 	} {
 		fmt.Fprintf(&b, "SET LOCAL %s = %s;", set[0], literal(set[1]))
 	}
-	b.WriteString("SAVEPOINT " + savepoint)
 	return b.String()
 }
 
@@ -159,9 +175,16 @@ func (s *snapshot) query(ctx context.Context, q source.Query, done context.Cance
 			return nil, err
 		}
 	}
-	stmt, err := source.Compile(ctx, q, s)
+	stmt, err := s.statement(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	parts, err := s.split(ctx, q, stmt)
+	if err != nil {
+		return nil, err
+	}
+	if parts != nil {
+		return s.readParts(ctx, parts, done)
 	}
 	return s.start(ctx, stmt, q.SQL == "" && !q.Everything, done)
 }
