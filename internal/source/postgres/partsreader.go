@@ -22,8 +22,9 @@ type partsReader struct {
 	parts    *partition
 	columns  []batch.Column
 	ctx      context.Context // of the query
-	working  context.Context // ctx, until the reader is closed or something failed
-	stop     context.CancelFunc
+	done     context.CancelFunc // ends ctx
+	working  context.Context    // ctx, until the reader is closed or something failed
+	stop     context.CancelFunc // ends working
 	workers  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -47,16 +48,14 @@ type flight struct {
 
 // readParts begins to read.
 func (s *snapshot) readParts(ctx context.Context, p *partition, done context.CancelFunc) (*partsReader, error) {
-	r := &partsReader{snapshot: s, parts: p, columns: p.slice.Columns, ctx: ctx}
+	r := &partsReader{snapshot: s, parts: p, columns: p.slice.Columns, ctx: ctx, done: done}
 	r.changed.L = &r.mu
-	working, cancel := context.WithCancel(ctx)
-	r.working = working
-	awake := context.AfterFunc(working, func() {
+	r.working, r.stop = context.WithCancel(ctx)
+	context.AfterFunc(r.working, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.changed.Broadcast()
 	})
-	r.stop = func() { cancel(); awake(); done() }
 	for i := range min(s.source.config.Parallel, r.slices()) {
 		r.workers.Go(func() {
 			if err := r.work(i); err != nil {
@@ -271,6 +270,7 @@ func (r *partsReader) Close() error {
 	}
 	r.stop()
 	r.workers.Wait()
+	r.done()
 	r.snapshot.failed = true // harmless where nothing has
 	if r.snapshot.reader == r {
 		r.snapshot.reader = nil
