@@ -21,7 +21,7 @@ type partsReader struct {
 	snapshot *snapshot
 	parts    *partition
 	columns  []batch.Column
-	ctx      context.Context // of the query
+	ctx      context.Context    // of the query
 	done     context.CancelFunc // ends ctx
 	working  context.Context    // ctx, until the reader is closed or something failed
 	stop     context.CancelFunc // ends working
