@@ -20,6 +20,7 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"outturn"
 )
@@ -38,7 +39,19 @@ type Column struct {
 	Header string
 	// ID marks an int that is an identifier.
 	ID bool
+	// Wall is set for a time that the source keeps without a zone: the zone that it was
+	// taken to be in, whose clocks still show what the source has.
+	Wall *time.Location
+	// Single marks a float of 32 bits, which has the digits of one.
+	Single bool
 }
+
+// The words of a date or a time that is beyond all others. Only a source that has such
+// values yields them, and hardly any file can spell them.
+const (
+	Infinity      = math.MaxInt64
+	MinusInfinity = math.MinInt64
+)
 
 // Title returns what stands above the column in files for people.
 func (c Column) Title() string {

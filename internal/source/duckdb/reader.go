@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,13 +50,17 @@ func (r *reader) convertTo(want []batch.Column, zone *time.Location) error {
 	if have := int(duck.ColumnCount(&r.result)); have != len(want) {
 		return outturn.Errorf(outturn.CodeInternal, "The statement gives %d columns where %d were expected.", have, len(want))
 	}
-	r.columns = want
+	r.columns = slices.Clone(want)
 	for i, w := range want {
 		have := typeOf(duck.ColumnLogicalType(&r.result, duck.IdxT(i)))
 		have.json = have.json && !r.snapshot.source.config.Folder // a Parquet file says so of itself
 		if err := r.filler.add(w, have, zone); err != nil {
 			return err
 		}
+		if w.Type == outturn.Time && have.local() {
+			r.columns[i].Wall = zone
+		}
+		r.columns[i].Single = w.Type == outturn.Float && have.id == duck.TypeFloat
 	}
 	return nil
 }

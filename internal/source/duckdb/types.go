@@ -78,6 +78,15 @@ func typeName(t duck.LogicalType) string {
 	}
 }
 
+// local reports whether t is a time without a zone.
+func (t engineType) local() bool {
+	switch t.id {
+	case duck.TypeTimestamp, duck.TypeTimestampNS, duck.TypeTimestampMS, duck.TypeTimestampS:
+		return true
+	}
+	return false
+}
+
 // describe says what a column of type t is for us, and what a statement must do
 // to it so that it arrives as that.
 //

@@ -123,6 +123,11 @@ func testTypes(t *testing.T, open Open) {
 			}
 		}
 	}
+	for _, c := range columns {
+		if c.Single != (c.Name == "single") || (c.Wall == time.UTC) != (c.Name == "wall") {
+			t.Errorf("column %s is told to be of single precision: %t, and to have the wall %v", c.Name, c.Single, c.Wall)
+		}
+	}
 }
 
 func testDescribe(t *testing.T, open Open) {
@@ -409,7 +414,10 @@ func testZone(t *testing.T, open Open) {
 	d.Period = &outturn.Period{Expr: "wall", Kind: outturn.PeriodInstant, Zone: "Europe/Berlin"}
 	q := everything(d)
 	q.Order = []outturn.Order{{Field: "row_no"}}
-	_, rows := query(t, begin(t, src), q)
+	columns, rows := query(t, begin(t, src), q)
+	if wall, instant := columns[1].Wall, columns[2].Wall; wall == nil || wall.String() != "Europe/Berlin" || instant != nil {
+		t.Errorf("the columns have the walls %v and %v, want Europe/Berlin for the one without a zone alone", wall, instant)
+	}
 	want := []string{
 		"2026-01-15T11:00:00Z", "2026-03-29T00:59:59.999999Z", "2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z",
 		"2026-07-15T10:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", null, "1889-12-31T23:06:32Z",
