@@ -39,7 +39,7 @@ type exportCmd struct {
 
 	Out         string `name:"out" short:"o" default:"-" placeholder:"FILE" help:"Where to; - is standard output (${default})."`
 	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, tsv, json, ndjson, xml or xlsx. Default: what --out ends in, else csv."`
-	Dialect     string `name:"csv-dialect" placeholder:"NAME" help:"Of CSV: machine (default), spreadsheet or semicolon. Of TSV: machine (default) or utf16. See docs/formats.md."`
+	Dialect     string `name:"csv-dialect" placeholder:"NAME" help:"Of CSV: machine (default), spreadsheet, semicolon, or postgres, which is what COPY writes. Of TSV: machine (default) or utf16. See docs/formats.md."`
 	JSONNumbers bool   `name:"json-numbers" help:"Write decimals in JSON as numbers instead of strings."`
 	Compress    string `name:"compress" placeholder:"NAME" help:"none, gzip or zstd. Default: what --out ends in, else none."`
 	Level       string `name:"compress-level" placeholder:"NAME" help:"fast (default) or small."`

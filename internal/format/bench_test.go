@@ -43,6 +43,7 @@ func BenchmarkWriter(b *testing.B) {
 		{"csv", "csv", format.Options{}},
 		{"csv/spreadsheet", "csv", format.Options{Dialect: "spreadsheet"}},
 		{"csv/semicolon", "csv", format.Options{Dialect: "semicolon"}},
+		{"csv/postgres", "csv", format.Options{Dialect: "postgres"}},
 		{"tsv", "tsv", format.Options{}},
 		{"tsv/utf16", "tsv", format.Options{Dialect: "utf16"}},
 		{"json", "json", format.Options{}},

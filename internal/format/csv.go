@@ -39,6 +39,9 @@ func newDelimited(format string, o Options) (encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.copied {
+		return &copied{columns: o.Columns, kinds: k, zone: o.Zone, key: o.Key, alone: len(o.Columns) == 1}, nil
+	}
 	e := &csv{dialect: d, columns: o.Columns, kinds: k, zone: o.Zone, key: o.Key, delimiters: uint64(d.delimiter) * lanes}
 	if d.utf16 {
 		return &utf16LE{encoder: e}, nil
@@ -110,7 +113,7 @@ func (e *csv) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 				n, ok = v.clock.put(buf, n, int64(word), v.scale)
 			}
 			if !ok {
-				return buf[:n], notes, b.misfit(c, r, e.key)
+				return buf[:n], notes, b.misfit(c, r, e.key, spelledYears)
 			}
 			buf[n] = e.delimiter
 			n++

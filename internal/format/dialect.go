@@ -16,6 +16,7 @@ type dialect struct {
 	delimiter byte
 	point     byte // decimal mark
 	guard     bool // keep text from being run as a formula
+	copied    bool // as PostgreSQL's COPY writes it, where none of the above is asked
 }
 
 // dialects holds those of each format that has any, the default first.
@@ -24,6 +25,7 @@ var dialects = map[string][]dialect{
 		{name: "machine", delimiter: ',', point: '.'},
 		{name: "spreadsheet", bom: true, delimiter: ',', point: '.', guard: true},
 		{name: "semicolon", bom: true, delimiter: ';', point: ',', guard: true},
+		{name: "postgres", copied: true},
 	},
 	"tsv": {
 		{name: "machine", delimiter: '\t', point: '.'},

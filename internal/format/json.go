@@ -162,7 +162,7 @@ func (e *json) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 				buf, n = putJSON(buf, n, text(arena, word))
 			}
 			if !ok {
-				return buf[:n], outturn.Notes{}, b.misfit(c, r, e.rowKey)
+				return buf[:n], outturn.Notes{}, b.misfit(c, r, e.rowKey, spelledYears)
 			}
 			if k.quoted {
 				buf[n] = '"'

@@ -10,13 +10,17 @@ import (
 )
 
 // misfit is the error for the cell of column c in row r that its type's spelling
-// does not cover. It names the row by its number and by its key, the columns at
+// does not cover, which goes over the given years. It names the row by its number and by its key, the columns at
 // these places: the number says nothing to who looks into the database.
-func (s span) misfit(c, r int, key []int) error {
+func (s span) misfit(c, r int, key []int, years string) error {
 	column := s.Columns()[c]
+	value := "a " + string(column.Type) + " outside " + years
+	if name := infinite(s.Int(c, r)); name != "" {
+		value = "the " + string(column.Type) + " " + name
+	}
 	return outturn.Errorf(outturn.CodeQueryFailed,
-		"Column %s holds a %s outside the years 0001 to 9999 in row %d of the result%s, which a file cannot spell. Mend the data, or publish the column as text.",
-		column.Name, column.Type, s.number(r), keyText(s.Batch, r, key))
+		"Column %s holds %s in row %d of the result%s, which a file cannot spell. Mend the data, or publish the column as text.",
+		column.Name, value, s.number(r), keyText(s.Batch, r, key))
 }
 
 // keyText spells a row's key in parentheses, after a space; "" when there is none.

@@ -152,7 +152,7 @@ func (s *sheet) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 			}
 			var ok bool
 			if buf, n, ok = e.put(buf, n, c, v, v.Words[r]); !ok {
-				return buf[:n], e.notes(), b.misfit(c, r, s.key)
+				return buf[:n], e.notes(), b.misfit(c, r, s.key, spelledYears)
 			}
 		}
 		if len(buf)-n < room {

@@ -298,6 +298,8 @@ const (
 	instantsEnd  = (lastDay + 1) * microsPerDay
 )
 
+const spelledYears = "the years 0001 to 9999"
+
 // putDate puts a day as YYYY-MM-DD. It reports false for a day that has no such
 // spelling.
 func putDate(buf []byte, n int, day int64) (int, bool) {

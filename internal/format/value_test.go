@@ -141,6 +141,10 @@ func TestFiles(t *testing.T) {
 			"42;\"Say \"\"hi\"\", you\";-0,05;0,1;true;1970-01-01;1970-01-01T01:00:01.234+01:00;\"{\"\"a\"\": [1,\n 2]}\"\r\n" +
 			";;;;;;;\r\n" +
 			"-1;\"\";0,00;1e+100;false;2024-10-04;1970-01-01T00:59:59.999+01:00;null\r\n"},
+		{"postgres", "csv", format.Options{Dialect: "postgres", Zone: berlin}, "id,name,price,ratio,paid,day,at,attrs\n" +
+			"42,\"Say \"\"hi\"\", you\",-0.05,0.1,t,1970-01-01,1970-01-01 01:00:01.234+01,\"{\"\"a\"\": [1,\n 2]}\"\n" +
+			",,,,,,,\n" +
+			"-1,\"\",0.00,1e+100,f,2024-10-04,1970-01-01 00:59:59.999+01,null\n"},
 		{"tsv", "tsv", format.Options{}, "id\tname\tprice\tratio\tpaid\tday\tat\tattrs\r\n" +
 			"42\t\"Say \"\"hi\"\", you\"\t-0.05\t0.1\ttrue\t1970-01-01\t1970-01-01T00:00:01.234Z\t\"{\"\"a\"\": [1,\n 2]}\"\r\n" +
 			"\t\t\t\t\t\t\t\r\n" +
@@ -224,6 +228,7 @@ func TestTitles(t *testing.T) {
 	for _, c := range []struct{ format, dialect, want string }{
 		{"csv", "", "\"No., \"\"new\"\"\",name,=1+1\r\n1,x,2\r\n"},
 		{"csv", "spreadsheet", "\ufeff\"No., \"\"new\"\"\",name,'=1+1\r\n1,x,2\r\n"},
+		{"csv", "postgres", "\"No., \"\"new\"\"\",name,=1+1\n1,x,2\n"},
 		{"tsv", "", "\"No., \"\"new\"\"\"\tname\t=1+1\r\n1\tx\t2\r\n"},
 		{"json", "", "[\n{\"id\":1,\"name\":\"x\",\"sum\":2}\n]\n"},
 		{"ndjson", "", "{\"id\":1,\"name\":\"x\",\"sum\":2}\n"},

@@ -117,7 +117,7 @@ func (e *xml) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 				n, ok = v.clock.put(buf, n, int64(word), v.scale)
 			}
 			if !ok {
-				return buf[:n], notes, b.misfit(c, r, e.key)
+				return buf[:n], notes, b.misfit(c, r, e.key, spelledYears)
 			}
 			n = x.end.put(buf, n)
 		}

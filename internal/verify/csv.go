@@ -11,6 +11,7 @@ type delimited struct {
 	delimiter byte
 	mark      bool // begins with U+FEFF
 	crlf      bool // every line ends with CR and LF
+	copied    bool // as PostgreSQL's COPY: every line ends with LF, and may be empty where there is one column
 	guard     bool
 	point     byte
 }
@@ -20,6 +21,7 @@ var dialects = map[string]delimited{
 	"csv machine":     {delimiter: ',', crlf: true, point: '.'},
 	"csv spreadsheet": {delimiter: ',', crlf: true, point: '.', mark: true, guard: true},
 	"csv semicolon":   {delimiter: ';', crlf: true, point: ',', mark: true, guard: true},
+	"csv postgres":    {delimiter: ',', copied: true, point: '.'},
 	"tsv machine":     {delimiter: '\t', point: '.'},
 	"tsv utf16":       {delimiter: '\t', point: '.', mark: true, guard: true},
 }
@@ -67,6 +69,7 @@ type delimitedReader struct {
 	any    bool // the row has a byte
 	told   bool // of a fault in this row
 	bareLF int64
+	crlfs  int64
 }
 
 type fieldState uint8
@@ -157,6 +160,7 @@ func (r *delimitedReader) step(piece []byte) error {
 	// after CR
 	if piece[0] == '\n' {
 		r.in.pos++
+		r.crlfs++
 	} else {
 		r.fault("Row %s: a CR stands alone.")
 	}
@@ -225,7 +229,7 @@ func (r *delimitedReader) endRow() error {
 	} else {
 		if want := len(r.t.columns); fields != want {
 			r.fault("Row %s has %d fields, and there are %d columns.", fields, want)
-		} else if empty {
+		} else if empty && !r.copied {
 			r.fault("Row %s is an empty line.")
 		}
 		if r.in.bad() {
@@ -273,6 +277,9 @@ func (r *delimitedReader) finish() error {
 	}
 	if r.crlf && r.bareLF > 0 {
 		r.t.faults.add("%s lines end with LF alone, where the dialect has CR and LF.", group(r.bareLF))
+	}
+	if r.copied && r.crlfs > 0 {
+		r.t.faults.add("%s lines end with CR and LF, where the dialect has LF alone.", group(r.crlfs))
 	}
 	return nil
 }

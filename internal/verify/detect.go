@@ -101,6 +101,8 @@ func dialectOfContent(format string, head []byte) string {
 		return "semicolon"
 	case format == "csv" && bytes.HasPrefix(head, utf8Mark):
 		return "spreadsheet"
+	case format == "csv" && len(line) < len(head) && !bytes.HasSuffix(line, []byte("\r")):
+		return "postgres"
 	}
 	return defaultDialect(format)
 }

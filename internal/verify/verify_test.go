@@ -41,7 +41,8 @@ var (
 	sampleSpreadsheet = "\uFEFF" + strings.Replace(sampleCSV, "Bob", "'=Bob", 1)
 	sampleSemicolon   = "\uFEFFID;NAME;TOTAL;CUR\r\n" +
 		"1;\"Ann; A\";10,50;EUR\r\n2;Bob;-0,75;USD\r\n3;C;;EUR\r\n4;Ünï;1000000000000000000000,25;EUR\r\n"
-	sampleTSV = "ID\tNAME\tTOTAL\tCUR\r\n" +
+	samplePostgres = strings.ReplaceAll(sampleCSV, "\r\n", "\n")
+	sampleTSV      = "ID\tNAME\tTOTAL\tCUR\r\n" +
 		"1\tAnn, A\t10.50\tEUR\r\n2\tBob\t-0.75\tUSD\r\n3\t\"a\tb\"\t\tEUR\r\n4\tÜnï 😀\t1000000000000000000000.25\tEUR\r\n"
 	sampleJSON = "[\n" +
 		`{"ID":1,"NAME":"Ann \"A\" \u00e9 \ud83d\ude00","TOTAL":"10.50","CUR":"EUR"},` + "\n" +
@@ -61,6 +62,7 @@ func samples() []sample {
 		{"p.csv", "csv", "machine", []byte(sampleCSV)},
 		{"spreadsheet.csv", "csv", "spreadsheet", []byte(sampleSpreadsheet)},
 		{"semicolon.csv", "csv", "semicolon", []byte(sampleSemicolon)},
+		{"postgres.csv", "csv", "postgres", []byte(samplePostgres)},
 		{"p.tsv", "tsv", "machine", []byte(sampleTSV)},
 		{"utf16.tsv", "tsv", "utf16", inUTF16("\uFEFF" + sampleTSV)},
 		{"p.json", "json", "", []byte(sampleJSON)},
@@ -177,6 +179,8 @@ func TestDamage(t *testing.T) {
 		{"p.csv", sampleCSV, "PK\x03\x04 and so on", "The file should be csv, but it looks like zip."},
 		{"spreadsheet.csv", "\uFEFF", "", "The file does not begin with a byte order mark"},
 		{"semicolon.csv", "10,50", "10.50", `Row 1: TOTAL holds "10.50"`},
+		{"postgres.csv", "USD\n", "USD\r\n", "1 lines end with CR and LF"},
+		{"postgres.csv", "USD\n", "USD\n\n", "Row 3 has 1 fields, and there are 4 columns."},
 		{"p.tsv", "\tBob", "Bob", "Row 2 has 3 fields"},
 		{"p.json", `"10.50"`, `"10.49"`, "The sum of TOTAL in EUR is 1000000000000000000010.74 in the file"},
 		{"p.json", `"ID":2,`, `"ID":2,"ID":2,`, "Row 2 has ID twice."},
