@@ -1,8 +1,8 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net"
 	"strconv"
 	"time"
@@ -38,7 +38,16 @@ type conn struct {
 	broken    bool   // nothing more can be said on it
 }
 
+// connect opens a connection that is given up when it falls silent.
 func (s *Source) connect(ctx context.Context) (*conn, error) {
+	c, err := s.dial(ctx)
+	if err == nil {
+		c.silence = s.watch(c)
+	}
+	return c, err
+}
+
+func (s *Source) dial(ctx context.Context) (*conn, error) {
 	config, err := parse(s.config.URL)
 	if err != nil {
 		return nil, err
@@ -72,6 +81,7 @@ func (s *Source) connect(ctx context.Context) (*conn, error) {
 
 // close says goodbye, if anybody listens.
 func (c *conn) close() {
+	c.silence.close()
 	if !c.broken {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
 		if out, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
@@ -164,26 +174,19 @@ func (c *conn) answers(take func(kind byte, body []byte) error) error {
 		kind, body, err := c.next()
 		if err != nil {
 			c.broken = true
-			return errors.Join(err, first)
+			return cmp.Or(first, err)
 		}
 		switch kind {
 		case 'Z':
 			return first
 		case 'E':
-			first = cmpOr(first, serverError(body))
+			first = cmp.Or(first, serverError(body))
 		default:
 			if take != nil && first == nil {
 				first = take(kind, body)
 			}
 		}
 	}
-}
-
-func cmpOr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
 }
 
 // simple runs statements without parameters, which have no rows that matter.

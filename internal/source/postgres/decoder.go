@@ -1,12 +1,15 @@
 package postgres
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"math"
+	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -69,7 +72,7 @@ func (d *decoder) prepare(stmt source.Statement, fields []pgproto3.FieldDescript
 	if len(fields) != len(stmt.Columns) {
 		return outturn.Errorf(outturn.CodeInternal, "The statement gives %d columns where %d were expected.", len(fields), len(stmt.Columns))
 	}
-	d.columns, d.check = stmt.Columns, unchecked
+	d.columns, d.check = slices.Clone(stmt.Columns), unchecked
 	d.formats = make([]int16, len(fields))
 	d.cells = make([]cellKind, len(fields))
 	d.walls = make([]*source.Wall, len(fields))
@@ -83,7 +86,9 @@ func (d *decoder) prepare(stmt source.Statement, fields []pgproto3.FieldDescript
 		d.cells[i], d.formats[i] = kind, format
 		if kind == kindWall {
 			d.walls[i] = source.NewWall(stmt.Zone)
+			d.columns[i].Wall = cmp.Or(stmt.Zone, time.UTC)
 		}
+		d.columns[i].Single = kind == kindFloat4
 	}
 	return nil
 }
@@ -133,8 +138,12 @@ func kindOf(want outturn.Type, oid uint32) (kind cellKind, format int16, ok bool
 // someRows is how many rows the columns of a batch get room for at a time.
 const someRows = 512
 
+// errEnd is that the database has said the last row of a statement and that all went
+// well. Nothing else is the end of rows: a connection that is lost ends too.
+var errEnd = errors.New("postgres: no more rows")
+
 // fill appends rows to b until it holds about batch.TargetBytes, or there are no more:
-// io.EOF. A row that is larger by itself gets a batch by itself.
+// errEnd. A row that is larger by itself gets a batch by itself.
 func (d *decoder) fill(c *conn, b *batch.Batch) error {
 	c.large.wait(true)
 	row, room, size := 0, 0, 0
@@ -160,14 +169,12 @@ func (d *decoder) fill(c *conn, b *batch.Batch) error {
 				if err := c.answers(nil); err != nil {
 					return err
 				}
-				return io.EOF
+				return errEnd
 			case 'E':
 				d.ended = true
 				c.large.wait(false)
 				said := serverError(body)
-				if err := c.answers(nil); err != nil {
-					return err
-				}
+				_ = c.answers(nil) // what ended the session has ended the connection too
 				return said
 			}
 			continue
@@ -234,20 +241,15 @@ func (d *decoder) row(b *batch.Batch, row, at int, body, arena []byte) ([]byte, 
 			word = binary.BigEndian.Uint64(cell)
 		case kindTime, kindWall:
 			micros := int64(binary.BigEndian.Uint64(cell))
-			if micros == math.MaxInt64 || micros == math.MinInt64 {
-				return arena, d.infinite(i, row, micros > 0)
-			}
-			micros += epochMicros
-			if kind == kindWall {
-				micros = d.walls[i].Instant(micros)
+			if micros != batch.Infinity && micros != batch.MinusInfinity {
+				micros += epochMicros
+				if kind == kindWall {
+					micros = d.walls[i].Instant(micros)
+				}
 			}
 			word = uint64(micros)
 		case kindDate:
-			days := int32(binary.BigEndian.Uint32(cell))
-			if days == math.MaxInt32 || days == math.MinInt32 {
-				return arena, d.infinite(i, row, days > 0)
-			}
-			word = uint64(int64(days) + epochDays)
+			word = dateWord(int32(binary.BigEndian.Uint32(cell)))
 		case kindInt4:
 			word = uint64(int64(int32(binary.BigEndian.Uint32(cell))))
 		case kindBool:
@@ -264,6 +266,17 @@ func (d *decoder) row(b *batch.Batch, row, at int, body, arena []byte) ([]byte, 
 		d.words[i][at] = word
 	}
 	return arena, nil
+}
+
+// dateWord is the word of days since 2000, whose ends are the infinities.
+func dateWord(days int32) uint64 {
+	switch days {
+	case math.MaxInt32:
+		return batch.Infinity
+	case math.MinInt32:
+		return 1 << 63 // batch.MinusInfinity
+	}
+	return uint64(int64(days) + epochDays)
 }
 
 // rare decodes the cells that a row has few of.
@@ -322,14 +335,6 @@ func appendUUID(dst, id []byte) []byte {
 
 // at names a row of the result, counted from 1, as nothing else is known of it here.
 func (d *decoder) at(row int) string { return fmt.Sprintf("row %d of the result", d.rows+int64(row)+1) }
-
-func (d *decoder) infinite(i, row int, positive bool) error {
-	value := "infinity"
-	if !positive {
-		value = "-infinity"
-	}
-	return outturn.Errorf(outturn.CodeQueryFailed, "Column %s holds the %s %s in %s, which no file can carry. Replace it in the SELECT, by NULLIF or CASE.", d.columns[i].Name, d.columns[i].Type, value, d.at(row))
-}
 
 func (d *decoder) noText(i, row int) error {
 	return outturn.Errorf(outturn.CodeQueryFailed, "Column %s holds bytes that are no UTF-8 in %s. The database was made without an encoding (SQL_ASCII): whoever keeps the data sets must convert the column in the SELECT, as in convert_from(CAST(%s AS BYTEA), 'LATIN1').", d.columns[i].Name, d.at(row), d.columns[i].Name)

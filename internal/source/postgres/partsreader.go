@@ -48,7 +48,15 @@ type flight struct {
 
 // readParts begins to read.
 func (s *snapshot) readParts(ctx context.Context, p *partition, done context.CancelFunc) (*partsReader, error) {
-	r := &partsReader{snapshot: s, parts: p, columns: p.slice.Columns, ctx: ctx, done: done}
+	fields, _, err := s.conn.parse(ctx, p.slice.SQL)
+	if err != nil {
+		return nil, s.fail(ctx, err, p.scoped)
+	}
+	var d decoder
+	if err := d.prepare(p.slice, fields, s.conn.unchecked); err != nil {
+		return nil, err
+	}
+	r := &partsReader{snapshot: s, parts: p, columns: d.columns, ctx: ctx, done: done}
 	r.changed.L = &r.mu
 	r.working, r.stop = context.WithCancel(ctx)
 	context.AfterFunc(r.working, func() {
@@ -129,7 +137,7 @@ func (r *partsReader) read(c *conn, d *decoder, stmt source.Statement, f *flight
 		b := r.empty()
 		b.Reset(r.columns)
 		err := c.until(r.working, func() error { return d.fill(c, b) })
-		ended := errors.Is(err, io.EOF) && d.ended
+		ended := err == errEnd
 		if err != nil && !ended {
 			if !d.ended {
 				c.breakOff()

@@ -20,6 +20,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -43,6 +44,9 @@ type Config struct {
 	// MaxAge is how long a snapshot may be open; 0 is for ever. While it is, the database
 	// cannot clear away what has been deleted since.
 	MaxAge time.Duration
+	// Silence is how long the database may say nothing before it is asked, over another
+	// connection, whether it still works on the statement; 0 is half a minute.
+	Silence time.Duration
 	// Note, if set, is told what a query's reader should know, such as why it was read
 	// over one connection where more were allowed.
 	Note func(ctx context.Context, note string)
@@ -73,6 +77,7 @@ var _ source.Source = (*Source)(nil)
 // New returns the source that c describes. Nothing is connected before Begin.
 func New(c Config) *Source {
 	c.Parallel = max(c.Parallel, 1)
+	c.Silence = cmp.Or(c.Silence, 30*time.Second)
 	return &Source{config: c}
 }
 

@@ -36,7 +36,7 @@ const savepoint = "outturn"
 // begin opens the transaction and settles everything that texts depend on: what the
 // server's or the role's settings say of dates does not count.
 func (s *snapshot) begin(ctx context.Context) error {
-	if err := s.conn.simple(ctx, s.source.beginSQL(ctx, "")); err != nil {
+	if err := s.conn.simple(ctx, s.source.beginSQL(ctx, s.conn, "")); err != nil {
 		return translate(ctx, err)
 	}
 	share := "''"
@@ -60,7 +60,7 @@ func (s *snapshot) join(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.simple(ctx, s.source.beginSQL(ctx, s.shared)); err != nil {
+	if err := c.simple(ctx, s.source.beginSQL(ctx, c, s.shared)); err != nil {
 		c.close()
 		return nil, translate(ctx, err)
 	}
@@ -68,7 +68,7 @@ func (s *snapshot) join(ctx context.Context) (*conn, error) {
 }
 
 // beginSQL opens a transaction, of a snapshot that is shared where one is named.
-func (s *Source) beginSQL(ctx context.Context, shared string) string {
+func (s *Source) beginSQL(ctx context.Context, c *conn, shared string) string {
 	var b strings.Builder
 	b.WriteString("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
 	if shared != "" {
@@ -78,9 +78,13 @@ func (s *Source) beginSQL(ctx context.Context, shared string) string {
 	if purpose := source.Purpose(ctx); purpose != "" {
 		name += " " + purpose
 	}
+	encoding := "UTF8"
+	if c.unchecked { // as it is, to be looked at here: the database would not say which column it is
+		encoding = "SQL_ASCII"
+	}
 	for _, set := range [][2]string{
 		{"application_name", name}, {"statement_timeout", millis(s.config.StatementTimeout)}, {"jit", "off"},
-		{"client_encoding", "UTF8"}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
+		{"client_encoding", encoding}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
 		{"bytea_output", "hex"}, {"extra_float_digits", "1"}, {"lc_monetary", "C"},
 	} {
 		fmt.Fprintf(&b, "SET LOCAL %s = %s;", set[0], literal(set[1]))
@@ -358,17 +362,13 @@ func (r *reader) Next(b *batch.Batch) error {
 		return r.err
 	}
 	err := r.snapshot.conn.until(r.ctx, func() error { return r.decoder.fill(r.snapshot.conn, b) })
-	if r.ctx.Err() != nil && !errors.Is(err, io.EOF) {
-		err = source.Stopped(r.ctx)
-	}
+	r.ended = r.decoder.ended
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, io.EOF) && r.decoder.ended:
-		r.ended = true
+	case err == errEnd:
 		r.err = io.EOF
 	default:
-		r.ended = r.decoder.ended
 		r.err = r.snapshot.fail(r.ctx, err, r.scoped)
 	}
 	if r.err == io.EOF && b.Rows() > 0 {

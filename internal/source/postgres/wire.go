@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 )
 
 // pieceBytes is how much is read at a time.
@@ -15,6 +16,9 @@ type wire struct {
 	conn net.Conn
 	buf  []byte
 	r, w int // what of buf is not looked at yet
+
+	reads   atomic.Int64 // that brought something
+	silence *watch       // nil: any silence is borne
 }
 
 var errMessage = errors.New("what came is no message of PostgreSQL")
@@ -63,13 +67,22 @@ func (w *wire) read(need int) error {
 		w.w = copy(w.buf, rest)
 		w.r = 0
 	}
+	w.silence.begins()
 	n, err := w.conn.Read(w.buf[w.w:])
+	w.silence.ends()
 	w.w += n
 	if n > 0 {
+		w.reads.Add(1)
 		return nil
 	}
-	if err == nil {
+	if w.silence.broke() {
+		err = errSilent
+	}
+	switch err {
+	case nil:
 		err = io.ErrNoProgress
+	case io.EOF: // it is never the end that was to come
+		err = io.ErrUnexpectedEOF
 	}
 	return err
 }

@@ -206,6 +206,9 @@ func (s *Server) Stop(how os.Signal) error {
 	return nil
 }
 
+// Stopped reports whether the server was stopped and not resumed.
+func (s *Server) Stopped() bool { return s.process == nil }
+
 // Exec runs statements in a database as the superuser.
 func (s *Server) Exec(ctx context.Context, database, sql string) error {
 	conn, err := pgx.Connect(ctx, s.URL(database))
@@ -230,6 +233,42 @@ func OfTest(tb testing.TB, settings ...string) *Server {
 		}
 	})
 	return s
+}
+
+// Replica starts a server that follows s, and ends with the test. Queries that are in its
+// way it breaks off at once.
+func (s *Server) Replica(tb testing.TB) *Server {
+	tb.Helper()
+	bin, err := binaries()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := &Server{Folder: filepath.Join(tb.TempDir(), "replica"), settings: []string{"max_standby_streaming_delay=0", "hot_standby_feedback=off"}}
+	if err := os.Mkdir(r.Folder, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	as, err := servant(r.Folder)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	copied := exec.Command(filepath.Join(bin, "pg_basebackup"), "-D", r.Folder, "-R", "-c", "fast", "--no-sync",
+		"-d", fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s", s.Port, Password))
+	copied.SysProcAttr, copied.Dir = as, r.Folder
+	if out, err := copied.CombinedOutput(); err != nil {
+		tb.Fatalf("%v\n%s", err, out)
+	}
+	if r.Port, err = freePort(); err != nil {
+		tb.Fatal(err)
+	}
+	if err := r.Resume(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := r.Stop(syscall.SIGQUIT); err != nil {
+			tb.Error(err)
+		}
+	})
+	return r
 }
 
 // shared is the server that the tests of a binary share.
