@@ -363,10 +363,10 @@ func (r *reader) Next(b *batch.Batch) error {
 	}
 	err := r.snapshot.conn.until(r.ctx, func() error { return r.decoder.fill(r.snapshot.conn, b) })
 	r.ended = r.decoder.ended
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		return nil
-	case err == errEnd:
+	case errEnd:
 		r.err = io.EOF
 	default:
 		r.err = r.snapshot.fail(r.ctx, err, r.scoped)
