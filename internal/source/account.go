@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"outturn"
@@ -36,6 +37,11 @@ func describeTree(ctx context.Context, tree *outturn.TenantTree, e Engine) (map[
 	if err != nil {
 		return nil, err
 	}
+	if dialect, _ := dialectOf(e); dialect != nil {
+		if err := dialect.Closed(sql); err != nil {
+			return nil, fmt.Errorf("tenant tree: %w", err)
+		}
+	}
 	have, err := e.Describe(ctx, sql)
 	if err != nil {
 		return nil, fmt.Errorf("tenant tree: %w", err)
@@ -57,6 +63,9 @@ func CheckAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) er
 	if err != nil {
 		return err
 	}
+	if dialect, _ := dialectOf(s); dialect != nil {
+		return checkRead(ctx, s, tree)
+	}
 	counts, err := texts(ctx, s, Query{SQL: `WITH RECURSIVE tree AS (` + sql + `
 ), reached(id) AS (
   SELECT id FROM tree WHERE parent IS NULL
@@ -69,9 +78,52 @@ SELECT CAST((SELECT count(*) FROM tree WHERE id IS NULL OR CAST(id AS VARCHAR) =
 	if err != nil {
 		return fmt.Errorf("tenant tree: %w", err)
 	}
+	return treeFaults(counts[0])
+}
+
+// checkRead is CheckAccounts where no statement can follow the parents: it holds
+// the ids in memory.
+func checkRead(ctx context.Context, s Snapshot, tree *outturn.TenantTree) error {
+	children, roots := map[string][]string{}, []string(nil)
+	times, empty, all := map[string]int{}, 0, 0
+	err := EachAccount(ctx, s, tree, func(a outturn.Account) error {
+		all++
+		if a.ID == "" {
+			empty++
+		} else {
+			times[a.ID]++
+		}
+		if a.Parent == "" {
+			roots = append(roots, a.ID)
+		} else {
+			children[a.Parent] = append(children[a.Parent], a.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	repeated, reached := 0, 0
+	for _, n := range times {
+		if n > 1 {
+			repeated++
+		}
+	}
+	for next := roots; len(next) > 0; {
+		id := next[len(next)-1]
+		next = append(next[:len(next)-1], children[id]...)
+		delete(children, id) // which ends circles
+		reached++
+	}
+	return treeFaults([]string{strconv.Itoa(empty), strconv.Itoa(repeated), strconv.Itoa(all - reached)})
+}
+
+// treeFaults tells how many accounts have no id, how many ids stand more than once,
+// and how many accounts no root leads to.
+func treeFaults(counts []string) error {
 	var faults []string
 	for i, fault := range []string{"%s accounts have no id", "%s ids stand more than once", "%s accounts are reached from no root: their parent is missing, or they are in a circle"} {
-		if n := counts[0][i]; n != "0" {
+		if n := counts[i]; n != "0" {
 			faults = append(faults, fmt.Sprintf(fault, n))
 		}
 	}
@@ -106,7 +158,9 @@ func LookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id
 }
 
 func lookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (outturn.Account, error) {
-	found, err := accounts(ctx, s, tree, "CAST(id AS VARCHAR) = CAST($1 AS VARCHAR)", id)
+	_, syntax := dialectOf(s)
+	this := fmt.Sprintf(syntax.Bound, "$1")
+	found, err := accounts(ctx, s, tree, syntax.text("id")+" = "+this, id)
 	if err != nil {
 		return outturn.Account{}, err
 	}
@@ -116,7 +170,7 @@ func lookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id
 	if len(found) > 1 {
 		return outturn.Account{}, outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree has %d accounts with the id %q.", len(found), id)
 	}
-	some, err := accounts(ctx, s, tree, "CAST(id AS VARCHAR) <> CAST($1 AS VARCHAR)", id)
+	some, err := accounts(ctx, s, tree, syntax.text("id")+" <> "+this, id)
 	if err != nil {
 		return outturn.Account{}, err
 	}
@@ -134,14 +188,15 @@ func RootAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) ([]
 
 // Children returns the accounts right below one of a tree, by id.
 func Children(ctx context.Context, s Snapshot, tree *outturn.TenantTree, parent string) ([]outturn.Account, error) {
-	return accounts(ctx, s, tree, "CAST(parent AS VARCHAR) = CAST($1 AS VARCHAR)", parent)
+	_, syntax := dialectOf(s)
+	return accounts(ctx, s, tree, syntax.text("parent")+" = "+fmt.Sprintf(syntax.Bound, "$1"), parent)
 }
 
 // mostAccounts bounds what is read of a tree to find near names.
 const mostAccounts = 10_000
 
 func accounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree, where string, args ...string) (list []outturn.Account, err error) {
-	err = eachAccount(ctx, s, tree, fmt.Sprintf("WHERE %s ORDER BY 1 LIMIT %d", where, mostAccounts), args, func(a outturn.Account) error {
+	err = eachAccount(ctx, s, tree, fmt.Sprintf("WHERE %s ORDER BY outturn_id LIMIT %d", where, mostAccounts), args, func(a outturn.Account) error {
 		list = append(list, a)
 		return nil
 	})
@@ -159,6 +214,7 @@ func eachAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, rest
 	if err != nil {
 		return err
 	}
+	_, syntax := dialectOf(s)
 	query := "SELECT"
 	var columns []batch.Column
 	for i, column := range outturn.TenantColumns {
@@ -166,7 +222,7 @@ func eachAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, rest
 			query += ","
 		}
 		columns = append(columns, batch.Column{Name: column, Type: outturn.Text})
-		query += " COALESCE(CAST(" + column + " AS VARCHAR), '') AS " + column
+		query += " COALESCE(" + syntax.text(column) + ", '') AS outturn_" + column // no column's name, see alias
 	}
 	query += " FROM (" + sql + "\n) AS t " + rest
 	err = eachText(ctx, s, Query{SQL: query, Args: args, Columns: columns}, func(row []string) error {

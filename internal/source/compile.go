@@ -93,7 +93,7 @@ func Compile(ctx context.Context, q Query, e Engine) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	return c.compile()
+	return c.compile(ctx)
 }
 
 // CheckFit reports everything in which d's SELECT and its header disagree.
@@ -147,6 +147,12 @@ func compileRaw(ctx context.Context, q Query, e Engine) (Statement, error) {
 // is closed in itself cannot reach into what it is put next to. A column's name alone
 // is closed without asking.
 func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compiler, error) {
+	dialect, syntax := dialectOf(e)
+	if dialect != nil {
+		if err := dialect.Closed(body.text...); err != nil {
+			return nil, err
+		}
+	}
 	var tree map[string]Described
 	if q.Tree != nil {
 		var err error
@@ -154,27 +160,35 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 			return nil, err
 		}
 	}
-	if _, err := e.Describe(ctx, body.describable()); err != nil {
+	described := body.describable(syntax)
+	if _, err := e.Describe(ctx, described); err != nil {
 		return nil, err
 	}
-	with := "WITH d AS (" + body.describable() + "\n) SELECT d.*"
+	over := func(list string) string { return "WITH d AS (" + described + "\n) SELECT d.*" + list + " FROM d" }
+	if dialect != nil { // which knows by itself that nothing is left open
+		over = func(list string) string { return "SELECT d.*" + list + " FROM (" + described + "\n) AS d" }
+	}
 	list := ""
 	for _, expr := range headerExpressions(q.Dataset) {
-		if err := checkExpression(expr.sql); err != nil {
+		err := checkExpression(expr.sql)
+		if err == nil && dialect != nil {
+			err = dialect.Closed(expr.sql)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(expr.name, "outturn_"), err)
 		}
 		if !isColumn.MatchString(expr.sql) {
-			if _, err := e.Describe(ctx, with+", "+expr.sql+"\n AS "+expr.name+" FROM d"); err != nil {
+			if _, err := e.Describe(ctx, over(", "+expr.sql+"\n AS "+expr.name)); err != nil {
 				return nil, err
 			}
 		}
 		list += ", (" + expr.sql + "\n) AS " + expr.name
 	}
-	have, err := e.Describe(ctx, with+list+" FROM d")
+	have, err := e.Describe(ctx, over(list))
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{Query: q, engine: e, body: body, have: byFoldedName(have), tree: tree}
+	c := &compiler{Query: q, engine: e, dialect: dialect, syntax: syntax, body: body, have: byFoldedName(have), tree: tree}
 	return c, c.fit()
 }
 
@@ -219,15 +233,18 @@ func byFoldedName(have []Described) map[string]Described {
 // A compiler builds one statement.
 type compiler struct {
 	Query
-	engine Engine
-	body   template
-	have   map[string]Described // the SELECT's columns by lower-case name
-	tree   map[string]Described // those of the tenant tree
+	engine  Engine
+	dialect Dialect // nil: standard
+	syntax  Syntax
+	body    template
+	have    map[string]Described // the SELECT's columns by lower-case name
+	tree    map[string]Described // those of the tenant tree
 
-	args []string
+	args  []string
+	fault error // the first of the dialect about a literal
 }
 
-func (c *compiler) compile() (Statement, error) {
+func (c *compiler) compile(ctx context.Context) (Statement, error) {
 	s := Statement{Scope: c.told()}
 	var err error
 	if s.Zone, err = c.stampZone(); err != nil {
@@ -249,7 +266,7 @@ func (c *compiler) compile() (Statement, error) {
 	default:
 		list, s.Columns = c.selectList()
 	}
-	scope, with, err := c.scope()
+	scope, with, err := c.scope(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -324,7 +341,7 @@ func (c *compiler) renderBody() (string, error) {
 	bound := map[string]string{}
 	return c.body.render(func(name string) string {
 		if bound[name] == "" {
-			bound[name] = "CAST(" + c.bind(values[name]) + " AS VARCHAR)"
+			bound[name] = fmt.Sprintf(c.syntax.Bound, c.bind(values[name]))
 		}
 		return bound[name]
 	}), nil
@@ -342,7 +359,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 	var list []string
 	var columns []batch.Column
 	add := func(column batch.Column, sql string) {
-		list = append(list, sql+" AS "+QuoteIdent(column.Name))
+		list = append(list, sql+" AS "+c.alias(column.Name, len(list)))
 		columns = append(columns, column)
 	}
 	for _, v := range c.View.Columns {
@@ -360,7 +377,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 			cell := Cell{SQL: deliver(have, "d."+QuoteIdent(have.Name)), Name: name, Row: c.row()}
 			add(column, c.engine.Attribute(cell, v.Attribute, v.Map, c.bind))
 		case len(v.Map) > 0:
-			add(column, Mapped("CAST("+c.named(f, name)+" AS VARCHAR)", v.Map, c.bind))
+			add(column, c.mapped(c.syntax.text(c.named(f, name)), v.Map))
 		default:
 			// More digits than the field's are the reader's to add.
 			f.Scale = min(f.Scale, column.Scale)
@@ -372,6 +389,16 @@ func (c *compiler) selectList() (string, []batch.Column) {
 		add(batch.Column{Name: HiddenPrefix + name, Header: f.Name, Type: f.Type, Scale: f.Scale}, deliver(c.column(f), c.value(f)))
 	}
 	return strings.Join(list, ", "), columns
+}
+
+// alias names a column of the statement. Where an engine sees the names of what is
+// selected in the conditions too, they must be nobody's: a view that puts words in
+// the place of a field's codes would change what the scope and the filter ask.
+func (c *compiler) alias(name string, at int) string {
+	if c.dialect != nil {
+		return fmt.Sprintf("outturn_%d", at)
+	}
+	return QuoteIdent(name)
 }
 
 // PublishedColumn is the column of the batches that a column of a view becomes.
@@ -399,6 +426,7 @@ func (c *compiler) named(f outturn.Field, name string) string {
 	have := c.column(f)
 	cell := Cell{SQL: "d." + QuoteIdent(have.Name), Name: name, Row: c.row()}
 	switch {
+	case c.dialect != nil:
 	case c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text:
 		return c.engine.FromText(cell, f)
 	case tooWide(f, have):
@@ -414,8 +442,8 @@ func (c *compiler) named(f outturn.Field, name string) string {
 // fails reports whether the SQL of f's value may break the statement off.
 func (c *compiler) fails(f outturn.Field) bool {
 	have := c.column(f)
-	return c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text || tooWide(f, have) ||
-		f.Type == outturn.Decimal && (have.AnyScale || have.Scale > f.Scale)
+	return c.dialect == nil && (c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text || tooWide(f, have) ||
+		f.Type == outturn.Decimal && (have.AnyScale || have.Scale > f.Scale))
 }
 
 // tooWide reports whether f gives the integers of a column so many digits after
@@ -427,6 +455,9 @@ func tooWide(f outturn.Field, have Described) bool {
 
 // row returns the SQL of a text that names a row by its key.
 func (c *compiler) row() string {
+	if c.dialect != nil {
+		return ""
+	}
 	var parts []string
 	for _, key := range c.Dataset.Key {
 		have, ok := c.have[strings.ToLower(key)]
@@ -450,15 +481,17 @@ func deliver(have Described, expr string) string {
 func Mapped(text string, words map[string]string, bind func(string) string) string {
 	var b strings.Builder
 	b.WriteString("CASE " + text)
-	for _, code := range slices.Sorted(maps.Keys(words)) {
+	for _, code := range sortedKeys(words) {
 		b.WriteString(" WHEN CAST(" + bind(code) + " AS VARCHAR) THEN CAST(" + bind(words[code]) + " AS VARCHAR)")
 	}
 	return b.String() + " ELSE " + text + " END"
 }
 
+func sortedKeys(words map[string]string) []string { return slices.Sorted(maps.Keys(words)) }
+
 // scope returns the condition that keeps a report to the tenant's rows, and the
 // common table expressions it needs.
-func (c *compiler) scope() (condition, with string, err error) {
+func (c *compiler) scope(ctx context.Context) (condition, with string, err error) {
 	if c.Everything {
 		return "", "", nil
 	}
@@ -467,6 +500,16 @@ func (c *compiler) scope() (condition, with string, err error) {
 	}
 	if c.Dataset.Tenant == "" {
 		return "", "", outturn.Errorf(outturn.CodeInvalid, "The data set %s does not say whose its rows are, so only an operator may export it.", c.Dataset.Name)
+	}
+	if c.dialect != nil {
+		tree := ""
+		if c.Tree != nil {
+			if tree, err = treeSQL(c.Tree); err != nil {
+				return "", "", err
+			}
+		}
+		condition, err = c.dialect.Within(ctx, tree, c.Tenant, "("+c.Dataset.Tenant+"\n)", c.have[tenantColumn], c.bind)
+		return condition, "", err
 	}
 	if c.Tree == nil {
 		return "CAST((" + c.Dataset.Tenant + "\n) AS VARCHAR) = CAST(" + c.bind(c.Tenant) + " AS VARCHAR)", "", nil
@@ -540,12 +583,13 @@ func (c *compiler) window(stamps *time.Location) (condition, error) {
 		if from, to, err = c.Window.Dates(); err != nil {
 			return condition{}, err
 		}
+	} else if c.dialect != nil {
+		from, to = stamp(roundUp(c.Window.From, have.Scale), have, stamps), stamp(roundUp(c.Window.To, have.Scale), have, stamps)
 	} else {
 		from, to = stamp(c.Window.From, have, stamps), stamp(c.Window.To, have, stamps)
 	}
-	sqlType := sqlType(f, have, "")
-	sql := fmt.Sprintf("%s >= CAST(%s AS %s) AND %s < CAST(%s AS %s)", expr, c.bind(from), sqlType, expr, c.bind(to), sqlType)
-	return condition{sql, fails}, nil
+	sql := fmt.Sprintf("%s >= %s AND %s < %s", expr, c.typed(f, have, from, ""), expr, c.typed(f, have, to, ""))
+	return condition{sql, fails}, c.fault
 }
 
 // periodName is what an error calls a period: the field where it is one, and not

@@ -11,7 +11,6 @@ import (
 
 var comparisons = map[outturn.Op]string{
 	outturn.OpEQ: "=", outturn.OpLT: "<", outturn.OpLE: "<=", outturn.OpGT: ">", outturn.OpGE: ">=",
-	outturn.OpNE: "IS DISTINCT FROM",
 }
 
 // filter returns the condition of the query's filter; an empty one without it.
@@ -26,7 +25,7 @@ func (c *compiler) filter(stamps *time.Location) (condition, error) {
 	if err := c.Where.Check(c.Dataset, zone); err != nil {
 		return condition{}, err
 	}
-	return condition{c.condition(c.Where, zone, stamps), c.anyFails(c.Where)}, nil
+	return condition{c.condition(c.Where, zone, stamps), c.anyFails(c.Where)}, c.fault
 }
 
 // anyFails reports whether a field that e asks for fails.
@@ -49,7 +48,7 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 		}
 		return "(" + strings.Join(parts, " "+strings.ToUpper(string(e.Op))+" ") + ")"
 	case outturn.OpNot:
-		return "(" + c.condition(e.Args[0], zone, stamps) + " IS NOT TRUE)"
+		return fmt.Sprintf(c.syntax.Not, c.condition(e.Args[0], zone, stamps))
 	}
 	f, _ := c.Dataset.Field(e.Field)
 	column := c.value(f)
@@ -63,7 +62,9 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 	case outturn.OpIn:
 		return "(" + column + " IN (" + strings.Join(values, ", ") + "))"
 	case outturn.OpLike:
-		return "(" + column + " LIKE " + values[0] + ` ESCAPE '\')`
+		return fmt.Sprintf(c.syntax.Like, column, values[0])
+	case outturn.OpNE:
+		return fmt.Sprintf(c.syntax.Differs, column, values[0])
 	}
 	if f.Type == outturn.Text && e.Op != outturn.OpEQ && e.Op != outturn.OpNE {
 		column = c.engine.Bytewise(column)
@@ -88,7 +89,19 @@ func (c *compiler) literal(f outturn.Field, text string, zone, stamps *time.Loca
 		}
 		canonical = stamp(t, have, stamps)
 	}
-	return "CAST(" + c.bind(canonical) + " AS " + sqlType(f, have, canonical) + ")"
+	return c.typed(f, have, canonical, canonical)
+}
+
+// typed binds a text as a value of f. digits are those that a decimal needs.
+func (c *compiler) typed(f outturn.Field, have Described, text, digits string) string {
+	if c.dialect == nil {
+		return "CAST(" + c.bind(text) + " AS " + sqlType(f, have, digits) + ")"
+	}
+	sql, err := c.dialect.Literal(f, have, text, c.bind)
+	if c.fault == nil {
+		c.fault = err
+	}
+	return sql
 }
 
 // sqlType names the SQL type that values of f are compared in. A decimal takes

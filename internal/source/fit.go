@@ -45,7 +45,7 @@ func (c *compiler) misfit(f outturn.Field, have Described) string {
 		return "" // the files have no types; values are read as declared
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
 		return ""
-	case f.Type == outturn.JSON && have.Type == outturn.Text:
+	case f.Type == outturn.JSON && have.Type == outturn.Text, f.Type == outturn.Bool && have.Flag:
 		return ""
 	case f.Type == outturn.Decimal && have.Type == outturn.Float:
 		return "a float cannot hold exact amounts; store it as DECIMAL, or declare the field float if it is no money"

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -45,12 +46,12 @@ func (c *compiler) newest() (string, []batch.Column, error) {
 	case have.Type == outturn.Time:
 		sql = deliver(have, sql)
 	case have.Type == outturn.Date:
-		sql = "CAST(" + sql + " AS TIMESTAMP)"
+		sql = fmt.Sprintf(c.syntax.DateStamp, sql)
 	case c.engine.Untyped() && have.Type == outturn.Text:
 		sql = c.engine.FromText(Cell{SQL: sql, Name: "The time of the last change", Row: c.row()}, f)
 	default:
 		return "", nil, outturn.Errorf(outturn.CodeDatasetInvalid, "The data set %s tells when a row changed by an expression that gives %s. It must give a timestamp or a date.", c.Dataset.Name, have.Engine)
 	}
 	column := batch.Column{Name: "CHANGED", Type: f.Type, Scale: f.Scale}
-	return "max(" + sql + ") AS " + QuoteIdent(column.Name), []batch.Column{column}, nil
+	return fmt.Sprintf(c.syntax.Newest, sql) + " AS " + c.alias(column.Name, 0), []batch.Column{column}, nil
 }

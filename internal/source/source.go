@@ -90,6 +90,8 @@ type Described struct {
 	// AnyScale marks a decimal whose values have as many digits after the point as each
 	// likes.
 	AnyScale bool
+	// Flag marks a whole number that an engine without booleans may mean one by.
+	Flag bool
 	// Deliver is the SQL that turns the column into its Type, with %s for the
 	// column; empty when it is delivered as it is.
 	Deliver string

@@ -120,10 +120,10 @@ func (t template) render(value func(name string) string) string {
 	return b.String()
 }
 
-// describable returns the SELECT with its variables null, for asking an engine
-// which columns it has.
-func (t template) describable() string {
-	return t.render(func(string) string { return "CAST(NULL AS VARCHAR)" })
+// describable returns the SELECT with no value in its variables, for asking an
+// engine which columns it has.
+func (t template) describable(s Syntax) string {
+	return t.render(func(string) string { return s.Unbound })
 }
 
 // skipOpaque returns the end of the string, quoted identifier or comment that
