@@ -377,16 +377,17 @@ func (c *compiler) selectList() (string, []batch.Column) {
 			cell := Cell{SQL: deliver(have, "d."+QuoteIdent(have.Name)), Name: name, Row: c.row()}
 			add(column, c.engine.Attribute(cell, v.Attribute, v.Map, c.bind))
 		case len(v.Map) > 0:
-			add(column, c.mapped(c.syntax.text(c.named(f, name)), v.Map))
+			flag := f.Type == outturn.Bool && c.column(f).Flag
+			add(column, c.mapped(c.syntax.text(c.named(f, name)), flag, v.Map))
 		default:
 			// More digits than the field's are the reader's to add.
 			f.Scale = min(f.Scale, column.Scale)
-			add(column, deliver(c.column(f), c.named(f, name)))
+			add(column, c.delivered(f, c.named(f, name)))
 		}
 	}
 	for _, name := range c.Hidden {
 		f, _ := c.Dataset.Field(name)
-		add(batch.Column{Name: HiddenPrefix + name, Header: f.Name, Type: f.Type, Scale: f.Scale}, deliver(c.column(f), c.value(f)))
+		add(batch.Column{Name: HiddenPrefix + name, Header: f.Name, Type: f.Type, Scale: f.Scale}, c.delivered(f, c.value(f)))
 	}
 	return strings.Join(list, ", "), columns
 }
@@ -427,6 +428,7 @@ func (c *compiler) named(f outturn.Field, name string) string {
 	cell := Cell{SQL: "d." + QuoteIdent(have.Name), Name: name, Row: c.row()}
 	switch {
 	case c.dialect != nil:
+		return deliver(have, cell.SQL)
 	case c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text:
 		return c.engine.FromText(cell, f)
 	case tooWide(f, have):
@@ -467,6 +469,15 @@ func (c *compiler) row() string {
 		parts = append(parts, "'"+key+" ' || COALESCE(CAST(d."+QuoteIdent(have.Name)+" AS VARCHAR), 'NULL')")
 	}
 	return strings.Join(parts, " || ', ' || ")
+}
+
+// delivered is a field's value as it is selected. In a dialect it is what is compared
+// too.
+func (c *compiler) delivered(f outturn.Field, value string) string {
+	if c.dialect != nil {
+		return value
+	}
+	return deliver(c.column(f), value)
 }
 
 func deliver(have Described, expr string) string {

@@ -62,13 +62,17 @@ func dialectOf(engine any) (Dialect, Syntax) {
 
 func (s Syntax) text(sql string) string { return fmt.Sprintf(s.Text, sql) }
 
-// mapped is Mapped in a dialect: there the value is compared with each word.
-func (c *compiler) mapped(text string, words map[string]string) string {
+// mapped is Mapped in a dialect: there the value is compared with each word. flag
+// marks a number that stands for a bool.
+func (c *compiler) mapped(text string, flag bool, words map[string]string) string {
 	if c.dialect == nil {
 		return Mapped(text, words, c.bind)
 	}
 	var b strings.Builder
 	b.WriteString("CASE")
+	if flag {
+		text = "CASE WHEN " + text + " = '0' THEN 'false' WHEN " + text + " = '1' THEN 'true' ELSE " + text + " END"
+	}
 	for _, code := range sortedKeys(words) {
 		b.WriteString(" WHEN " + text + " = " + c.bind(code) + " THEN " + c.bind(words[code]))
 	}
