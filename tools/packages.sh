@@ -17,6 +17,9 @@ needs=(
 # make test-full also looks at the documentation page as a person does.
 [ -z "${OUTTURN_TEST_FULL:-}" ] || needs+=(chromium:chromium)
 
+# It also reads from a ClickHouse. Debian keeps its server out of the path of some.
+[ -z "${OUTTURN_TEST_FULL:-}" ] || [ -x /usr/sbin/clickhouse-server ] || needs+=(clickhouse-server:clickhouse-server)
+
 missing=()
 for need in "${needs[@]}"; do
 	command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
