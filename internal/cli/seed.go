@@ -15,9 +15,9 @@ import (
 
 type seedCmd struct {
 	Scale int    `name:"scale" default:"1" placeholder:"N" help:"Size: 100,000 charges times N (${default})."`
-	To    string `name:"to" required:"" placeholder:"URL" help:"Where to: duckdb:FILE."`
+	To    string `name:"to" required:"" placeholder:"URL" help:"Where to: duckdb:FILE, or postgres://USER:PASSWORD@HOST/DATABASE (?search_path=SCHEMA)."`
 	Until string `name:"until" placeholder:"DATE" default:"2026-12-31" help:"The last day of the history (${default})."`
-	Force bool   `name:"force" help:"Replace the file if it exists."`
+	Force bool   `name:"force" help:"Replace the file if it exists, or the tables that were made before."`
 	JSON  bool   `name:"json" help:"Print the tables and their rows as JSON."`
 }
 

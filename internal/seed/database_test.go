@@ -12,6 +12,7 @@ import (
 	bindings "github.com/duckdb/duckdb-go-bindings"
 
 	"outturn/internal/seed"
+	"outturn/internal/source/postgres/postgrestest"
 )
 
 // The tests share one database of scale 1.
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 	if folder, err = os.MkdirTemp("", "seed-"); err != nil {
 		panic(err)
 	}
-	code := m.Run()
+	code := postgrestest.Run(m)
 	os.RemoveAll(folder)
 	os.Exit(code)
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 
@@ -139,14 +138,12 @@ func (db *duckdb) exec(sql string) error {
 	return nil
 }
 
-var tableNames = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
-
 func (db *duckdb) createTables() error {
 	if err := db.exec(Schema); err != nil {
 		return err
 	}
-	for _, match := range tableNames.FindAllStringSubmatch(Schema, -1) {
-		t, err := newAppender(db.conn, match[1])
+	for _, name := range tableNames() {
+		t, err := newAppender(db.conn, name)
 		if err != nil {
 			return err
 		}

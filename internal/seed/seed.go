@@ -8,22 +8,17 @@
 //
 //	generate: world (accounts, plans, purchases, events) ──rows──► writer
 //
-// A writer is a database that takes them; DuckDB files are the one there is.
+// A writer is a database that takes them: a DuckDB file, or a schema of PostgreSQL.
 package seed
 
 import (
 	"context"
-	_ "embed"
 	"strings"
 	"time"
 
 	"outturn"
+	"outturn/internal/secret"
 )
-
-// Schema is the DDL of the reference schema.
-//
-//go:embed schema.sql
-var Schema string
 
 // A Config says what to make, and where.
 type Config struct {
@@ -31,9 +26,10 @@ type Config struct {
 	Scale int
 	// Until is the last day of the history; default 31 December 2026.
 	Until time.Time
-	// To is the database to make: "duckdb:FILE".
+	// To is the database to make: "duckdb:FILE", or that to make tables in,
+	// "postgres://…". They come into the first schema of its search_path.
 	To string
-	// Force replaces a file that exists.
+	// Force replaces a file that exists, or the tables that an earlier Run made.
 	Force bool
 	// Progress, if set, is told now and then how many rows a table has.
 	Progress func(table string, rows int64)
@@ -60,16 +56,18 @@ func (c Config) validate() error {
 	if y := c.Until.Year(); y < 1975 || y > 2200 {
 		return outturn.Errorf(outturn.CodeInvalid, "The history cannot end in the year %d: give a day from 1975 to 2200.", y)
 	}
-	if _, err := c.file(); err != nil {
+	if isPostgres(c.To) {
+		_, err := parsePostgres(c.To)
 		return err
 	}
-	return nil
+	_, err := c.file()
+	return err
 }
 
 func (c Config) file() (string, error) {
 	file, ok := strings.CutPrefix(c.To, "duckdb:")
 	if !ok || file == "" {
-		return "", outturn.Errorf(outturn.CodeInvalid, "The target %q is not a database that can be made: write duckdb:FILE.", c.To)
+		return "", outturn.Errorf(outturn.CodeInvalid, "The target %q is not a database that can be made: write duckdb:FILE or postgres://USER@HOST/DATABASE.", secret.Masked(c.To))
 	}
 	return file, nil
 }
@@ -91,6 +89,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return Result{}, err
+	}
+	if isPostgres(c.To) {
+		return runPostgres(ctx, c)
 	}
 	file, err := c.file()
 	if err != nil {

@@ -60,9 +60,14 @@ func TestGolden(t *testing.T) {
 // tableHash is the SHA-256 of a table as CSV, ordered by its key: every cell that
 // is not null in quotes.
 func tableHash(db database, table string) string {
+	return hashOf(func(yield func(row []string)) { db.each("SELECT * FROM "+table+" ORDER BY "+keyOf(table), yield) })
+}
+
+// hashOf is the SHA-256 of what each yields.
+func hashOf(each func(yield func(row []string))) string {
 	h := sha256.New()
 	var line []byte
-	db.each("SELECT * FROM "+table+" ORDER BY "+keyOf(table), func(row []string) {
+	each(func(row []string) {
 		line = line[:0]
 		for i, cell := range row {
 			if i > 0 {
