@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -45,18 +44,18 @@ func Apply(ctx context.Context, url, script string) error {
 
 // withAdmin connects as the owner of the operator's tables.
 func withAdmin(ctx context.Context, url string, use func(*pgconn.PgConn) error) (err error) {
-	config, err := pgconn.ParseConfig(url)
+	config, err := parse(url)
 	if err != nil {
-		return outturn.Errorf(outturn.CodeInvalid, "The address of the database cannot be read: %w.", err)
+		return err
 	}
 	config.RuntimeParams["application_name"] = "outturn source"
 	config.RuntimeParams["default_transaction_read_only"] = "off"
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 15 * time.Second
+		config.ConnectTimeout = connectTimeout
 	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return outturn.Errorf(outturn.CodeSourceUnavailable, "PostgreSQL does not let us in: %w.", err)
+		return connectError(ctx, config, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	return use(conn)
@@ -69,7 +68,7 @@ func adminError(err error) error {
 		detail := strings.TrimSuffix(strings.TrimSpace(said.Message+". "+said.Detail+" "+said.Hint), ".")
 		code := outturn.CodeQueryFailed
 		if said.Code == "42501" {
-			code = outturn.CodeForbidden
+			code = outturn.CodeSourceRefused
 		}
 		return outturn.Errorf(code, "PostgreSQL refused (%s): %s.", said.Code, detail)
 	}
