@@ -16,6 +16,7 @@ import (
 
 	"outturn"
 	"outturn/internal/secret"
+	"outturn/internal/source/postgres"
 )
 
 // version is stamped by the build.
@@ -36,6 +37,7 @@ type commands struct {
 	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
 	Dataset    datasetCmd    `cmd:"" help:"List, show, check and start data sets."`
 	View       viewCmd       `cmd:"" help:"List, show and make views: which columns a file has, under which names."`
+	Sources    sourceCmd     `cmd:"" name:"source" help:"Check a source, and make PostgreSQL safe to read."`
 	Seed       seedCmd       `cmd:"" help:"Make a commerce database of any size."`
 	Serve      serveCmd      `cmd:"" help:"Serve the API and work on runs."`
 	Demo       demoCmd       `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
@@ -161,7 +163,7 @@ func newParser(c *commands, streams IO) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.ExplicitGroups([]kong.Group{{Key: "settings", Title: "Settings (flag, then environment, then outturn.yaml, then default):"}}),
 		kong.Resolvers(&settingsFile{env: os.LookupEnv}),
-		kong.Vars{"zone": "UTC", "version": "outturn " + version},
+		kong.Vars{"zone": "UTC", "reader": postgres.DefaultReader, "version": "outturn " + version},
 	)
 }
 

@@ -293,3 +293,65 @@ GRANT SELECT ON invoices TO beside_app; CREATE POLICY app ON invoices TO beside_
 		t.Errorf("after undo the application sees %q", got)
 	}
 }
+
+// A data set that shows something of the account above says so when it is compared;
+// with that table left open nothing differs.
+func TestCompare(t *testing.T) {
+	url := postgrestest.New(t, shopSQL)
+	vendors := &outturn.Dataset{
+		Name: "vendors", SQL: "SELECT i.id, v.name AS vendor, i.buyer_id AS buyer FROM invoices AS i JOIN accounts AS a ON a.id = i.buyer_id LEFT JOIN accounts AS v ON v.id = a.parent_id", Tenant: "buyer",
+		Fields: []outturn.Field{{Name: "id", Type: outturn.Int}, {Name: "vendor", Type: outturn.Text}},
+	}
+	in := HardenInput{Datasets: []*outturn.Dataset{vendors}, Tree: shopTree, Role: "compare_reader"}
+	for _, same := range []bool{false, true} {
+		if same {
+			in.Columns = map[string]string{"accounts": "none"}
+		}
+		h := harden(t, url, in)
+		list, err := Compare(t.Context(), url, in)
+		if err != nil || len(list) == 0 {
+			t.Fatal(list, err)
+		}
+		for _, c := range list {
+			if c.Same != same || c.Rows == 0 || c.Fault != "" {
+				t.Errorf("%+v, want same %v", c, same)
+			}
+		}
+		if err := Differences(list, h); (err == nil) != same {
+			t.Errorf("%v, want same %v", err, same)
+		}
+	}
+}
+
+// What a role may do shows.
+func TestCheckAccess(t *testing.T) {
+	url := postgrestest.New(t, shopSQL)
+	verifier, err := Verifier("secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	harden(t, url, HardenInput{Datasets: shopSets(), Tree: shopTree, Role: "check_reader", Verifier: verifier, Timeout: time.Minute})
+	for _, c := range []struct{ url, check, want string }{
+		{url, "role", "a superuser"},
+		{url, "tables", "writes 6"},
+		{url, "row-level security", "holds for it on 0 tables"},
+		{roleOf(url, "check_reader"), "role", "an ordinary one"},
+		{roleOf(url, "check_reader"), "read-only", "yes"},
+		{roleOf(url, "check_reader"), "tables", "reads 5 of 6 tables and views, writes 0"},
+		{roleOf(url, "check_reader"), "row-level security", "holds for it on 3 tables"},
+		{roleOf(url, "check_reader"), "statement timeout", "1min"},
+		{roleOf(url, "check_reader"), "replica", "no"},
+	} {
+		list, err := CheckAccess(t.Context(), c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(list, func(f Finding) bool { return f.Check == c.check })
+		if i < 0 || !strings.Contains(list[i].Detail, c.want) {
+			t.Errorf("%s: got %+v, want %q", c.check, list, c.want)
+		}
+	}
+	if _, err := CheckAccess(t.Context(), strings.Replace(roleOf(url, "check_reader"), "secret", "wrong", 1)); outturn.ErrorCode(err) != outturn.CodeSourceRefused || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("a wrong password: %v", err)
+	}
+}

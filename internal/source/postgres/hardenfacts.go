@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ import (
 // tells what a SELECT reads; they are rolled back. Nothing is changed before Apply.
 func Harden(ctx context.Context, url string, in HardenInput) (*Hardening, error) {
 	var h *Hardening
-	err := withAdmin(ctx, url, func(conn *pgconn.PgConn) error {
+	err := withConn(ctx, url, writes, func(conn *pgconn.PgConn) error {
 		facts, err := gather(ctx, conn, in)
 		if err != nil {
 			return err
@@ -36,20 +37,23 @@ func Harden(ctx context.Context, url string, in HardenInput) (*Hardening, error)
 
 // Apply runs a script of a Hardening, whole or not at all.
 func Apply(ctx context.Context, url, script string) error {
-	return withAdmin(ctx, url, func(conn *pgconn.PgConn) error {
+	return withConn(ctx, url, writes, func(conn *pgconn.PgConn) error {
 		_, err := conn.Exec(ctx, script).ReadAll()
 		return adminError(err)
 	})
 }
 
-// withAdmin connects as the owner of the operator's tables.
-func withAdmin(ctx context.Context, url string, use func(*pgconn.PgConn) error) (err error) {
+// writes sets that a session may write, whatever its role's default.
+var writes = map[string]string{"default_transaction_read_only": "off"}
+
+// withConn connects, with settings of the session, for as long as use runs.
+func withConn(ctx context.Context, url string, settings map[string]string, use func(*pgconn.PgConn) error) (err error) {
 	config, err := parse(url)
 	if err != nil {
 		return err
 	}
 	config.RuntimeParams["application_name"] = "outturn source"
-	config.RuntimeParams["default_transaction_read_only"] = "off"
+	maps.Copy(config.RuntimeParams, settings)
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
