@@ -16,6 +16,7 @@ import (
 	"outturn/internal/pipeline"
 	"outturn/internal/source"
 	"outturn/internal/source/duckdb"
+	"outturn/internal/source/postgres"
 )
 
 // provisioned is the data set of the case: ten tables joined, 162 columns.
@@ -30,7 +31,8 @@ func (b *bench) orders() error {
 	if err != nil {
 		return err
 	}
-	resellers, err := b.resellers(file)
+	source := "duckdb:" + file
+	resellers, err := b.resellers(source)
 	if err != nil {
 		return err
 	}
@@ -40,14 +42,14 @@ func (b *bench) orders() error {
 	for _, which := range []struct{ name, tenant string }{
 		{"the largest reseller", resellers[0]}, {"the median one", resellers[len(resellers)/2]},
 	} {
-		statement, err := b.statement(file, which.tenant)
+		statement, err := b.statement(source, which.tenant)
 		if err != nil {
 			return err
 		}
 		fmt.Printf("%s is account %s\n", which.name, which.tenant)
 		ours, theirs := filepath.Join(b.dir, "ours.csv"), filepath.Join(b.dir, "theirs.csv")
 		for _, on := range engineThreads {
-			us := b.outturn(ours, on.threads, "1GiB", "export", provisioned, "--source", "duckdb:"+file, "--tenant", which.tenant).onCores(on.max)
+			us := b.outturn(ours, on.threads, "1GiB", "export", provisioned, "--source", source, "--tenant", which.tenant).onCores(on.max)
 			peer := b.copy(file, "("+statement+")", theirs, on.threads, "1GiB")
 			if err := b.raceCSV(on.name, us, peer, sameRows); err != nil {
 				return err
@@ -66,8 +68,8 @@ func (b *bench) seed() (string, error) {
 
 // resellers lists the accounts right below the provider that have resellers
 // below them, those with the most sales in their subtree first.
-func (b *bench) resellers(file string) ([]string, error) {
-	rows, err := b.query(file, `WITH RECURSIVE below(top, id) AS (
+func (b *bench) resellers(source string) ([]string, error) {
+	rows, err := b.query(source, `WITH RECURSIVE below(top, id) AS (
   SELECT id, id FROM accounts
   WHERE level = 1 AND type = 'Reseller' AND id IN (SELECT parent_id FROM accounts WHERE type = 'Reseller')
   UNION ALL
@@ -82,10 +84,10 @@ GROUP BY b.top ORDER BY count(*) DESC, b.top`)
 	return ids, err
 }
 
-// query asks a file by way of outturn. This process opens no engine itself, for
+// query asks a source by way of outturn. This process opens no engine itself, for
 // the peak of those it starts would begin at its own.
-func (b *bench) query(file, sql string) ([][]string, error) {
-	cmd := exec.Command(b.binary, "export", "--query", sql, "--source", "duckdb:"+file)
+func (b *bench) query(source, sql string) ([][]string, error) {
+	cmd := exec.Command(b.binary, "export", "--query", sql, "--source", source)
 	var talk strings.Builder
 	cmd.Stderr = &talk
 	out, err := cmd.Output()
@@ -100,17 +102,23 @@ func (b *bench) query(file, sql string) ([][]string, error) {
 }
 
 // statement returns what Outturn runs for a tenant, with its values in it.
-func (b *bench) statement(file, tenant string) (string, error) {
-	cmd := exec.Command(b.self, statementCommand, file, tenant)
+func (b *bench) statement(source, tenant string) (string, error) {
+	return b.ask(statementCommand, source, tenant)
+}
+
+// ask gives this program a command, in a process of its own, and returns its answer.
+func (b *bench) ask(command ...string) (string, error) {
+	cmd := exec.Command(b.self, command...)
 	cmd.Stderr = os.Stderr
-	sql, err := cmd.Output()
-	return string(sql), err
+	answer, err := cmd.Output()
+	return string(answer), err
 }
 
 // printStatement is statement in a process of its own.
-func printStatement(file, tenant string) error {
+func printStatement(url, tenant string) error {
 	ctx := context.Background()
-	cat, err := catalog.Builtin("duckdb")
+	from, engine := openSource(url)
+	cat, err := catalog.Builtin(engine)
 	if err != nil {
 		return err
 	}
@@ -118,7 +126,7 @@ func printStatement(file, tenant string) error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := duckdb.New(duckdb.Config{Path: file}).Begin(ctx)
+	snapshot, err := from.Begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,6 +140,14 @@ func printStatement(file, tenant string) error {
 	}
 	_, err = os.Stdout.WriteString(withValues(s))
 	return err
+}
+
+// openSource returns a source of the benchmark and what its engine is called.
+func openSource(url string) (source.Source, string) {
+	if file, ok := strings.CutPrefix(url, "duckdb:"); ok {
+		return duckdb.New(duckdb.Config{Path: file}), "duckdb"
+	}
+	return postgres.New(postgres.Config{URL: url}), "postgres"
 }
 
 var parameter = regexp.MustCompile(`\$[0-9]+`)

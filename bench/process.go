@@ -15,6 +15,11 @@ import (
 type usage struct {
 	wall, cpu float64 // seconds
 	peakMiB   float64 // largest resident set
+
+	// What a cluster's meter adds.
+	server    float64 // CPU seconds of PostgreSQL
+	foreign   float64 // how much of the machine other programs had
+	megabytes float64 // of the file
 }
 
 // A program is one process to run to its end.
@@ -102,13 +107,45 @@ func (p pair) print(nameA, nameB string) {
 		runs []usage
 	}{{nameA, p.a}, {nameB, p.b}} {
 		fmt.Printf("  %-31s wall %5.2f s   CPU %5.2f s   peak %4.0f MiB\n", row.name,
-			median(row.runs, wall), median(row.runs, cpu), median(row.runs, func(u usage) float64 { return u.peakMiB }))
+			median(row.runs, wall), median(row.runs, cpu), median(row.runs, peak))
 	}
 	fmt.Printf("  ratio: wall %s, CPU %s\n", p.ratio(wall), p.ratio(cpu))
 }
 
-func wall(u usage) float64 { return u.wall }
-func cpu(u usage) float64  { return u.cpu }
+// printServed prints a pair of programs that a cluster has metered.
+func (p pair) printServed(nameA, nameB string) {
+	printServed(nameA, p.a)
+	printServed(nameB, p.b)
+	fmt.Printf("  ratio: wall %s, client CPU %s, client and server %s, size %.3f\n",
+		p.ratio(wall), p.ratio(cpu), p.ratio(total), median(p.a, size)/median(p.b, size))
+	var quiet pair
+	for i := range p.a {
+		if max(p.a[i].foreign, p.b[i].foreign) <= mostForeign {
+			quiet.a, quiet.b = append(quiet.a, p.a[i]), append(quiet.b, p.b[i])
+		}
+	}
+	if noisy := len(p.a) - len(quiet.a); noisy == len(p.a) {
+		fmt.Println("  every pair is noisy: trust CPU, not wall")
+	} else if noisy > 0 {
+		fmt.Printf("  %d of %d pairs are noisy; the others: wall %s\n", noisy, len(p.a), quiet.ratio(wall))
+	}
+}
+
+// mostForeign is how much of the machine others may have beside a program for its
+// wall time to mean something.
+const mostForeign = 0.05
+
+func printServed(name string, runs []usage) {
+	fmt.Printf("  %-31s wall %5.2f s   client CPU %5.2f s   server CPU %5.2f s   peak %4.0f MiB   %7.1f MB   others %2.0f %%\n",
+		name, median(runs, wall), median(runs, cpu), median(runs, func(u usage) float64 { return u.server }), median(runs, peak), median(runs, size),
+		100*median(runs, func(u usage) float64 { return u.foreign }))
+}
+
+func wall(u usage) float64  { return u.wall }
+func cpu(u usage) float64   { return u.cpu }
+func total(u usage) float64 { return u.cpu + u.server }
+func peak(u usage) float64  { return u.peakMiB }
+func size(u usage) float64  { return u.megabytes }
 
 // ratio is the median of a/b pair by pair, with the least and the largest.
 func (p pair) ratio(of func(usage) float64) string {

@@ -23,9 +23,10 @@ const (
 	scopedCommand    = "make-scoped-table"
 	copyCommand      = "duckdb-copy"
 	statementCommand = "print-statement"
+	sameCommand      = "same-data"
 )
 
-var commands = []string{tableCommand, scopedCommand, copyCommand, statementCommand}
+var commands = []string{tableCommand, scopedCommand, copyCommand, statementCommand, sameCommand}
 
 // runCommand is what the program does when it was started by itself.
 func runCommand(args []string) error {
@@ -38,6 +39,10 @@ func runCommand(args []string) error {
 		return copyOut(args[1], args[2], args[3], args[4], args[5])
 	case args[0] == statementCommand && len(args) == 3:
 		return printStatement(args[1], args[2])
+	case args[0] == sameCommand && len(args) == 5:
+		rows, err := sameData(args[1], args[2], args[3], args[4])
+		fmt.Println(rows)
+		return err
 	}
 	return fmt.Errorf("no command %q", args)
 }

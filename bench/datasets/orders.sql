@@ -4,6 +4,7 @@ source: bench
 description: One row per order of the benchmark's table.
 period: {expr: created_at, kind: instant}
 key: [id]
+split: id
 fields:
   - {name: id, type: int}
   - {name: asset_id, type: text}
