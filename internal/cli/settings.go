@@ -26,7 +26,7 @@ import (
 type Settings struct {
 	ConfigFile string `name:"config" env:"OUTTURN_CONFIG" placeholder:"FILE" help:"File of settings; outturn.yaml in this folder if it exists."`
 	DataDir    string `name:"data" env:"OUTTURN_DATA" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
-	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, folder:PATH of CSV and Parquet files, or postgres://USER@HOST/DATABASE. Default: the data folder's sample data."`
+	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, folder:PATH of CSV and Parquet files, postgres://USER@HOST/DATABASE, or clickhouse://USER@HOST/DATABASE. Default: the data folder's sample data."`
 	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
 	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written. Default: with --tenant the account's own, else ${default}."`
 	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"2GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`

@@ -14,21 +14,25 @@ import (
 	"outturn/internal/catalog"
 	"outturn/internal/secret"
 	"outturn/internal/source"
+	"outturn/internal/source/clickhouse"
 	"outturn/internal/source/duckdb"
 	"outturn/internal/source/postgres"
 )
 
 // sourceKinds are the kinds of source, by the word before the colon.
-var sourceKinds = []string{"duckdb", "folder", "postgres"}
+var sourceKinds = []string{"duckdb", "folder", "postgres", "clickhouse"}
 
 // parseSource takes a source's URL apart. The path of a database server is its whole URL.
 func parseSource(url string) (kind, path string, err error) {
 	kind, path, ok := strings.Cut(url, ":")
 	if !ok || path == "" {
-		return "", "", outturn.Errorf(outturn.CodeInvalid, "%q does not name a source. Write duckdb:FILE, folder:PATH or postgres://USER@HOST/DATABASE.", secret.Masked(url))
+		return "", "", outturn.Errorf(outturn.CodeInvalid, "%q does not name a source. Write duckdb:FILE, folder:PATH, postgres://USER@HOST/DATABASE or clickhouse://USER@HOST/DATABASE.", secret.Masked(url))
 	}
 	if kind == "postgres" || kind == "postgresql" {
 		return "postgres", url, postgres.Check(url)
+	}
+	if kind == "clickhouse" {
+		return kind, url, clickhouse.Check(url)
 	}
 	if !slices.Contains(sourceKinds, kind) {
 		return "", "", outturn.Unknown("kind of source", kind, sourceKinds)
@@ -83,7 +87,10 @@ func (s *Settings) openSource(use sourceUse) (source.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind == "postgres" {
+	switch kind {
+	case "clickhouse":
+		return clickhouse.New(clickhouse.Config{URL: path}), nil
+	case "postgres":
 		return postgres.New(postgres.Config{URL: path, Parallel: s.Parallel, StatementTimeout: s.StatementTimeout, MaxAge: s.MaxSnapshotAge, Note: use.note}), nil
 	}
 	temp, err := s.tempFolder()

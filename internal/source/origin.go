@@ -16,7 +16,7 @@ func BodySQL(d *outturn.Dataset) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return body.describable(), nil
+	return body.describable(standard), nil
 }
 
 // ExpressionSQL is a SELECT of one column, an expression of d's header, over d's rows.

@@ -27,7 +27,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"outturn"
-	"outturn/internal/secret"
 	"outturn/internal/source"
 )
 
@@ -61,7 +60,8 @@ func Check(url string) error {
 func parse(url string) (*pgconn.Config, error) {
 	config, err := pgconn.ParseConfig(url)
 	if err != nil {
-		return nil, outturn.Errorf(outturn.CodeInvalid, "%q is no address of a PostgreSQL database. Write postgres://user@host:5432/database.", secret.Masked(url))
+		// Not a word of it: a password with an @ in it cannot be told from a host.
+		return nil, outturn.Errorf(outturn.CodeInvalid, "That is no address of a PostgreSQL database. Write postgres://user:password@host:5432/database, where what is special in a URL, such as @ in a password, is written as %%40.")
 	}
 	return config, nil
 }
