@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"outturn"
@@ -83,13 +84,22 @@ func (s *Service) RevokeClient(ctx context.Context, p outturn.Principal, id stri
 	if err := s.permit(ctx, p, clientRevoke, id); err != nil {
 		return outturn.Client{}, err
 	}
-	return s.changeClient(ctx, p, clientRevoke, id, nil, func(c *outturn.Client) error {
-		if c.RevokedAt.IsZero() {
-			c.RevokedAt = s.now()
+	var was *outturn.Client // revoked before: nothing changes, and the audit has it
+	c, err := s.changeClient(ctx, p, clientRevoke, id, nil, func(c *outturn.Client) error {
+		if !c.RevokedAt.IsZero() {
+			was = c
+			return errUnchanged
 		}
+		c.RevokedAt = s.now()
 		return nil
 	})
+	if was != nil && errors.Is(err, errUnchanged) {
+		return *was, nil
+	}
+	return c, err
 }
+
+var errUnchanged = errors.New("nothing changes")
 
 // RotateClient gives a client a new credential, which is returned once. Its public name
 // stays; what was secret of the old one is good for overlap yet, so that it can be

@@ -102,6 +102,7 @@ func TestTenantChangeFaults(t *testing.T) {
 		"OwnLimits":        {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{}, Name: new("n")}), []string{""}, "", ""},
 		"OwnLimitsRaised":  {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{Rows: new(int64(9))}}), []string{"limits"}, outturn.CodeForbidden, "above"},
 		"MovedAway":        {move(child.ID, sibling.ID), []string{"parent"}, outturn.CodeNotFound, ""},
+		"MovedNowhere":     {move(child.ID, ""), []string{"parent"}, outturn.CodeInvalid, "new parent"},
 		"MovedItself":      {move(own.ID, child.ID), []string{""}, outturn.CodeForbidden, "never by itself"},
 		"MovedUnderItself": {move(child.ID, child.ID), []string{"parent"}, outturn.CodeInvalid, "under itself"},
 		"MovedBelowItself": {move(child.ID, below.ID), []string{"parent"}, outturn.CodeInvalid, "under one below it"},
@@ -221,9 +222,13 @@ func TestRevokedClientIsOut(t *testing.T) {
 	s.clock.advance(within)
 	_, err = door.Authenticate(t.Context(), bearer(token))
 	wantCode(t, "its token", err, outturn.CodeUnauthenticated)
+	entries := s.rowCounts()["audit"]
 	again, err := s.RevokeClient(t.Context(), s.as(outturn.RoleAdmin), c.ID)
 	if err != nil || !again.RevokedAt.Equal(c.RevokedAt) {
 		t.Errorf("again: got %+v, %v", again, err)
+	}
+	if more := s.rowCounts()["audit"] - entries; more != 0 {
+		t.Errorf("again: %d entries in the audit, where nothing changed", more)
 	}
 	_, _, err = s.RotateClient(t.Context(), s.as(outturn.RoleAdmin), c.ID, 0)
 	wantCode(t, "a new secret for it", err, outturn.CodeConflict)

@@ -119,6 +119,9 @@ func (s *Service) MoveTenant(ctx context.Context, p outturn.Principal, id, paren
 		return outturn.Tenant{}, err
 	}
 	if id != p.Tenant {
+		if parent == "" {
+			return outturn.Tenant{}, outturn.InField("parent", outturn.Errorf(outturn.CodeInvalid, "Say which tenant is the new parent."))
+		}
 		above, err := s.ledger.Tenant(ctx, p.Tenant, parent)
 		if err != nil {
 			return outturn.Tenant{}, outturn.InField("parent", err)
