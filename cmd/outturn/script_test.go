@@ -11,6 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"outturn/internal/source/postgres/postgrestest"
+
 	// The tests build the program themselves, which the go command does not see:
 	// by this import it knows that old results do not hold when the program changes.
 	_ "outturn/internal/cli"
@@ -43,7 +45,7 @@ func TestMain(m *testing.M) {
 		path := filepath.Join(folder, "commerce.duckdb")
 		return path, command(binary, "seed", "--scale", "1", "--to", "duckdb:"+path)
 	})
-	status := m.Run()
+	status := postgrestest.Run(m)
 	if err := os.RemoveAll(folder); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -2,7 +2,7 @@
 version: 1
 source: chinook
 description: One row per line of an invoice, with the track that was sold.
-tenant: SELLER_ID
+tenant: of_seller
 period: {expr: SOLD_ON, kind: date}
 key: [LINE_ID]
 fields:
@@ -19,18 +19,18 @@ fields:
   - {name: AMOUNT, type: decimal, scale: 2, currency: CURRENCY, additive: true, meaning: Quantity times price}
 */
 SELECT
-  l.invoice_line_id             AS LINE_ID,
-  l.invoice_id                  AS INVOICE_ID,
-  substr(i.invoice_date, 1, 10) AS SOLD_ON,
-  i.customer_id                 AS CUSTOMER_ID,
-  l.track_id                    AS TRACK_ID,
-  t.name                        AS TRACK_NAME,
-  t.composer                    AS COMPOSER,
-  l.quantity                    AS QUANTITY,
-  'USD'                         AS CURRENCY,
-  l.unit_price                  AS UNIT_PRICE,
+  CAST(l.invoice_line_id AS VARCHAR) AS LINE_ID,
+  CAST(l.invoice_id AS VARCHAR)      AS INVOICE_ID,
+  CAST(i.invoice_date AS DATE)       AS SOLD_ON,
+  CAST(i.customer_id AS VARCHAR)     AS CUSTOMER_ID,
+  CAST(l.track_id AS VARCHAR)        AS TRACK_ID,
+  t.name                             AS TRACK_NAME,
+  t.composer                         AS COMPOSER,
+  l.quantity                         AS QUANTITY,
+  'USD'                              AS CURRENCY,
+  l.unit_price                       AS UNIT_PRICE,
   CAST(CAST(l.unit_price AS DECIMAL(10,2)) * CAST(l.quantity AS INTEGER) AS DECIMAL(18,2)) AS AMOUNT,
-  c.support_rep_id              AS SELLER_ID
+  c.support_rep_id                   AS of_seller
 FROM invoice_line l
 JOIN invoice i ON i.invoice_id = l.invoice_id
 JOIN customer c ON c.customer_id = i.customer_id

@@ -2,7 +2,7 @@
 version: 1
 source: chinook
 description: One row per invoice, with the customer it was sent to and the seller who serves them.
-tenant: SELLER_ID
+tenant: of_seller
 period: {expr: INVOICE_DATE, kind: date}
 key: [INVOICE_ID]
 fields:
@@ -23,21 +23,22 @@ fields:
   - {name: TOTAL, type: decimal, scale: 2, currency: CURRENCY, additive: true, meaning: Amount of the invoice}
 */
 SELECT
-  i.invoice_id                          AS INVOICE_ID,
-  substr(i.invoice_date, 1, 10)         AS INVOICE_DATE,
-  c.support_rep_id                      AS SELLER_ID,
-  e.first_name || ' ' || e.last_name    AS SELLER_NAME,
-  i.customer_id                         AS CUSTOMER_ID,
-  c.first_name || ' ' || c.last_name    AS CUSTOMER_NAME,
-  c.company                             AS CUSTOMER_COMPANY,
-  c.email                               AS CUSTOMER_EMAIL,
-  i.billing_address                     AS BILLING_ADDRESS,
-  i.billing_postal_code                 AS BILLING_POSTAL_CODE,
-  i.billing_city                        AS BILLING_CITY,
-  i.billing_state                       AS BILLING_STATE,
-  i.billing_country                     AS BILLING_COUNTRY,
-  'USD'                                 AS CURRENCY,
-  i.total                               AS TOTAL
+  CAST(i.invoice_id AS VARCHAR)      AS INVOICE_ID,
+  CAST(i.invoice_date AS DATE)       AS INVOICE_DATE,
+  CAST(c.support_rep_id AS VARCHAR)  AS SELLER_ID,
+  e.first_name || ' ' || e.last_name AS SELLER_NAME,
+  CAST(i.customer_id AS VARCHAR)     AS CUSTOMER_ID,
+  c.first_name || ' ' || c.last_name AS CUSTOMER_NAME,
+  c.company                          AS CUSTOMER_COMPANY,
+  c.email                            AS CUSTOMER_EMAIL,
+  i.billing_address                  AS BILLING_ADDRESS,
+  i.billing_postal_code              AS BILLING_POSTAL_CODE,
+  i.billing_city                     AS BILLING_CITY,
+  i.billing_state                    AS BILLING_STATE,
+  i.billing_country                  AS BILLING_COUNTRY,
+  'USD'                              AS CURRENCY,
+  i.total                            AS TOTAL,
+  c.support_rep_id                   AS of_seller
 FROM invoice i
 JOIN customer c ON c.customer_id = i.customer_id
 JOIN employee e ON e.employee_id = c.support_rep_id

@@ -246,7 +246,7 @@ SELECT * FROM "odd names"`,
 		}
 	}
 
-	draft, err := catalog.Draft(context.Background(), snap, "odd names")
+	draft, err := catalog.Draft(context.Background(), snap, "odd names", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,3 +27,22 @@ func (c *Catalog) Check(ctx context.Context, s source.Database) map[string]error
 	}
 	return problems
 }
+
+// Advise returns what would make the data sets faster on the source, where it can tell.
+// What is at fault is left out: Check reports it.
+func (c *Catalog) Advise(ctx context.Context, s source.Database) (list []source.Advice) {
+	adviser, ok := s.(source.Adviser)
+	if !ok {
+		return nil
+	}
+	tree, err := c.Tree()
+	if err != nil {
+		return nil
+	}
+	for _, d := range c.Datasets() {
+		if advice, err := adviser.Advise(ctx, d, tree); err == nil {
+			list = append(list, advice...)
+		}
+	}
+	return list
+}

@@ -18,7 +18,7 @@ type datasetCmd struct {
 	List  datasetListCmd  `cmd:"" help:"List the data sets; with --source also whether each fits it."`
 	Show  datasetShowCmd  `cmd:"" help:"Show a data set: its fields, their types and meaning, its views."`
 	Check datasetCheckCmd `cmd:"" help:"Check the data set files, and whether they fit the source."`
-	New   datasetNewCmd   `cmd:"" help:"Print a data set file for a table of the source, to go on from."`
+	New   datasetNewCmd   `cmd:"" help:"Print a data set file for a table of the source, to go on from; with --datasets also whose the rows are, by foreign keys to the accounts of its tenant tree."`
 }
 
 // withSnapshot opens the source of the settings for as long as use runs.
@@ -181,8 +181,10 @@ func (c *datasetCheckCmd) Run(ctx context.Context, streams IO, settings *Setting
 		return err
 	}
 	var problems map[string]error
+	var advice []source.Advice
 	err = withSnapshot(ctx, settings, func(s source.Database) error {
 		problems = cat.Check(ctx, s)
+		advice = cat.Advise(ctx, s)
 		return nil
 	})
 	if err != nil {
@@ -194,9 +196,15 @@ func (c *datasetCheckCmd) Run(ctx context.Context, streams IO, settings *Setting
 		for _, file := range files {
 			list = append(list, map[string]string{"file": file, "problem": problems[file].Error()})
 		}
+		for _, a := range advice {
+			list = append(list, map[string]string{"file": a.Dataset + ".sql", "warning": a.Text, "part": a.Part, "table": a.Table, "column": a.Column, "index": a.Index})
+		}
 		if err := printJSON(streams.Out, list); err != nil {
 			return err
 		}
+	}
+	for _, a := range advice {
+		fmt.Fprintf(readableWriter{streams.Err}, "Warning: %s\n", a.Text)
 	}
 	if len(problems) == 0 {
 		fmt.Fprintf(streams.Err, "%d data sets are sound and fit the source.\n", len(cat.Datasets()))
@@ -214,6 +222,14 @@ type datasetNewCmd struct {
 }
 
 func (c *datasetNewCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	cat, err := settings.openCatalog()
+	if err != nil {
+		return err
+	}
+	tree, err := cat.Tree()
+	if err != nil {
+		return err
+	}
 	return withSnapshot(ctx, settings, func(s source.Database) error {
 		tables, err := s.Tables(ctx)
 		if err != nil {
@@ -222,7 +238,7 @@ func (c *datasetNewCmd) Run(ctx context.Context, streams IO, settings *Settings)
 		if !slices.Contains(tables, c.Table) {
 			return outturn.Unknown("table", c.Table, tables)
 		}
-		text, err := catalog.Draft(ctx, s, c.Table)
+		text, err := catalog.Draft(ctx, s, c.Table, tree)
 		if err != nil {
 			return err
 		}
