@@ -149,6 +149,18 @@ func TestTypes(t *testing.T) {
 			}
 		}
 	}
+	r, err := snap.Query(t.Context(), source.Query{SQL: "SELECT * FROM kinds"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range r.Columns()[1:] {
+		if single := kinds[i/2].sql == "Float32"; c.Single != single || c.Wall != nil {
+			t.Errorf("column %s %s is told to be of single precision: %t, and to have the wall %v", c.Name, kinds[i/2].sql, c.Single, c.Wall)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
 	// Any of them can be compared with its own value, and ordered by.
 	for i, f := range d.Fields[1:] {
 		text := kinds[i/2].cells[0][1]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -47,12 +48,13 @@ func (r *reader) convertTo(want []batch.Column) error {
 	if len(have) != len(want) {
 		return outturn.Errorf(outturn.CodeInternal, "The statement gives %d columns where %d were expected.", len(have), len(want))
 	}
-	r.columns = want
+	r.columns = slices.Clone(want)
 	for i, w := range want {
 		c, err := newCell(w, have[i].DatabaseTypeName(), &r.text)
 		if err != nil {
 			return err
 		}
+		r.columns[i].Single = w.Type == outturn.Float && base(have[i].DatabaseTypeName()) == "Float32"
 		r.cells = append(r.cells, c)
 		r.dest = append(r.dest, c.dest())
 	}
