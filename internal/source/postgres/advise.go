@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"outturn"
@@ -53,11 +54,22 @@ func (n *advisedNode) walk(visit func(n *advisedNode)) {
 	}
 }
 
-// indexed reports whether an index is looked up by a column.
-func (n *advisedNode) indexed(column string) (found bool) {
-	word := regexp.MustCompile(`(^|[^A-Za-z0-9_])` + regexp.QuoteMeta(column) + `($|[^A-Za-z0-9_])`)
-	n.walk(func(n *advisedNode) { found = found || word.MatchString(n.Index) })
-	return found
+// indexed reports whether an index of one of the tables is looked up by a column. In
+// a condition of an index its column stands on the left.
+func (n *advisedNode) indexed(tables []string, column string) bool {
+	return n.lookedUp(tables, regexp.MustCompile(`(^|[^A-Za-z0-9_])`+regexp.QuoteMeta(column)+`"?\)*(::[a-z ]+)?\)* (=|<|>)`), "")
+}
+
+// lookedUp is indexed below the scan of a table: the indexes of a bitmap scan are nodes
+// of their own.
+func (n *advisedNode) lookedUp(tables []string, compared *regexp.Regexp, table string) bool {
+	if n.Relation != "" {
+		table = n.Relation
+	}
+	if slices.Contains(tables, table) && compared.MatchString(n.Index) {
+		return true
+	}
+	return slices.ContainsFunc(n.Plans, func(below *advisedNode) bool { return below.lookedUp(tables, compared, table) })
 }
 
 // compared returns the node at which rows of a table are compared with a constant, and

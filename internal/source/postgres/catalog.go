@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"outturn"
@@ -158,7 +159,11 @@ func (s *snapshot) advise(ctx context.Context, d *outturn.Dataset, part source.C
 	if err != nil {
 		return nil, err
 	}
-	if large, err := s.isLarge(ctx, table); err != nil || !large || plan.indexed(origin.Column) {
+	if large, err := s.isLarge(ctx, table); err != nil || !large {
+		return nil, err
+	}
+	parts, err := s.ask(ctx, "SELECT relname FROM pg_class WHERE oid = CAST($1 AS regclass) OR oid IN (SELECT relid FROM pg_partition_tree(CAST($1 AS regclass)))", table)
+	if err != nil || plan.indexed(slices.Concat(parts...), origin.Column) {
 		return nil, err
 	}
 	a.Table, a.Column = origin.Table, origin.Column
