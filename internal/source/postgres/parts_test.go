@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ import (
 // many has 100,000 rows whose keys have gaps and are not the order of the rows in the
 // table; one has none.
 const many = `
-CREATE TABLE many (id BIGINT, owner INT, words TEXT, amount NUMERIC(20,8));
+CREATE TABLE many (id BIGINT, owner INT, words TEXT, amount NUMERIC(20,8), weight REAL, wall TIMESTAMP DEFAULT '2026-01-15 12:00');
 INSERT INTO many SELECT CASE WHEN i <> 9973 THEN ((i::BIGINT * 48271) % 100003) * 3 END, i % 7, repeat('x', i % 50) || i, i / 7.0 FROM generate_series(1, 100000) AS g(i);
 CREATE INDEX many_id ON many (id);
 ANALYZE many`
@@ -94,6 +95,7 @@ func TestParallelIsTheSame(t *testing.T) {
 			snapshots[k], notes[k] = open(t, c), told
 		}
 		want := ""
+		var columns []batch.Column
 		for _, k := range []int{1, 2, 3, 7} {
 			if _, err := writer.Exec(t.Context(), "INSERT INTO many SELECT (SELECT max(id) FROM many) + i, 5, 'late ' || i, 1 FROM generate_series(1, 300) AS g(i)"); err != nil {
 				t.Fatal(err)
@@ -108,6 +110,17 @@ func TestParallelIsTheSame(t *testing.T) {
 			if want = cmp.Or(want, got); got != want {
 				t.Errorf("%+v over %d connections is not what it is over one", q, k)
 			}
+			r, err := snapshots[k].Query(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k == 1 {
+				columns = r.Columns()
+			}
+			if got := r.Columns(); !slices.Equal(got, columns) {
+				t.Errorf("columns over %d connections: got %v, want %v", k, got, columns)
+			}
+			r.Close()
 		}
 	}
 }
