@@ -17,6 +17,8 @@ import (
 	"outturn"
 	"outturn/internal/runner"
 	"outturn/internal/source/duckdb"
+	"outturn/internal/source/postgres"
+	"outturn/internal/source/postgres/postgrestest"
 )
 
 // failures has every reason with which a run can fail: how it comes about, and what
@@ -44,6 +46,12 @@ var failures = []struct {
 	{name: "SourceIsMissing", code: outturn.CodeSourceUnavailable,
 		runner: func(b *bench, c *runner.Config) { c.Source = duckdb.New(duckdb.Config{Path: b.data + ".absent"}) },
 		act:    outturn.ActorNobody, retry: true, attempts: 10, message: "absent"},
+	{name: "SourceRefuses", code: outturn.CodeSourceRefused,
+		runner: func(b *bench, c *runner.Config) {
+			server := postgrestest.OfTest(b.t)
+			c.Source = postgres.New(postgres.Config{URL: server.URLOf("postgres", "canary", "postgres")})
+		},
+		act: outturn.ActorOperator, attempts: 1, message: "the user postgres"},
 	{name: "StatementFails", code: outturn.CodeQueryFailed, dataset: "refused",
 		act: outturn.ActorOperator, attempts: 1, message: "it is broken"},
 	{name: "TakesTooLong", code: outturn.CodeQueryTimeout, dataset: "silent",

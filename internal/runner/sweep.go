@@ -99,7 +99,9 @@ func (r *Runner) wakeLoop(ctx context.Context) {
 			continue
 		}
 		r.heldBack.Store(true)
-		r.complain(ctx, "runs that were held back were not rung", errors.Join(err, r.ringDue(ctx)))
+		if err = errors.Join(err, r.ringDue(ctx)); outturn.ErrorCode(err) != outturn.CodeUnavailable { // a queue that has stopped
+			r.complain(ctx, "runs that were held back were not rung", err)
+		}
 	}
 }
 
