@@ -63,13 +63,13 @@ func TestRunningLimit(t *testing.T) {
 	b.onlyRings()
 	reseller := b.limited(b.tenant, outturn.KindReseller, outturn.Limits{Running: new(int64(1))})
 	customers := []string{b.limited(reseller, outturn.KindCustomer, outturn.Limits{}), b.limited(reseller, outturn.KindCustomer, outturn.Limits{})}
-	first := make(chan struct{})
+	first, provider := make(chan struct{}), b.tenant
 	var begun atomic.Int64
 	b.faults.begin = func(ctx context.Context) error {
 		if begun.Add(1) == 1 {
 			<-first
 		}
-		if usage, err := b.ledger.Usage(ctx, b.tenant, reseller); err != nil || usage.Running > 1 {
+		if usage, err := b.ledger.Usage(ctx, provider, reseller); err != nil || usage.Running > 1 {
 			t.Errorf("%d are at work, %v", usage.Running, err)
 		}
 		return nil

@@ -630,7 +630,7 @@ func (c *compiler) orderBy() (string, error) {
 	var terms []string
 	for _, o := range c.Order {
 		f, _ := c.Dataset.Field(o.Field)
-		term := c.value(f)
+		term := c.comparable(f)
 		if f.Type == outturn.Text {
 			term = c.engine.Bytewise(term)
 		}

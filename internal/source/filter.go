@@ -51,7 +51,7 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 		return fmt.Sprintf(c.syntax.Not, c.condition(e.Args[0], zone, stamps))
 	}
 	f, _ := c.Dataset.Field(e.Field)
-	column := c.value(f)
+	column := c.comparable(f)
 	values := make([]string, len(e.Values))
 	for i, v := range e.Values {
 		values[i] = c.literal(f, v, zone, stamps)
@@ -70,6 +70,14 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 		column = c.engine.Bytewise(column)
 	}
 	return "(" + column + " " + comparisons[e.Op] + " " + values[0] + ")"
+}
+
+// comparable is the SQL of a field's value where it is compared.
+func (c *compiler) comparable(f outturn.Field) string {
+	if have := c.column(f); have.Compare != "" && f.Type == have.Type {
+		return fmt.Sprintf(have.Compare, c.value(f))
+	}
+	return c.value(f)
 }
 
 // literal binds a checked value and casts it to the field's type.

@@ -87,6 +87,9 @@ type Described struct {
 	Engine string
 	// Local marks a time that the engine keeps without a zone.
 	Local bool
+	// Compare is the SQL that makes the column, %s, what values of its Type are compared
+	// with and sorted by; empty where it is that.
+	Compare string
 	// AnyScale marks a decimal whose values have as many digits after the point as each
 	// likes.
 	AnyScale bool

@@ -30,8 +30,11 @@ type conn struct {
 	wire
 	large  *largeReader // nil where the system cannot
 	config *pgconn.Config
-	pid    uint32
+	pid    uint32 // with secret, to cancel
 	secret []byte
+	// server and session are what pg_stat_activity knows the connection by. A pooler
+	// has a pid of its own.
+	server, session string
 	// unchecked says that the database does not know the encoding of its texts.
 	unchecked bool
 	out       []byte // of messages to be sent
@@ -141,8 +144,7 @@ func (c *conn) whenEnded(ctx context.Context, call func() error) error {
 	over, left := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(left)
-		patience := time.NewTimer(cancelPatience)
-		defer patience.Stop()
+		begun := time.Now()
 		again := time.NewTicker(100 * time.Millisecond) // one that came between statements is lost
 		defer again.Stop()
 		for {
@@ -150,11 +152,12 @@ func (c *conn) whenEnded(ctx context.Context, call func() error) error {
 			select {
 			case <-over:
 				return
-			case <-patience.C:
+			case <-again.C:
+			}
+			if time.Since(begun) > cancelPatience {
 				_ = c.conn.Close()
 				<-over
 				return
-			case <-again.C:
 			}
 		}
 	})

@@ -27,6 +27,7 @@ type decoder struct {
 	formats []int16 // how the database is to send each: 0 text, 1 binary
 	cells   []cellKind
 	walls   []*source.Wall // of times without a zone
+	shared  bool           // other connections read the same query
 	check   bool           // whether texts may be no UTF-8
 
 	words [][]uint64 // of the rows being filled, by column
@@ -58,6 +59,12 @@ const (
 	kindInt4Decimal                 //
 	kindInt8Decimal                 //
 )
+
+// leastBytes is how many bytes a cell has at least.
+var leastBytes = [...]int{
+	kindInt2: 2, kindInt4: 4, kindInt8: 8, kindOID: 4, kindFloat4: 4, kindFloat8: 8, kindBool: 1, kindDate: 4, kindTime: 8, kindWall: 8,
+	kindUUID: 16, kindJSONB: 1, kindInt2Decimal: 2, kindInt4Decimal: 4, kindInt8Decimal: 8,
+}
 
 const (
 	formatText   = 0
@@ -146,7 +153,7 @@ var errEnd = errors.New("postgres: no more rows")
 // errEnd. A row that is larger by itself gets a batch by itself.
 func (d *decoder) fill(c *conn, b *batch.Batch) error {
 	c.large.wait(true)
-	row, room, size := 0, 0, 0
+	row, room := 0, 0
 	arena := b.Arena()
 	store := func() {
 		b.SetArena(arena)
@@ -179,7 +186,7 @@ func (d *decoder) fill(c *conn, b *batch.Batch) error {
 			}
 			continue
 		}
-		if size+len(body) > batch.TargetBytes && row > 0 {
+		if len(arena)+len(body) > batch.TargetBytes && row > 0 {
 			store()
 			return nil
 		}
@@ -192,7 +199,6 @@ func (d *decoder) fill(c *conn, b *batch.Batch) error {
 		if arena, err = d.row(b, row, row-room+someRows, body, arena); err != nil {
 			return err
 		}
-		size += len(body)
 		row++
 		c.advance(body)
 	}
@@ -200,35 +206,37 @@ func (d *decoder) fill(c *conn, b *batch.Batch) error {
 
 // row decodes a DataRow into row of b, which is at in the words, and returns the grown
 // arena. Two bytes of the body tell how many cells there are; each has four of length,
-// -1 for null, and its value.
+// -1 for null, and its value. The body goes into the arena whole: one copy of it costs
+// less than one of each text.
 func (d *decoder) row(b *batch.Batch, row, at int, body, arena []byte) ([]byte, error) {
 	if len(body) < 2 || int(binary.BigEndian.Uint16(body)) != len(d.cells) {
 		return arena, errMessage
 	}
-	body = body[2:]
+	start, pos := len(arena), 2
+	arena = append(arena, body...)
 	for i, kind := range d.cells {
-		if len(body) < 4 {
+		if len(body)-pos < 4 {
 			return arena, errMessage
 		}
-		n := int(int32(binary.BigEndian.Uint32(body)))
-		body = body[4:]
+		n := int(int32(binary.BigEndian.Uint32(body[pos:])))
+		pos += 4
 		if n < 0 {
 			b.SetNull(i, row)
 			continue
 		}
-		if len(body) < n {
+		if len(body)-pos < n || n < leastBytes[kind] {
 			return arena, errMessage
 		}
-		cell := body[:n:n]
-		body = body[n:]
+		cell := body[pos : pos+n : pos+n]
+		there := start + pos // in the arena
+		pos += n
 		var word uint64
 		switch kind {
 		case kindText:
 			if d.check && !utf8.Valid(cell) {
 				return arena, d.noText(i, row)
 			}
-			word = batch.Span(len(arena), n)
-			arena = append(arena, cell...)
+			word = batch.Span(there, n)
 		case kindDecimal:
 			var ok bool
 			if word, ok = decimalWord(cell, d.columns[i].Scale); !ok {
@@ -242,6 +250,9 @@ func (d *decoder) row(b *batch.Batch, row, at int, body, arena []byte) ([]byte, 
 		case kindTime, kindWall:
 			micros := int64(binary.BigEndian.Uint64(cell))
 			if micros != batch.Infinity && micros != batch.MinusInfinity {
+				if micros >= batch.Infinity-epochMicros {
+					return arena, outturn.Errorf(outturn.CodeQueryFailed, "Column %s holds an instant after the year 294246 in %s, which no file can carry.", d.columns[i].Name, d.at(row))
+				}
 				micros += epochMicros
 				if kind == kindWall {
 					micros = d.walls[i].Instant(micros)
@@ -255,8 +266,10 @@ func (d *decoder) row(b *batch.Batch, row, at int, body, arena []byte) ([]byte, 
 		case kindBool:
 			word = uint64(cell[0])
 		case kindJSONB:
-			word = batch.Span(len(arena), n-1)
-			arena = append(arena, cell[1:]...)
+			if d.check && !utf8.Valid(cell) {
+				return arena, d.noText(i, row)
+			}
+			word = batch.Span(there+1, n-1)
 		default:
 			var err error
 			if word, arena, err = d.rare(kind, cell, i, row, arena); err != nil {
@@ -333,8 +346,14 @@ func appendUUID(dst, id []byte) []byte {
 	return dst
 }
 
-// at names a row of the result, counted from 1, as nothing else is known of it here.
-func (d *decoder) at(row int) string { return fmt.Sprintf("row %d of the result", d.rows+int64(row)+1) }
+// at names a row of the result, counted from 1, as nothing else is known of it here; of
+// one connection of several not even that.
+func (d *decoder) at(row int) string {
+	if d.shared {
+		return "one of the rows"
+	}
+	return fmt.Sprintf("row %d of the result", d.rows+int64(row)+1)
+}
 
 func (d *decoder) noText(i, row int) error {
 	return outturn.Errorf(outturn.CodeQueryFailed, "Column %s holds bytes that are no UTF-8 in %s. The database was made without an encoding (SQL_ASCII): whoever keeps the data sets must convert the column in the SELECT, as in convert_from(CAST(%s AS BYTEA), 'LATIN1').", d.columns[i].Name, d.at(row), d.columns[i].Name)

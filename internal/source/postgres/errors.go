@@ -78,7 +78,7 @@ func (s serverText) Unwrap() error { return s.err }
 
 func serverSaid(e *pgconn.PgError) error {
 	text := e.Message
-	if e.Hint != "" && e.Code[:2] == "42" {
+	if e.Hint != "" && class(e) == "42" {
 		text += " (" + strings.TrimSuffix(e.Hint, ".") + ")"
 	}
 	return serverText{strings.Join(strings.Fields(strings.TrimSuffix(text, ".")), " "), e}
@@ -132,12 +132,15 @@ func translate(ctx context.Context, err error) error {
 	case "25P03", "25P04", "57P05":
 		return tell(outturn.CodeSourceUnavailable, "The database ended the connection: %w.")
 	}
-	switch said.Code[:2] {
+	switch class(said) {
 	case "08", "53", "57", "58", "XX":
 		return tell(outturn.CodeSourceUnavailable, "The database broke off: %w.")
 	}
 	return tell(outturn.CodeQueryFailed, "The source refused the statement: %w.")
 }
+
+// class is the first two characters of an error's SQLSTATE.
+func class(e *pgconn.PgError) string { return e.Code[:min(2, len(e.Code))] }
 
 // ownWords takes our own complaint out of the database's that it is no number.
 func ownWords(said *pgconn.PgError) (string, bool) {
@@ -146,8 +149,9 @@ func ownWords(said *pgconn.PgError) (string, bool) {
 }
 
 // quotesRows reports whether an error of the database may hold something of a row. Our
-// own words do, and are about rows in scope only. Errors about data do; those about the
-// statement, the rights, the machine and its time do not.
+// own words do, and are about rows in scope only. Errors about data do, and those about names and
+// syntax too, once rows are read: a cast to regclass looks up what a cell holds. Those
+// about rights, the machine and its time do not.
 func quotesRows(err error) bool {
 	var said *pgconn.PgError
 	if !errors.As(err, &said) {
@@ -156,9 +160,9 @@ func quotesRows(err error) bool {
 	if _, own := ownWords(said); own {
 		return false
 	}
-	switch said.Code[:2] {
-	case "08", "25", "28", "40", "42", "53", "54", "57", "58", "72":
+	switch class(said) {
+	case "08", "25", "28", "40", "53", "54", "57", "58", "72":
 		return false
 	}
-	return true
+	return said.Code != "42501"
 }

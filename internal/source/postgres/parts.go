@@ -54,28 +54,34 @@ func (s *snapshot) split(ctx context.Context, q source.Query, whole source.State
 	case s.replica:
 		return alone("the database is a replica, which cannot share a snapshot")
 	}
-	plan, err := s.explain(ctx, whole)
+	p := &partition{scoped: q.SQL == "" && !q.Everything}
+	plan, err := s.explain(ctx, whole, p.scoped)
 	if err != nil {
 		return nil, err
 	}
 	if plan.Rows < 2*sliceRows {
 		return nil, nil
 	}
-	p := &partition{scoped: q.SQL == "" && !q.Everything}
 	q.Part = source.KeyRange
 	ends, err := source.Compile(ctx, q, s)
 	if err != nil {
 		return nil, err
 	}
-	toEnds, err := s.explain(ctx, ends)
+	toEnds, err := s.explain(ctx, ends, p.scoped)
 	if err != nil {
 		return nil, err
 	}
 	if toEnds.Cost > plan.Cost/10 {
 		return alone("no index leads to the least and the largest key")
 	}
-	least, largest, err := s.ends(ctx, ends)
-	if err != nil || largest <= least || largest == math.MaxInt64 { // one slice, or no bound above it
+	least, largest, err := s.ends(ctx, ends, p.scoped)
+	switch {
+	case err != nil && (ctx.Err() != nil || s.conn.broken):
+		return nil, err
+	case err != nil: // it may be at a row that is nothing to this report
+		return alone("the least and the largest key cannot be read")
+	}
+	if largest <= least || largest == math.MaxInt64 { // one slice, or no bound above it
 		return nil, err
 	}
 	p.bounds = cut(least, largest, plan.Rows)
@@ -89,7 +95,7 @@ func (s *snapshot) split(ctx context.Context, q source.Query, whole source.State
 	}
 	middle := len(p.bounds) / 2
 	from, to := p.bounds[middle-1], p.bounds[middle]
-	bySlice, err := s.explain(ctx, between(p.slice, from, to))
+	bySlice, err := s.explain(ctx, between(p.slice, from, to), p.scoped)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +126,8 @@ func between(s source.Statement, from, to int64) source.Statement {
 }
 
 // ends returns the least key and the largest; the same where there is none.
-func (s *snapshot) ends(ctx context.Context, stmt source.Statement) (least, largest int64, err error) {
-	r, err := s.start(ctx, stmt, false, func() {})
+func (s *snapshot) ends(ctx context.Context, stmt source.Statement, scoped bool) (least, largest int64, err error) {
+	r, err := s.start(ctx, stmt, scoped, func() {})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -153,16 +159,16 @@ func (n planNode) reaches(from, to string) bool {
 }
 
 // explain asks how a statement would be run.
-func (s *snapshot) explain(ctx context.Context, stmt source.Statement) (planNode, error) {
+func (s *snapshot) explain(ctx context.Context, stmt source.Statement, scoped bool) (planNode, error) {
 	if err := s.ready(ctx); err != nil {
 		return planNode{}, err
 	}
 	if err := s.tell(ctx, s.conn, stmt.Scope); err != nil {
-		return planNode{}, s.fail(ctx, err, false)
+		return planNode{}, s.fail(ctx, err, scoped)
 	}
 	row, err := s.conn.row(ctx, "EXPLAIN (FORMAT JSON) "+stmt.SQL, stmt.Args...)
 	if err != nil {
-		return planNode{}, s.fail(ctx, err, false)
+		return planNode{}, s.fail(ctx, err, scoped)
 	}
 	var plans []struct{ Plan planNode }
 	if err := json.Unmarshal([]byte(row[0]), &plans); err != nil || len(plans) != 1 {

@@ -198,3 +198,27 @@ func TestParallelEnds(t *testing.T) {
 		t.Errorf("sessions that are left: %s %v", left, err)
 	}
 }
+
+// What stands in rows outside of the scope neither breaks a report nor is told in it:
+// not where the key's ends are looked up, nor by an error about a name.
+func TestScopeOfErrors(t *testing.T) {
+	url := postgrestest.New(t, `CREATE TABLE u (k BIGINT PRIMARY KEY, owner INT, code TEXT, id UUID);
+		INSERT INTO u SELECT i, CASE WHEN i = 1 THEN 1 ELSE 2 END, CASE WHEN i = 1 THEN 'ACME-SECRET' ELSE i::TEXT END, gen_random_uuid() FROM generate_series(1, 100000) AS g(i); ANALYZE u`)
+	fields := []outturn.Field{{Name: "k", Type: outturn.Int}, {Name: "id", Type: outturn.Text}}
+	c, _ := noted(postgres.Config{URL: url, Parallel: 2})
+	for _, sql := range []string{"SELECT k, owner, id FROM u WHERE code::INT >= 0", "SELECT k, owner, id FROM u WHERE owner = 2 OR code::REGCLASS IS NOT NULL"} {
+		d := &outturn.Dataset{Name: "u", Version: 1, SQL: sql, Tenant: "owner", Split: "k", Key: []string{"k"}, Fields: fields}
+		got, err := readAll(t.Context(), open(t, c), source.Query{Dataset: d, View: outturn.Full(d), Tenant: "2"})
+		if err != nil && strings.Contains(err.Error(), "SECRET") || err == nil && strings.Count(got, "\n") != 99_999 {
+			t.Errorf("%s: %d rows, %v", sql, strings.Count(got, "\n"), err)
+		}
+	}
+	// A type that is text to us alone is compared and sorted as the text.
+	d := &outturn.Dataset{Name: "u", Version: 1, SQL: "SELECT k, id FROM u", Fields: fields}
+	q := source.Query{Dataset: d, View: outturn.Full(d), Everything: true, Order: []outturn.Order{{Field: "id"}},
+		Where: &outturn.Expr{Op: outturn.OpAnd, Args: []*outturn.Expr{{Op: outturn.OpLT, Field: "id", Values: []string{"8"}}, {Op: outturn.OpLike, Field: "id", Values: []string{"7%"}}}}}
+	got, err := readAll(t.Context(), open(t, c), q)
+	if n := strings.Count(got, "\n"); err != nil || n < 4000 || n > 9000 {
+		t.Errorf("by uuid: %d rows, %v", n, err)
+	}
+}

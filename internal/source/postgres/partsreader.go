@@ -10,13 +10,18 @@ import (
 	"outturn/internal/source"
 )
 
-// mostBatches bounds what lies ready and has not been taken: some 40 MiB.
-const mostBatches = 24
+const (
+	// mostBatches bounds what lies ready and has not been taken: some 40 MiB.
+	mostBatches = 24
+	// mostAhead bounds it of the slice that is being handed out, which must go on
+	// whatever else lies ready.
+	mostAhead = 4
+)
 
 // A partsReader reads the slices of a query over several connections and hands their
 // rows out in order. Each connection takes the next slice when it has read one; no more
-// than two a connection are on their way, and what lies ready is bounded: only who reads
-// the slice that is being handed out may always go on.
+// than two a connection are on their way, and what lies ready is bounded: who reads the
+// slice that is being handed out goes on whatever the others have laid there.
 type partsReader struct {
 	snapshot *snapshot
 	parts    *partition
@@ -103,7 +108,7 @@ func (r *partsReader) work(worker int) error {
 		}
 		defer c.close()
 	}
-	var d decoder
+	d := decoder{shared: true}
 	var parsed string // the unnamed statement
 	for f := r.take(); f != nil; f = r.take() {
 		stmt := r.statementOf(f.slice)
@@ -187,7 +192,13 @@ func (r *partsReader) empty() *batch.Batch {
 func (r *partsReader) put(f *flight, b *batch.Batch, last bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.working.Err() == nil && r.ready >= mostBatches && r.flying[0] != f {
+	full := func() bool {
+		if r.flying[0] == f {
+			return len(f.batches) >= mostAhead
+		}
+		return r.ready >= mostBatches
+	}
+	for r.working.Err() == nil && full() {
 		r.changed.Wait()
 	}
 	if r.working.Err() != nil {

@@ -22,6 +22,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,6 +71,7 @@ func parse(url string) (*pgconn.Config, error) {
 type Source struct {
 	config Config
 	types  typeNames
+	noting sync.Mutex
 }
 
 var _ source.Source = (*Source)(nil)
@@ -100,6 +102,8 @@ func (s *Source) Begin(ctx context.Context) (source.Database, error) {
 
 func (s *Source) note(ctx context.Context, text string) {
 	if s.config.Note != nil {
+		s.noting.Lock()
+		defer s.noting.Unlock()
 		s.config.Note(ctx, text)
 	}
 }

@@ -3,9 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // errSilent is why a connection was given up that nothing came over any more.
@@ -19,6 +20,7 @@ type watch struct {
 	source   *Source
 	conn     *conn
 	timer    *time.Timer
+	waits    atomic.Bool // for the database to say something
 	over     atomic.Bool // the connection was closed
 	gaveItUp atomic.Bool
 }
@@ -32,12 +34,14 @@ func (s *Source) watch(c *conn) *watch {
 
 func (w *watch) begins() {
 	if w != nil {
+		w.waits.Store(true)
 		w.timer.Reset(w.source.config.Silence)
 	}
 }
 
 func (w *watch) ends() {
 	if w != nil {
+		w.waits.Store(false)
 		w.timer.Stop()
 	}
 }
@@ -56,7 +60,7 @@ func (w *watch) look() {
 	before := w.conn.reads.Load()
 	works := w.works()
 	switch {
-	case w.over.Load():
+	case w.over.Load() || !w.waits.Load():
 	case works || w.conn.reads.Load() != before:
 		w.timer.Reset(w.source.config.Silence)
 	default:
@@ -65,15 +69,21 @@ func (w *watch) look() {
 	}
 }
 
-// works reports whether the session does something.
+// works reports whether the session does something, or may do: a database that refuses
+// to tell, or is another one behind the same address, proves nothing.
 func (w *watch) works() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
+	var refused *pgconn.PgError
 	other, err := w.source.dial(ctx)
 	if err != nil {
-		return false
+		return errors.As(err, &refused)
 	}
 	defer other.close()
-	rows, err := other.rows(ctx, `SELECT wait_event FROM pg_catalog.pg_stat_activity WHERE pid = CAST($1 AS INTEGER)`, strconv.FormatUint(uint64(w.conn.pid), 10))
-	return err == nil && len(rows) == 1 && rows[0][0] != "ClientRead" && rows[0][0] != "ClientWrite"
+	row, err := other.row(ctx, `SELECT CAST(pg_postmaster_start_time() AS TEXT),
+  (SELECT COALESCE(wait_event, 'none') FROM pg_catalog.pg_stat_activity WHERE pid = CAST($1 AS INTEGER))`, w.conn.session)
+	if err != nil {
+		return errors.As(err, &refused)
+	}
+	return row[0] != w.conn.server || row[1] != "" && row[1] != "ClientRead" && row[1] != "ClientWrite"
 }

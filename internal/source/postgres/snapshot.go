@@ -43,16 +43,19 @@ func (s *snapshot) begin(ctx context.Context) error {
 	if s.source.config.Parallel > 1 { // a transaction that has a savepoint cannot
 		share = "CASE WHEN NOT pg_is_in_recovery() THEN pg_export_snapshot() END"
 	}
-	row, err := s.conn.row(ctx, `SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery(), `+share)
+	row, err := s.conn.row(ctx, `SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery(), `+share+`, `+whoami)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	if s.instant, err = time.Parse(time.RFC3339Nano, row[0]); err != nil {
 		return outturn.Errorf(outturn.CodeInternal, "postgres: %w", err)
 	}
-	s.replica, s.shared = row[1] == "t", row[2]
+	s.replica, s.shared, s.conn.server, s.conn.session = row[1] == "t", row[2], row[3], row[4]
 	return translate(ctx, s.conn.simple(ctx, "SAVEPOINT "+savepoint))
 }
+
+// whoami selects what a watch knows a session by.
+const whoami = `CAST(pg_postmaster_start_time() AS TEXT), pg_backend_pid()`
 
 // join opens a connection of its own to the same snapshot.
 func (s *snapshot) join(ctx context.Context) (*conn, error) {
@@ -60,11 +63,16 @@ func (s *snapshot) join(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.simple(ctx, s.source.beginSQL(ctx, c, s.shared)); err != nil {
-		c.close()
-		return nil, translate(ctx, err)
+	err = c.simple(ctx, s.source.beginSQL(ctx, c, s.shared))
+	if err == nil {
+		var row []string
+		if row, err = c.row(ctx, "SELECT "+whoami); err == nil {
+			c.server, c.session = row[0], row[1]
+			return c, nil
+		}
 	}
-	return c, nil
+	c.close()
+	return nil, translate(ctx, err)
 }
 
 // beginSQL opens a transaction, of a snapshot that is shared where one is named.
@@ -85,7 +93,8 @@ func (s *Source) beginSQL(ctx context.Context, c *conn, shared string) string {
 	for _, set := range [][2]string{
 		{"application_name", name}, {"statement_timeout", millis(s.config.StatementTimeout)}, {"jit", "off"},
 		{"client_encoding", encoding}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
-		{"bytea_output", "hex"}, {"extra_float_digits", "1"}, {"lc_monetary", "C"},
+		{"bytea_output", "hex"}, {"extra_float_digits", "1"},
+		{"standard_conforming_strings", "on"}, {"idle_in_transaction_session_timeout", "0"},
 	} {
 		fmt.Fprintf(&b, "SET LOCAL %s = %s;", set[0], literal(set[1]))
 	}
@@ -203,8 +212,8 @@ func (s *snapshot) start(ctx context.Context, stmt source.Statement, scoped bool
 		return nil, s.fail(ctx, err, scoped)
 	}
 	fields, params, err := s.conn.parse(ctx, stmt.SQL)
-	if err != nil {
-		return nil, s.fail(ctx, err, scoped)
+	if err != nil { // no row has been looked at
+		return nil, s.fail(ctx, err, false)
 	}
 	if params != len(stmt.Args) {
 		return nil, outturn.Errorf(outturn.CodeQueryFailed, "The statement has %d parameters, and %d values were given.", params, len(stmt.Args))
@@ -267,10 +276,12 @@ func (c *conn) parse(ctx context.Context, sql string) (fields []pgproto3.FieldDe
 
 // execute runs the statement that was parsed, whose rows a reader then takes.
 func (c *conn) execute(ctx context.Context, args []string, formats []int16) error {
-	if err := c.say(bind(args, formats), &pgproto3.Execute{}, &pgproto3.Sync{}); err != nil {
-		return err
-	}
-	return c.until(ctx, c.send)
+	return c.until(ctx, func() error {
+		if err := c.say(bind(args, formats), &pgproto3.Execute{}, &pgproto3.Sync{}); err != nil {
+			return err
+		}
+		return c.send()
+	})
 }
 
 // onlySelect refuses what is no query; the transaction is read-only besides.

@@ -87,6 +87,9 @@ func described(name string, oid uint32, modifier int32) source.Described {
 	case oidUUID:
 		d.Engine = "UUID"
 	}
+	if d.Type == outturn.Text && oid != oidText && oid != oidVarchar && oid != oidBPChar {
+		d.Compare = "CAST(%s AS TEXT)"
+	}
 	return d
 }
 
