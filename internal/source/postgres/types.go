@@ -16,9 +16,6 @@ import (
 // are the text that the database shows.
 const (
 	oidBool        = 16
-	oidBytea       = 17
-	oidChar        = 18
-	oidName        = 19
 	oidInt8        = 20
 	oidInt2        = 21
 	oidInt4        = 23
@@ -31,10 +28,8 @@ const (
 	oidBPChar      = 1042
 	oidVarchar     = 1043
 	oidDate        = 1082
-	oidTime        = 1083
 	oidTimestamp   = 1114
 	oidTimestamptz = 1184
-	oidInterval    = 1186
 	oidNumeric     = 1700
 	oidUUID        = 2950
 	oidJSONB       = 3802
