@@ -1,6 +1,9 @@
 package store
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 // UseDriver has ledgers that are opened until the test ends speak to the database
 // through another driver. No test that does so may be parallel.
@@ -8,4 +11,16 @@ func UseDriver(tb testing.TB, name string) {
 	was := driver
 	driver = name
 	tb.Cleanup(func() { driver = was })
+}
+
+// Readers is how many transactions can read at once.
+func (s *Store) Readers() int { return s.reads.Stats().MaxOpenConnections }
+
+// ReadOne reads in a transaction, and calls begun before its first statement.
+func (s *Store) ReadOne(ctx context.Context, begun func()) error {
+	return s.read(ctx, "a test", func(t *tx) error {
+		begun()
+		var one int
+		return t.row("SELECT 1").scan(&one)
+	})
 }

@@ -168,13 +168,23 @@ func (s *Store) read(ctx context.Context, step string, do func(*tx) error) error
 	if err != nil {
 		return fault(step, err)
 	}
+	var fresh []string
+	defer func() {
+		// To prepare for all takes a connection from the pool: who did it while it holds
+		// one would wait for ever once all do.
+		for _, text := range fresh {
+			if _, err := s.prepared(ctx, text); err != nil {
+				return // the next is only slower without
+			}
+		}
+	}()
 	defer func() { _ = begun.Rollback() }() // there is nothing to commit
 	return fault(step, do(&tx{ctx: ctx, now: s.instant(), db: begun, keep: func(text string) (*sql.Stmt, error) {
-		stmt, err := s.prepared(ctx, text)
-		if err != nil {
-			return nil, err
+		if stmt, ok := s.kept.Load(text); ok {
+			return begun.StmtContext(ctx, stmt.(*sql.Stmt)), nil
 		}
-		return begun.StmtContext(ctx, stmt), nil
+		fresh = append(fresh, text)
+		return begun.PrepareContext(ctx, bind(text))
 	}}))
 }
 

@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,4 +43,22 @@ func database(tb testing.TB, path string) *sql.DB {
 	}
 	tb.Cleanup(func() { db.Close() })
 	return db
+}
+
+// As many readers as there are connections, each in its transaction before any of
+// them has prepared its statement: none waits for a connection that another holds.
+func TestReadersAtOnce(t *testing.T) {
+	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var begun, done sync.WaitGroup
+	for range s.Readers() {
+		begun.Add(1)
+		done.Go(func() {
+			if err := s.ReadOne(ctx, func() { begun.Done(); begun.Wait() }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
 }
