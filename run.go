@@ -23,6 +23,10 @@ type RunRequest struct {
 	Window *Window `json:"window,omitempty"` // nil: all there is
 	Zone   string  `json:"zone,omitempty"`   // IANA name of the zone instants are written in; "" is UTC
 
+	// Invoice selects the rows of one invoice, by the field that the data set names for
+	// it; "" is all.
+	Invoice string `json:"invoice,omitempty"`
+
 	// Tenant is the account the report is made for: it holds the rows of that
 	// account and of all below it. Only an operator may ask for Everything.
 	Tenant     string `json:"account,omitempty"`
@@ -93,6 +97,20 @@ type Run struct {
 
 	Progress RunProgress `json:"progress"`
 	Reason   *Reason     `json:"reason,omitempty"` // of a failed run; of a queued one, why the last attempt failed
+
+	// Generator is what made it, at Revision, because of Cause; "" where somebody asked
+	// for this one run. ScheduledFor is when it was due.
+	Generator    string    `json:"generator,omitempty"`
+	Revision     int       `json:"revision,omitempty"`
+	Cause        Cause     `json:"cause,omitempty"`
+	ScheduledFor time.Time `json:"scheduled_for,omitzero"`
+	Event        string    `json:"event,omitempty"` // id of the Event
+	// InTurn: it starts only when no older run of its generator is left. Low: it waits
+	// until others have had their turn.
+	InTurn bool `json:"-"`
+	Low    bool `json:"-"`
+	// Deliveries are whom to tell when it ends.
+	Deliveries []Destination `json:"-"`
 
 	// RetryOf is the run that this one repeats.
 	RetryOf string `json:"retry_of,omitempty"`

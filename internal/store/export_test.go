@@ -14,10 +14,10 @@ func UseDriver(tb testing.TB, name string) {
 }
 
 // Readers is how many transactions can read at once.
-func (s *Store) Readers() int { return s.reads.Stats().MaxOpenConnections }
+func Readers(s *Store) int { return s.reads.Stats().MaxOpenConnections }
 
 // ReadOne reads in a transaction, and calls begun before its first statement.
-func (s *Store) ReadOne(ctx context.Context, begun func()) error {
+func ReadOne(ctx context.Context, s *Store, begun func()) error {
 	return s.read(ctx, "a test", func(t *tx) error {
 		begun()
 		var one int

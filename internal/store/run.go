@@ -17,15 +17,22 @@ import (
 // comes after them in the row and is not read.
 const lightColumns = `id, tenant, name, dataset, state, phase, furthest, attempt, lease_owner, lease_until, lapses, not_before,
 	cancelled_by, cancel_at, rows_done, bytes_done, share_done, progress_at, reason, retry_of, origin, created_by,
-	created_at, started_at, finished_at, updated_at, files_gone_at`
+	created_at, started_at, finished_at, updated_at, files_gone_at, generator, revision, cause, scheduled_for, event, in_turn, low`
 
-const runColumns = lightColumns + `, request, foreign_text`
+const runColumns = lightColumns + `, request, foreign_text, deliveries`
 
 func scanRun(scan func(...any) error) (outturn.Run, error) {
-	var request, foreign string
-	r, err := scanLight(func(to ...any) error { return scan(append(to, &request, textTo{&foreign})...) })
+	var request, foreign, deliveries string
+	r, err := scanLight(func(to ...any) error {
+		return scan(append(to, &request, textTo{&foreign}, textTo{&deliveries})...)
+	})
 	if err != nil {
 		return r, err
+	}
+	if deliveries != "" {
+		if err := json.Unmarshal([]byte(deliveries), &r.Deliveries); err != nil {
+			return r, err
+		}
 	}
 	if foreign != "" {
 		r.Foreign = json.RawMessage(foreign)
@@ -34,16 +41,19 @@ func scanRun(scan func(...any) error) (outturn.Run, error) {
 }
 
 func scanLight(scan func(...any) error) (r outturn.Run, err error) {
-	var reason string
+	var reason, cause string
 	var notBefore int64
+	var revision sql.NullInt64
 	err = scan(&r.ID, &r.Tenant, &r.Name, &r.Request.Dataset, &r.State, &r.Phase, &r.Furthest, &r.Attempt,
 		textTo{&r.LeaseOwner}, instantTo{&r.LeaseUntil}, &r.Lapses, &notBefore,
 		textTo{&r.CancelledBy}, instantTo{&r.CancelAt}, &r.Progress.Rows, &r.Progress.Bytes, &r.Progress.Share, instantTo{&r.Progress.At},
 		textTo{&reason}, textTo{&r.RetryOf}, &r.Origin, &r.CreatedBy,
-		instantTo{&r.CreatedAt}, instantTo{&r.StartedAt}, instantTo{&r.FinishedAt}, instantTo{&r.UpdatedAt}, instantTo{&r.FilesGoneAt})
+		instantTo{&r.CreatedAt}, instantTo{&r.StartedAt}, instantTo{&r.FinishedAt}, instantTo{&r.UpdatedAt}, instantTo{&r.FilesGoneAt},
+		textTo{&r.Generator}, &revision, textTo{&cause}, instantTo{&r.ScheduledFor}, textTo{&r.Event}, &r.InTurn, &r.Low)
 	if err != nil {
 		return r, err
 	}
+	r.Revision, r.Cause = int(revision.Int64), outturn.Cause(cause)
 	if notBefore > 0 {
 		r.NotBefore = time.UnixMicro(notBefore).UTC()
 	}
@@ -116,6 +126,8 @@ func (s *Store) CreateRun(ctx context.Context, r outturn.Run, key *outturn.Idemp
 func queued(r outturn.Run, now time.Time) outturn.Run {
 	made := outturn.Run{
 		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Request: r.Request, State: outturn.RunQueued, NotBefore: r.NotBefore,
+		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, ScheduledFor: r.ScheduledFor, Event: r.Event,
+		InTurn: r.InTurn, Low: r.Low, Deliveries: r.Deliveries,
 		RetryOf: r.RetryOf, Origin: r.Origin, Foreign: r.Foreign, CreatedBy: r.CreatedBy, CreatedAt: now, UpdatedAt: now,
 	}
 	if made.ID == "" {
@@ -125,11 +137,22 @@ func queued(r outturn.Run, now time.Time) outturn.Run {
 }
 
 func (t *tx) createRun(r outturn.Run, request string) error {
+	deliveries := ""
+	if len(r.Deliveries) > 0 {
+		body, err := json.Marshal(r.Deliveries)
+		if err != nil {
+			return err
+		}
+		deliveries = string(body)
+	}
 	_, err := t.exec(`INSERT INTO runs (id, tenant, name, dataset, state, phase, furthest, attempt, lapses, not_before,
-			rows_done, bytes_done, retry_of, origin, created_by, created_at, updated_at, request, foreign_text)
-		VALUES (?1, ?2, ?3, ?4, 'queued', '', '', 0, 0, ?5, 0, 0, ?6, ?7, ?8, ?9, ?9, ?10, ?11)`,
+			rows_done, bytes_done, retry_of, origin, created_by, created_at, updated_at, request, foreign_text,
+			generator, revision, cause, scheduled_for, event, in_turn, low, deliveries)
+		VALUES (?1, ?2, ?3, ?4, 'queued', '', '', 0, 0, ?5, 0, 0, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`,
 		r.ID, r.Tenant, r.Name, r.Request.Dataset, due(r.NotBefore), text(r.RetryOf), r.Origin, r.CreatedBy, micros(r.CreatedAt),
-		request, text(string(r.Foreign)))
+		request, text(string(r.Foreign)),
+		text(r.Generator), sql.NullInt64{Int64: int64(r.Revision), Valid: r.Generator != ""}, text(string(r.Cause)), micros(r.ScheduledFor), text(r.Event),
+		flag(r.InTurn), flag(r.Low), text(deliveries))
 	switch {
 	case isForeign(err):
 		return outturn.InField("tenant", noSuch("tenant", r.Tenant))
@@ -137,6 +160,14 @@ func (t *tx) createRun(r outturn.Run, request string) error {
 		return outturn.Errorf(outturn.CodeConflict, "There is a run %s already.", outturn.Shown(r.ID))
 	}
 	return err
+}
+
+// flag is how a bool is kept.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // due is how NotBefore is kept: 0 is at once.

@@ -52,10 +52,10 @@ func TestReadersAtOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	var begun, done sync.WaitGroup
-	for range s.Readers() {
+	for range store.Readers(s) {
 		begun.Add(1)
 		done.Go(func() {
-			if err := s.ReadOne(ctx, func() { begun.Done(); begun.Wait() }); err != nil {
+			if err := store.ReadOne(ctx, s, func() { begun.Done(); begun.Wait() }); err != nil {
 				t.Error(err)
 			}
 		})
