@@ -33,13 +33,13 @@ func limited(t *testing.T, name, assignment string) {
 
 // TestRateLimit asks more often than a tenant may.
 func TestRateLimit(t *testing.T) {
-	limited(t, "Often", "most_requests = 2, most_bytes = 1000")
+	limited(t, "Often", "most_requests = 3, most_bytes = 1000") // its token is the first
 	who := callerOf(t, "Often", outturn.RoleManager)
 	for i, want := range []int{1, 0, 0} {
 		got := who.do(t, http.MethodGet, "/v1/usage", "")
 		var left, reset int
 		_, err := fmt.Sscanf(got.header.Get("RateLimit"), `"tenant";r=%d;t=%d`, &left, &reset)
-		if got.header.Get("RateLimit-Policy") != `"tenant";q=2;w=60` || err != nil || left != want || reset < 20 || reset > 60 {
+		if got.header.Get("RateLimit-Policy") != `"tenant";q=3;w=60` || err != nil || left != want || reset < 15 || reset > 60 {
 			t.Errorf("request %d is told %q of %q, want r=%d", i+1, got.header.Get("RateLimit"), got.header.Get("RateLimit-Policy"), want)
 		}
 		if i < 2 {
@@ -52,7 +52,7 @@ func TestRateLimit(t *testing.T) {
 		var p problem
 		got.decode(t, http.StatusTooManyRequests, &p)
 		wait := got.header.Get("Retry-After")
-		if n, _ := strconv.Atoi(wait); n < 20 || n > 30 || p.Code != "limit_reached" || !strings.HasSuffix(p.Detail, "Ask again in "+wait+" s.") {
+		if n, _ := strconv.Atoi(wait); n < 15 || n > 20 || p.Code != "limit_reached" || !strings.HasSuffix(p.Detail, "Ask again in "+wait+" s.") {
 			t.Errorf("refused, it is to wait %s s: %s", wait, got.body)
 		}
 	}
@@ -62,12 +62,36 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// TestSuspended has a tenant that is suspended ask for something.
+// TestSuspended has a tenant that is suspended ask for something, and for a token.
 func TestSuspended(t *testing.T) {
-	limited(t, "Late", "state = 'suspended', held_by = id")
+	limited(t, "Late", "name = name")
+	late := callerOf(t, "Late", outturn.RoleAdmin)
+	callerOf(t, "", outturn.RoleOperator).do(t, http.MethodPost, "/v1/tenants/"+shop.tenants["Late"].ID+"/suspend", "").decode(t, http.StatusOK, &struct{}{})
 	var p problem
-	callerOf(t, "Late", outturn.RoleAdmin).do(t, http.MethodGet, "/v1/runs", "").decode(t, http.StatusForbidden, &p)
+	late.do(t, http.MethodGet, "/v1/runs", "").decode(t, http.StatusForbidden, &p)
 	if p.Code != "forbidden" || p.Detail == "" {
 		t.Errorf("it is told %+v", p)
+	}
+	req := request(t, http.MethodPost, late.URL+"/oauth2/token", "grant_type=client_credentials", "Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(late.ClientID, late.ClientSecret)
+	var refused struct{ Error string }
+	send(t, req).decode(t, http.StatusBadRequest, &refused)
+	if refused.Error != "unauthorized_client" {
+		t.Errorf("for a token it is told %+v", refused)
+	}
+}
+
+// TestTokensCount asks for more tokens than a tenant may ask of all.
+func TestTokensCount(t *testing.T) {
+	limited(t, "Eager", "most_requests = 2")
+	eager := callerOf(t, "Eager", outturn.RoleViewer) // the first
+	eager.newToken(t)
+	req := request(t, http.MethodPost, eager.URL+"/oauth2/token", "grant_type=client_credentials", "Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(eager.ClientID, eager.ClientSecret)
+	var refused struct{ Error string }
+	got := send(t, req)
+	got.decode(t, http.StatusTooManyRequests, &refused)
+	if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); refused.Error != "temporarily_unavailable" || wait < 20 || wait > 30 {
+		t.Errorf("the third is told %s, Retry-After %s", got.body, got.header.Get("Retry-After"))
 	}
 }

@@ -53,8 +53,12 @@ type Config struct {
 	// WholeQuery refuses signatures (OAuth 1.0a) of clients that leave out parameters
 	// without a value, which some do, and whole RQL expressions are such.
 	WholeQuery bool
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Admit counts a request for a token of one who has proved who it is, and says why
+	// there is none: CodeLimit, or CodeForbidden where its tenant is suspended, which it
+	// notes in the audit. nil admits all.
+	Admit func(ctx context.Context, p outturn.Principal) error
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +73,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.KeyAge <= 0 {
 		c.KeyAge = 30 * 24 * time.Hour
+	}
+	if c.Admit == nil {
+		c.Admit = func(context.Context, outturn.Principal) error { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -222,6 +222,10 @@ const signIn = "client.sign_in"
 // admit makes a client the principal that it is.
 func (s *Service) admit(ctx context.Context, r Request, c outturn.Client, role outturn.Role) outturn.Principal {
 	s.touch(ctx, c.ID)
+	return principal(r, c, role)
+}
+
+func principal(r Request, c outturn.Client, role outturn.Role) outturn.Principal {
 	return outturn.Principal{
 		Subject: subjectOf(c.ID), Kind: "client", Name: c.Name, Tenant: c.Tenant,
 		Roles: []outturn.Role{role}, Via: string(c.Kind), From: r.From, Request: r.ID,

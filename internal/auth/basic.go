@@ -23,7 +23,8 @@ type BasicRequest struct {
 const basicLifetime = 1500 * time.Second
 
 // BasicToken exchanges user, password and subscription key for an access token.
-// Refusals have CodeUnauthenticated, or CodeLimit after too many.
+// Refusals have CodeUnauthenticated, CodeLimit after too many, or CodeForbidden where the
+// tenant is suspended.
 func (s *Service) BasicToken(ctx context.Context, r BasicRequest) (TokenResponse, error) {
 	if r.Username == "" || r.Password == "" || r.SubscriptionKey == "" || len(r.Username) > mostID {
 		return TokenResponse{}, refusal("Send user and password by HTTP Basic, and the subscription key as X-Subscription-Key.")
@@ -40,6 +41,9 @@ func (s *Service) BasicToken(ctx context.Context, r BasicRequest) (TokenResponse
 		return TokenResponse{}, s.refuse(ctx, of, outturn.ClientCMP, r.Username, client, "credential", errWrong)
 	case client.Kind != outturn.ClientCMP:
 		return TokenResponse{}, s.refuse(ctx, of, outturn.ClientCMP, r.Username, client, "kind", refusal("%s", wrongKind(client.Kind)))
+	}
+	if err := s.config.Admit(ctx, principal(of, client, client.Role)); err != nil {
+		return TokenResponse{}, err
 	}
 	response, err := s.issue(ctx, client, client.Role, basicLifetime)
 	if err != nil {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,6 +100,9 @@ func (s *Service) Token(ctx context.Context, r TokenRequest) (TokenResponse, err
 			return TokenResponse{}, s.refuseToken(ctx, r, client, tokenError(InvalidScope, outturn.CodeInvalid, "A scope is one role that is not above the client's, which is %s. Leave it out to have all that the client may do.", client.Role))
 		}
 	}
+	if err := s.config.Admit(ctx, principal(Request{From: r.From, ID: r.Request}, client, role)); err != nil {
+		return TokenResponse{}, notAdmitted(err)
+	}
 	response, err := s.issue(ctx, client, role, s.config.Lifetime)
 	if err != nil {
 		return TokenResponse{}, err
@@ -108,6 +112,19 @@ func (s *Service) Token(ctx context.Context, r TokenRequest) (TokenResponse, err
 	}
 	s.touch(ctx, client.ID)
 	return response, nil
+}
+
+// notAdmitted is the refusal of who may have no token now.
+func notAdmitted(err error) error {
+	var why *outturn.Error
+	if !errors.As(err, &why) {
+		return fmt.Errorf("admit: %w", err)
+	}
+	name := UnauthorizedClient
+	if why.Code == outturn.CodeLimit {
+		name = TooMany
+	}
+	return &TokenError{Name: name, RetryAfter: why.RetryAfter, Err: why}
 }
 
 // tokenIssue is the action of who gets a token.

@@ -51,6 +51,16 @@ func (s *Service) Admit(ctx context.Context, p outturn.Principal) (Quota, error)
 	return quota, refusal
 }
 
+// AdmitToken is Admit for who asks for a token. One whose tenant is suspended is
+// CodeForbidden: it could do nothing with it.
+func (s *Service) AdmitToken(ctx context.Context, p outturn.Principal) error {
+	if err := s.stands(ctx, p, tokenIssue, ""); err != nil {
+		return err
+	}
+	_, err := s.Admit(ctx, p)
+	return err
+}
+
 // mostMeters bounds how many tenants' requests are counted. One that is forgotten
 // begins anew.
 const mostMeters = 10_000

@@ -51,6 +51,8 @@ const (
 	clientRevoke action = "client.revoke"
 	clientRotate action = "client.rotate"
 
+	tokenIssue action = "token.issue" // package auth decides it; a suspension is told here
+
 	auditRead   action = "audit.read"
 	auditExport action = "audit.export" // as a report, its preview, and the files of one
 )

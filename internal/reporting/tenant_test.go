@@ -128,7 +128,7 @@ func TestTenantChangeFaults(t *testing.T) {
 	}
 	before["audit"] = s.audited()
 	wantCode(t, "an operator, whatever the source says", move(spare.ID, child.ID)(s.operator()), "")
-	if got := s.audit(before["audit"], "local:operator"); len(got) != 1 || got[0].Detail["from"] != own.ID || got[0].Detail["parent"] != child.ID {
+	if got := s.audit(before["audit"], "local:operator"); len(got) != 2 || got[0].Action != "tenant.left" || got[0].Tenant != own.ID || got[1].Detail["from"] != own.ID || got[1].Detail["parent"] != child.ID {
 		t.Errorf("the audit got %+v", got)
 	}
 }

@@ -180,7 +180,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.auth, err = auth.New(ctx, auth.Config{Ledger: folder.Ledger, Sealer: folder.Sealer, Log: c.Log, Now: c.Now})
+	s.auth, err = auth.New(ctx, auth.Config{Ledger: folder.Ledger, Sealer: folder.Sealer, Admit: s.reporting.AdmitToken, Log: c.Log, Now: c.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 // What concerns a tenant's parent as well has an audit entry of the parent's own.
 const (
+	tenantLeft         = "tenant.left"          // it was moved to another parent
 	tenantHeld         = "tenant.held"          // it was suspended, or moved to where one above it is
 	tenantWithoutAdmin = "tenant.without_admin" // its last admin client was revoked, or is none any more
 )

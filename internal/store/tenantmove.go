@@ -66,6 +66,11 @@ func (t *tx) moveTenant(n outturn.Tenant, parent string, a outturn.AuditEntry) (
 		return n, err
 	}
 	n.Parent = parent
+	left := a
+	left.Detail = nil // where to is not for it to know
+	if err := t.tell(left, tenantLeft, old, n.ID); err != nil {
+		return n, err
+	}
 	if was == "" && by != "" {
 		return n, t.tell(a, tenantHeld, parent, n.ID)
 	}

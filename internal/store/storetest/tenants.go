@@ -262,9 +262,9 @@ func testTenantTold(t *testing.T, b *bench) {
 		"Suspended":      {func(id string) { suspend(id) }, []string{"tenant.suspend"}, []string{"tenant.held"}, nil},
 		"SuspendedTwice": {func(id string) { suspend(id); suspend(id) }, []string{"tenant.suspend"}, []string{"tenant.held"}, nil},
 		"Resumed":        {func(id string) { suspend(id); resume(id); resume(id) }, []string{"tenant.resume", "tenant.suspend"}, []string{"tenant.held"}, nil},
-		"Moved":          {func(id string) { move(id, other.ID); move(id, other.ID) }, []string{"tenant.move"}, nil, nil},
+		"Moved":          {func(id string) { move(id, other.ID); move(id, other.ID) }, []string{"tenant.move"}, []string{"tenant.left"}, nil},
 		"MovedToHeld": {func(id string) { suspend(other.ID); move(id, other.ID); resume(other.ID) },
-			[]string{"tenant.move"}, nil, []string{"tenant.held"}},
+			[]string{"tenant.move"}, []string{"tenant.left"}, []string{"tenant.held"}},
 		"LastAdmin": {func(id string) { admin(id, "a"+id, "admin"); client("a"+id, revoke) }, nil, []string{"tenant.without_admin"}, nil},
 		"LowerRole": {func(id string) {
 			admin(id, "a"+id, "admin")
