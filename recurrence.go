@@ -6,8 +6,9 @@ package outturn
 // of the two (P21).
 type Recurrence struct {
 	Every Unit `json:"every"` // day, week, month, or cron
-	// Interval is every how many of them, from Start on, which it then needs; 0 is 1.
-	// Weeks begin on Monday.
+	// Interval is every how many of them, at most 1,000; 0 is 1. More than 1 needs Start:
+	// they are counted from the day, the week or the month that Start is in. Weeks begin
+	// on Monday. Cron has none.
 	Interval int `json:"interval,omitempty"`
 
 	Weekdays []string `json:"weekdays,omitempty"` // of a week: mon … sun, at least one
@@ -16,14 +17,15 @@ type Recurrence struct {
 	// has no such day: "last" (the default) takes its last one, "skip" none (P22).
 	Day       int    `json:"day,omitempty"`
 	IfMissing string `json:"if_missing,omitempty"`
-	// Nth and Of are instead of Day: the Nth (1 to 5; of business days to 23), or with -1 the last, day, business_day or
-	// mon … sun of the month. A business day is one from Monday to Friday that is not
-	// in Exclude.Dates. A month without one is skipped.
+	// Nth and Of are instead of Day: the Nth (of mon … sun 1 to 5, of business_day to 23,
+	// of day to 31), or with -1 the last, of the month. A business day is one from
+	// Monday to Friday that is not in Exclude.Dates. A month without one is skipped.
 	Nth int    `json:"nth,omitempty"`
 	Of  string `json:"of,omitempty"`
 
 	// Cron is an expression of five fields (minute, hour, day of month, month, day of
-	// week), for those who know it. It has its own times, so there is no At.
+	// week), or one of @hourly, @daily, @weekly, @monthly and @yearly, for those who know
+	// it. It has its own times, so there is no At.
 	Cron string `json:"cron,omitempty"`
 
 	At   string `json:"at,omitempty"`   // 06:00 or 06:00:30; "" is 00:00
@@ -62,11 +64,11 @@ var Weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 type WindowRule struct {
 	Kind WindowKind `json:"kind"`
 	// Unit and Count are of previous: the Count (0 is 1) complete days, weeks or months
-	// before the one in which it fires. Count is also the days of last_days.
+	// before the one in which it fires. Count is also the days of last_days, 1 at least.
 	Unit  Unit `json:"unit,omitempty"`
 	Count int  `json:"count,omitempty"`
 	// From and To are of fixed, as NewWindow takes them; From alone is where the first
-	// window of since_last_success begins.
+	// window of since_last_success begins, which needs it.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
 }

@@ -23,8 +23,8 @@ type Window struct {
 func NewWindow(from, to string, zone *time.Location) (Window, error) {
 	w := Window{Zone: zone}
 	var errFrom, errTo error
-	w.From, errFrom = parseEdge("from", from, zone)
-	w.To, errTo = parseEdge("to", to, zone)
+	w.From, errFrom = ParseInstant("from", from, zone)
+	w.To, errTo = ParseInstant("to", to, zone)
 	if err := errors.Join(errFrom, errTo); err != nil {
 		return w, err
 	}
@@ -97,22 +97,23 @@ func LoadZone(name string) (*time.Location, error) {
 // right are the zones once more, the latter counting leap seconds.
 var noZones = []string{"Local", "localtime", "posixrules", "Factory"}
 
-// parseEdge reads an end of a window.
-func parseEdge(edge, text string, zone *time.Location) (time.Time, error) {
-	t, err := parseInstant(edge, text, zone)
+// ParseInstant reads a day (its first instant in zone), a wall-clock time in zone or
+// an instant with its offset, as NewWindow does. Its Error is about field.
+func ParseInstant(field, text string, zone *time.Location) (time.Time, error) {
+	t, err := parseInstant(field, text, zone)
 	if err != nil {
-		return t, InField(edge, err)
+		return t, InField(field, err)
 	}
 	// With the year 10000 it could not be written, in one zone or the other.
 	for _, year := range []int{t.UTC().Year(), t.In(zone).Year()} {
 		if year < 1 || year > 9999 {
-			return t, InField(edge, Errorf(CodeInvalid, "%s %q is not in the years 1 to 9999, also in UTC.", edge, Cut(text)))
+			return t, InField(field, Errorf(CodeInvalid, "%s %s is not in the years 1 to 9999, also in UTC.", field, Shown(text)))
 		}
 	}
 	return t, nil
 }
 
-func parseInstant(edge, text string, zone *time.Location) (time.Time, error) {
+func parseInstant(field, text string, zone *time.Location) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
 		return StartOfDay(day.Year(), day.Month(), day.Day(), zone), nil
 	}
@@ -122,25 +123,27 @@ func parseInstant(edge, text string, zone *time.Location) (time.Time, error) {
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05.999999", "2006-01-02T15:04"} {
 		if wall, err := time.Parse(layout, text); err == nil {
-			return firstInstant(wall, zone), nil
+			return FirstInstant(wall, zone), nil
 		}
 		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
 			return t, nil
 		}
 	}
-	return time.Time{}, Errorf(CodeInvalid, "%s %q is not a date. Write a day (2026-09-01), a time in the zone (2026-09-01T08:00) or an instant (2026-09-01T08:00:00Z).", edge, text)
+	return time.Time{}, Errorf(CodeInvalid, "%s %s is not a date. Write a day (2026-09-01), a time in the zone (2026-09-01T08:00) or an instant (2026-09-01T08:00:00Z).", field, Shown(text))
 }
 
 // StartOfDay returns the first instant of a calendar day in a zone. Where clocks
 // skip midnight it is the first instant after the gap; where midnight comes
 // twice it is the first of the two.
 func StartOfDay(year int, month time.Month, day int, zone *time.Location) time.Time {
-	return firstInstant(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), zone)
+	return FirstInstant(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), zone)
 }
 
-// firstInstant returns when clocks in a zone first show what wall shows in UTC,
-// or, where they never do, the first instant after the gap.
-func firstInstant(wall time.Time, zone *time.Location) time.Time {
+// FirstInstant returns when clocks in a zone first show what wall shows in UTC,
+// or, where they never do, the first instant after the gap. Every wall-clock time
+// of Outturn is placed by it (P21). A later wall never comes out as an earlier
+// instant.
+func FirstInstant(wall time.Time, zone *time.Location) time.Time {
 	var first time.Time
 	for _, near := range []time.Time{wall.Add(-24 * time.Hour), wall.Add(24 * time.Hour)} {
 		_, offset := near.In(zone).Zone()
