@@ -152,16 +152,13 @@ func (r *Rule) dayFrom(d day) (day, bool) {
 	return 0, false
 }
 
-// origin is a day that the rule's first one is looked for from, where it has no start
-// a day like any other.
+// origin is where the rule's first day is looked for: from its start or, without one,
+// from some day that leaves it 400 years.
 func (r *Rule) origin() day {
-	switch {
-	case r.start > firstDay:
-		return r.start
-	case r.end < lastDay:
-		return max(firstDay, r.end-cycle+1)
+	if r.end < lastDay {
+		return max(firstDay, r.start, r.end-cycle+1)
 	}
-	return dayOf(2000, time.January, 1)
+	return max(r.start, dayOf(2000, time.January, 1))
 }
 
 // daily is every interval-th day, counted from start.

@@ -46,6 +46,7 @@ func TestP22Upcoming(t *testing.T) {
 
 		{"EverySecondDay", outturn.Recurrence{Every: "day", Interval: 2, Start: "2026-11-01"}, 2, "2026-11-29 00:00, 2026-12-01 00:00"},
 		{"EverySecondWeekFromAWednesday", outturn.Recurrence{Every: "week", Interval: 2, Start: "2026-12-02", Weekdays: []string{"mon", "fri"}}, 3, "2026-12-04 00:00, 2026-12-14 00:00, 2026-12-18 00:00"},
+		{"EveryThirdWeek", outturn.Recurrence{Every: "week", Interval: 3, Start: "2026-11-11", Weekdays: []string{"mon"}}, 2, "2026-11-30 00:00, 2026-12-21 00:00"},
 		{"EveryThirdMonth", outturn.Recurrence{Every: "month", Interval: 3, Start: "2026-11-15", Day: 10}, 2, "2027-02-10 00:00, 2027-05-10 00:00"},
 		{"StartIsADayOfIt", outturn.Recurrence{Every: "day", Start: "2026-12-24", At: "06:00"}, 1, "2026-12-24 06:00"},
 		{"EndIsADayOfIt", outturn.Recurrence{Every: "day", End: "2026-11-28", At: "06:00"}, 3, "2026-11-28 06:00"},
@@ -230,6 +231,7 @@ func TestGap(t *testing.T) {
 		{"EverySecondWeek", outturn.Recurrence{Every: "week", Weekdays: []string{"mon"}, Interval: 2, Start: "2026-01-01"}, 14 * day},
 		{"Monthly", outturn.Recurrence{Every: "month", Day: 31}, 28 * day},
 		{"MonthlySkip", outturn.Recurrence{Every: "month", Day: 31, IfMissing: "skip"}, 31 * day},
+		{"NearestOnlyAfterAYear", outturn.Recurrence{Every: "month", Nth: 1, Of: "mon", Interval: 12, Start: "2029-01-01"}, 364 * day}, // the first two are 371 apart
 		{"Hourly", outturn.Recurrence{Every: "cron", Cron: "30 * * * *", Zone: "Europe/Berlin"}, time.Hour},
 		{"OverMidnight", outturn.Recurrence{Every: "cron", Cron: "50,10 23,0 * * *"}, 20 * time.Minute},
 		{"NotOverMidnight", outturn.Recurrence{Every: "cron", Cron: "0 0,23 * * mon"}, 23 * time.Hour},
