@@ -18,12 +18,18 @@ type Generator struct {
 	State    GeneratorState `json:"state"`
 	// PausedFor says why a paused one is: one of the PausedFor… words.
 	PausedFor string `json:"paused_for,omitempty"`
+	// PausedAt is when its last pause began, and ResumedAt when that was over: what was
+	// due in between was paused and not missed.
+	PausedAt  time.Time `json:"paused_at,omitzero"`
+	ResumedAt time.Time `json:"-"`
 
 	// NextAt is when it fires next; zero where it does not by itself. It lives in the
 	// ledger, so that no restart loses it (P24).
 	NextAt      time.Time `json:"next_at,omitzero"`
 	LastFiredAt time.Time `json:"last_fired_at,omitzero"` // what the last firing was scheduled for
-	// CoveredTo is the end of the window of the last run that succeeded.
+	// CoveredTo is the latest end of a window of which there is a file: of runs that the
+	// schedule made, and where windows are since_last_success also of those that
+	// somebody asked for. Backfills do not count.
 	CoveredTo time.Time `json:"covered_to,omitzero"`
 
 	// Origin is the edge that made it; Foreign what that edge wants back, opaque to all
@@ -67,7 +73,8 @@ var GeneratorStates = []GeneratorState{GeneratorActive, GeneratorDisabled, Gener
 // What a generator can be paused for.
 const (
 	PausedForSuspension = "tenant_suspended"
-	PausedForAdmin      = "no_admin" // its tenant has no enabled admin, nor has one above it but the provider
+	PausedForAdmin      = "no_admin"       // its tenant's last admin client was revoked; one that never had any is not paused
+	PausedForDeletion   = "tenant_deleted" // it goes on when the tenant is restored
 )
 
 // A Trigger says what makes a generator fire.
@@ -193,6 +200,27 @@ const (
 	SkippedInvalid = "invalid" // what it asks for is not there any more: a data set, a view, an account
 	SkippedPaused  = "paused"  // the generator was paused when it was due
 )
+
+// SkipReasons lists why a firing can have been skipped.
+var SkipReasons = []string{SkippedMissed, SkippedOverlap, SkippedLimit, SkippedInvalid, SkippedPaused}
+
+// A FireInput is what a generator fires at once. It is kept as a whole, or not at all.
+type FireInput struct {
+	// Generator is as it was read. Where it is due, somebody may have been faster: the
+	// ledger compares its Revision and NextAt, and Next takes the place of NextAt; with
+	// none it is done.
+	Generator Generator
+	Due       bool
+	Next      time.Time
+
+	// Firings are in the order in which their runs start. Runs has the run of each that
+	// names one.
+	Firings []Firing
+	Runs    []Run
+
+	Key   *IdempotencyKey // of one run that somebody asked for; may be nil
+	Entry AuditEntry      // of each run
+}
 
 // MostBackfill is how many runs one backfill may make.
 const MostBackfill = 120

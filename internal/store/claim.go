@@ -135,6 +135,9 @@ func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Ma
 		if err := t.count(outturn.RunSucceeded, ""); err != nil {
 			return err
 		}
+		if err := t.cover(done); err != nil {
+			return err
+		}
 		r = done
 		return nil
 	})

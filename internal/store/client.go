@@ -36,6 +36,9 @@ func (s *Store) CreateClient(ctx context.Context, c outturn.Client, a outturn.Au
 		case err != nil:
 			return err
 		}
+		if err := t.adminsChanged(outturn.Client{}, c, a); err != nil {
+			return err
+		}
 		return t.audit(a, c.Tenant, c.ID)
 	})
 }
@@ -104,6 +107,9 @@ func (s *Store) UpdateClient(ctx context.Context, viewer, id string, change func
 		}
 		changed = c
 		if err := t.tellWithoutAdmin(was, c, a); err != nil {
+			return err
+		}
+		if err := t.adminsChanged(was, c, a); err != nil {
 			return err
 		}
 		return t.audit(a, c.Tenant, id)

@@ -248,6 +248,8 @@ var runList = listing{
 		{name: "created_by", column: "created_by"},
 		{name: "retry_of", column: "retry_of", null: true},
 		{name: "reason", column: "reason_code", null: true},
+		{name: "generator", column: "generator", null: true},
+		{name: "cause", column: "cause", null: true, words: words(outturn.Causes...)},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
 		{name: "started_at", column: "started_at", kind: instantField, null: true},
 		{name: "finished_at", column: "finished_at", kind: instantField, null: true, order: true},
@@ -272,6 +274,7 @@ var runList = listing{
 		{name: "runs_name", order: "name"},
 		{name: "runs_tenant_reason_created", tenant: true, equal: "reason", order: "created_at"},
 		{name: "runs_reason_created", equal: "reason", order: "created_at"},
+		{name: "runs_generator_created", equal: "generator", order: "created_at"},
 		{equal: "id"},
 		{name: "runs_retries", equal: "retry_of"},
 		{name: "runs_reason_created", equal: "reason"},
@@ -352,22 +355,27 @@ func (s *Store) CancelRun(ctx context.Context, viewer, id, by string, a outturn.
 			return nil
 		case r.State.Final():
 			return outturn.Errorf(outturn.CodeConflict, "The run has %s already, so it can no longer be cancelled.", r.State)
-		case r.State == outturn.RunQueued:
-			r, err = scanRun(t.row(`UPDATE runs SET state = 'cancelled', cancelled_by = ?3, cancel_at = ?2, finished_at = ?2, reason = NULL, reason_code = NULL, `+touched("?2")+`
-				WHERE id = ?1 AND state = 'queued' RETURNING `+runColumns, id, micros(t.now), by).scan)
-			if err == nil {
-				err = errors.Join(t.use(r.Tenant, use{queued: -1}), t.count(outturn.RunCancelled, ""))
-			}
-		default:
-			r, err = scanRun(t.row(`UPDATE runs SET cancelled_by = ?3, cancel_at = ?2, `+touched("?2")+`
-				WHERE id = ?1 AND state = 'running' RETURNING `+runColumns, id, micros(t.now), by).scan)
 		}
-		if err != nil {
+		if r, err = t.cancel(r, by); err != nil {
 			return err
 		}
 		return t.audit(a, r.Tenant, id)
 	})
 	return r, err
+}
+
+// cancel stops a run that has not ended: see CancelRun.
+func (t *tx) cancel(r outturn.Run, by string) (outturn.Run, error) {
+	if r.State != outturn.RunQueued {
+		return scanRun(t.row(`UPDATE runs SET cancelled_by = ?3, cancel_at = ?2, `+touched("?2")+`
+			WHERE id = ?1 AND state = 'running' RETURNING `+runColumns, r.ID, micros(t.now), by).scan)
+	}
+	r, err := scanRun(t.row(`UPDATE runs SET state = 'cancelled', cancelled_by = ?3, cancel_at = ?2, finished_at = ?2, reason = NULL, reason_code = NULL, `+touched("?2")+`
+		WHERE id = ?1 AND state = 'queued' RETURNING `+runColumns, r.ID, micros(t.now), by).scan)
+	if err != nil {
+		return r, err
+	}
+	return r, errors.Join(t.use(r.Tenant, use{queued: -1}), t.count(outturn.RunCancelled, ""))
 }
 
 // DeleteRun takes the files of a final run out of the ledger and returns them:

@@ -156,6 +156,8 @@ type fixture struct {
 	store *store.Store
 	root  outturn.Tenant
 	n     int
+
+	generator string // that has firings
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -270,7 +272,7 @@ func (f *fixture) ask(list map[string]func(string), name string, method reflect.
 		for i := range method.Type().NumIn() - 3 {
 			arg := reflect.New(method.Type().In(i + 2)).Elem()
 			if arg.Kind() == reflect.String {
-				arg.SetString("*")
+				arg.SetString(map[bool]string{true: f.generator, false: "*"}[name == "Firings"])
 			}
 			in = append(in, arg)
 		}
@@ -358,6 +360,20 @@ func (f *fixture) life(text string) {
 	must(err)
 	_, err = s.UpdateView(ctx, tenant.ID, view.ID, 1, view.View, entry)
 	must(err)
+	g := outturn.Generator{Tenant: tenant.ID, State: outturn.GeneratorActive, Origin: "api", CreatedBy: text}
+	g.Name, g.Request, g.Trigger.Kind = text, ask, outturn.TriggerManual
+	g, err = s.CreateGenerator(ctx, g, entry)
+	must(err)
+	made := outturn.Run{ID: outturn.NewID(time.Now()), Tenant: tenant.ID, Generator: g.ID, Cause: outturn.CauseEvent, Event: text, Request: ask}
+	for _, run := range []string{"", made.ID} {
+		firing := outturn.Firing{Generator: g.ID, Cause: outturn.CauseEvent, EventKey: text + run, Event: text, Message: text, Run: run}
+		if run == "" {
+			firing.Skipped = outturn.SkippedPaused
+		}
+		firing.ScheduledFor = time.Now()
+		_, err = s.Fire(ctx, outturn.FireInput{Generator: g, Firings: []outturn.Firing{firing}, Runs: []outturn.Run{made}, Entry: entry})
+		must(err)
+	}
 	must(s.CreateClient(ctx, outturn.Client{ID: fmt.Sprint(text, f.n), Tenant: tenant.ID, Name: text, Role: outturn.RoleViewer, Kind: outturn.ClientOAuth2, SecretHash: text}, entry))
 	_, err = s.Client(ctx, fmt.Sprint(text, f.n))
 	must(err)
@@ -365,8 +381,12 @@ func (f *fixture) life(text string) {
 		f.t.Errorf("%q came back as %+v, %+v", text, run, view)
 	}
 	if strings.HasPrefix(text, "kept ") {
+		f.generator = g.ID
 		return
 	}
+	_, err = s.CancelRun(ctx, tenant.ID, made.ID, text, entry)
+	must(err)
+	must(s.DeleteGenerator(ctx, tenant.ID, g.ID, 1, entry))
 	_, err = s.DeleteRun(ctx, tenant.ID, run.ID, entry)
 	must(err)
 	must(s.DeleteTenant(ctx, f.root.ID, tenant.ID, entry))

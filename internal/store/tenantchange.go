@@ -96,6 +96,9 @@ func (s *Store) SuspendTenant(ctx context.Context, viewer, id string, a outturn.
 		if err := t.tell(a, tenantHeld, n.Parent, id); err != nil {
 			return err
 		}
+		if err := t.pauseBelow(id, n.Parent, a); err != nil {
+			return err
+		}
 		n.State, n.SuspendedAt, n.HeldBy = outturn.TenantSuspended, t.now, id
 		return t.audit(a, id, id)
 	})
@@ -117,6 +120,9 @@ func (s *Store) ResumeTenant(ctx context.Context, viewer, id string, a outturn.A
 			return err
 		}
 		if err := t.hold(id, id, above); err != nil {
+			return err
+		}
+		if err := t.pauseBelow(id, n.Parent, a); err != nil {
 			return err
 		}
 		n.State, n.SuspendedAt, n.HeldBy = outturn.TenantActive, time.Time{}, above
@@ -169,13 +175,17 @@ func (t *tx) tellWithoutAdmin(was, c outturn.Client, a outturn.AuditEntry) error
 // are not final, and no tenants below it. It can be restored until PurgeTenants.
 func (s *Store) DeleteTenant(ctx context.Context, viewer, id string, a outturn.AuditEntry) error {
 	return s.write(ctx, "delete tenant", func(t *tx) error {
-		if _, err := t.below(viewer, id, "deleted"); err != nil {
+		n, err := t.below(viewer, id, "deleted")
+		if err != nil {
 			return err
 		}
 		if err := t.mayDelete(id); err != nil {
 			return err
 		}
 		if _, err := t.exec(`UPDATE tenants SET state = 'deleted', deleted_at = ?2 WHERE id = ?1`, id, micros(t.now)); err != nil {
+			return err
+		}
+		if err := t.pauseOf(id, n.Parent, a); err != nil {
 			return err
 		}
 		return t.audit(a, id, id)
@@ -249,6 +259,9 @@ func (s *Store) RestoreTenant(ctx context.Context, viewer, id string, a outturn.
 		if err != nil {
 			return err
 		}
+		if err := t.pauseOf(id, n.Parent, a); err != nil {
+			return err
+		}
 		n.State, n.DeletedAt = state, time.Time{}
 		return t.audit(a, id, id)
 	})
@@ -270,8 +283,8 @@ func (t *tx) accountTakenBy(viewer, account string) error {
 
 // PurgeTenants ends what tenants have that were deleted before an instant, up to limit
 // of them, and returns those. Their files are marked, for the sweep of expired files
-// to remove; their links end, their views go and their clients are revoked. Their
-// runs, manifests and audit stay.
+// to remove; their links end, their views and generators go and their clients are
+// revoked. Their runs, firings, manifests and audit stay.
 func (s *Store) PurgeTenants(ctx context.Context, before time.Time, limit int) (purged []outturn.Tenant, err error) {
 	rows, err := s.look(ctx).rows(`SELECT id FROM tenants WHERE state = 'deleted' AND purged_at IS NULL AND deleted_at <= ?1 ORDER BY deleted_at LIMIT ?2`, micros(before), limit)
 	ids, err := all(rows, err, scanID)
@@ -314,8 +327,17 @@ func (t *tx) endAll(tenant string) error {
 			return err
 		}
 	}
-	_, err := t.exec(`DELETE FROM views WHERE tenant = ?1`, tenant)
-	return err
+	if _, err := t.exec(`DELETE FROM views WHERE tenant = ?1`, tenant); err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM generator_revisions WHERE generator IN (SELECT id FROM generators WHERE tenant = ?1)`, tenant); err != nil {
+		return err
+	}
+	n, err := t.exec(`DELETE FROM generators WHERE tenant = ?1`, tenant)
+	if err != nil {
+		return err
+	}
+	return t.use(tenant, use{generators: -n})
 }
 
 // tenantLives says that what a deleted tenant had is gone.

@@ -71,6 +71,9 @@ func (t *tx) moveTenant(n outturn.Tenant, parent string, a outturn.AuditEntry) (
 	if err := t.tell(left, tenantLeft, old, n.ID); err != nil {
 		return n, err
 	}
+	if err := t.pauseBelow(n.ID, parent, a); err != nil {
+		return n, err
+	}
 	if was == "" && by != "" {
 		return n, t.tell(a, tenantHeld, parent, n.ID)
 	}

@@ -11,6 +11,8 @@ CREATE TABLE generators (
     event         TEXT, -- the type that one of kind event waits for
     state         TEXT NOT NULL CHECK (state IN ('active', 'disabled', 'paused', 'done')),
     paused_for    TEXT,
+    paused_at     BIGINT, -- of the last pause, and when that was over
+    resumed_at    BIGINT,
     revision      INTEGER NOT NULL CHECK (revision > 0),
     next_at       BIGINT,
     last_fired_at BIGINT,
@@ -23,6 +25,7 @@ CREATE TABLE generators (
     foreign_text  TEXT,
     UNIQUE (tenant, name),
     CHECK ((state = 'paused') = (paused_for IS NOT NULL)),
+    CHECK (state <> 'done' OR next_at IS NULL),
     CHECK ((kind = 'event') = (event IS NOT NULL))
 );
 CREATE INDEX generators_tenant_created ON generators (tenant, created_at, id);
@@ -64,6 +67,18 @@ CREATE TABLE firings (
 CREATE UNIQUE INDEX firings_once ON firings (generator, scheduled_for) WHERE cause = 'schedule';
 CREATE UNIQUE INDEX firings_event_once ON firings (generator, event_key) WHERE cause = 'event';
 CREATE INDEX firings_generator_at ON firings (generator, scheduled_for, id);
+
+-- How often they ended in what: '' is a run, the others are why it was skipped.
+CREATE TABLE firing_totals (
+    cause   TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    n       BIGINT NOT NULL,
+    PRIMARY KEY (cause, outcome)
+);
+
+-- When its last enabled admin client was revoked, or was none any more. NULL: it has
+-- one, or never had.
+ALTER TABLE tenants ADD COLUMN admin_lost_at BIGINT;
 
 ALTER TABLE runs ADD COLUMN generator TEXT;
 ALTER TABLE runs ADD COLUMN revision INTEGER;

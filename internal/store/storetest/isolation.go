@@ -28,6 +28,7 @@ type holding struct {
 	file        outturn.File
 	link, token string
 	view        outturn.SavedView
+	generator   outturn.Generator
 }
 
 // holding gives a new tenant one of everything.
@@ -53,6 +54,15 @@ func (b *bench) holding(parent string, kind outturn.TenantKind) holding {
 	h.view = must[outturn.SavedView](b.t)(b.store.CreateView(ctx, outturn.SavedView{
 		Tenant: h.tenant.ID, CreatedBy: h.subject, View: outturn.View{Dataset: "orders", Name: "mine", Description: h.marker},
 	}, entry))
+	h.generator = must[outturn.Generator](b.t)(b.store.CreateGenerator(ctx, outturn.Generator{
+		Tenant: h.tenant.ID, State: outturn.GeneratorActive, NextAt: b.now(), Origin: "api", CreatedBy: h.subject,
+		GeneratorSpec: outturn.GeneratorSpec{
+			Name: "mine", Request: outturn.RunRequest{Dataset: "orders", Columns: []string{h.marker}}, Trigger: outturn.Trigger{Kind: outturn.TriggerSchedule},
+		},
+	}, entry))
+	must[[]outturn.Run](b.t)(b.store.Fire(ctx, outturn.FireInput{Generator: h.generator, Firings: []outturn.Firing{{
+		Generator: h.generator.ID, Revision: 1, Cause: outturn.CauseManual, ScheduledFor: b.now(), Skipped: outturn.SkippedInvalid, Message: h.marker,
+	}}, Entry: entry}))
 	return h
 }
 
@@ -60,6 +70,12 @@ func (b *bench) holding(parent string, kind outturn.TenantKind) holding {
 func (b *bench) idle(h holding) {
 	b.t.Helper()
 	must[outturn.Run](b.t)(b.store.CancelRun(ctx, h.tenant.ID, h.waits.ID, h.subject, none))
+}
+
+// withoutGenerator deletes the generator of h.
+func (b *bench) withoutGenerator(h holding) {
+	b.t.Helper()
+	ok(b.t, b.store.DeleteGenerator(ctx, h.tenant.ID, h.generator.ID, 1, none))
 }
 
 // deleted deletes the tenant of h.
@@ -191,6 +207,40 @@ var accesses = map[string][]access{
 	"DeleteView": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
 		return of.view, s.DeleteView(ctx, v.tenant.ID, of.view.ID, 1, none)
 	}}},
+	"Generator": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.Generator(ctx, v.tenant.ID, of.generator.ID)
+	}}},
+	"GeneratorByName": {{own: true, list: true, call: func(s *store.Store, v, _ holding) (any, error) {
+		return s.GeneratorByName(ctx, v.tenant.ID, "mine")
+	}}},
+	"Generators": {
+		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
+			return s.Generators(ctx, v.tenant.ID, "*", everything)
+		}},
+		{call: func(s *store.Store, v, of holding) (any, error) {
+			return s.Generators(ctx, v.tenant.ID, of.tenant.ID, everything)
+		}},
+		{list: true, call: func(s *store.Store, v, of holding) (any, error) {
+			return s.Generators(ctx, v.tenant.ID, "*", where("id", of.generator.ID))
+		}},
+	},
+	"UpdateGenerator": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.UpdateGenerator(ctx, v.tenant.ID, of.generator.ID, 1, of.generator, none)
+	}}},
+	"SwitchGenerator": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.SwitchGenerator(ctx, v.tenant.ID, of.generator.ID, outturn.GeneratorDisabled, time.Time{}, none)
+	}}},
+	"DeleteGenerator": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
+		return of.generator, s.DeleteGenerator(ctx, v.tenant.ID, of.generator.ID, 1, none)
+	}}},
+	"Firings": {
+		{call: func(s *store.Store, v, of holding) (any, error) {
+			return s.Firings(ctx, v.tenant.ID, of.generator.ID, everything)
+		}},
+		{before: (*bench).withoutGenerator, call: func(s *store.Store, v, of holding) (any, error) {
+			return s.Firings(ctx, v.tenant.ID, of.generator.ID, everything)
+		}},
+	},
 	"AuditEntries": {
 		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
 			return s.AuditEntries(ctx, v.tenant.ID, everything)
@@ -204,7 +254,7 @@ var accesses = map[string][]access{
 	}}},
 
 	"CreateTenant": {{spans: ofCreators}}, "CreateClient": {{spans: ofCreators}}, "CreateRun": {{spans: ofCreators}},
-	"CreateView": {{spans: ofCreators}}, "Audit": {{spans: ofCreators}},
+	"CreateView": {{spans: ofCreators}}, "CreateGenerator": {{spans: ofCreators}}, "Fire": {{spans: "who asks has read the generator before, or is the scheduler, which fires for all tenants"}}, "Audit": {{spans: ofCreators}},
 	"Usage": {{call: func(s *store.Store, v, of holding) (any, error) {
 		u, err := s.Usage(ctx, v.tenant.ID, of.tenant.ID)
 		if err == nil && u.Queued > 0 {
@@ -223,6 +273,7 @@ var accesses = map[string][]access{
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
 	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
+	"DueGenerators": {{spans: ofWorkers}}, "NextDue": {{spans: ofWorkers}},
 	"AuditEnd": {{spans: ofOperators}}, "OpenAuditKey": {{spans: ofOperators}}, "SealAudit": {{spans: ofSweeps}},
 	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
 	"AllTenants": {{spans: ofTheTree}}, "MakeTenants": {{spans: ofTheTree}}, "ChangeTenants": {{spans: ofTheTree}},

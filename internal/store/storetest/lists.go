@@ -49,6 +49,8 @@ var runFields = []field{
 		}
 		return string(r.Reason.Code)
 	}, null: true, values: []string{"query_failed", "worker_lost"}},
+	{name: "generator", of: func(r outturn.Run) string { return r.Generator }, null: true, values: []string{"absent"}},
+	{name: "cause", of: func(r outturn.Run) string { return string(r.Cause) }, null: true, values: []string{"schedule", "event"}, none: true},
 	{name: "created_at", of: func(r outturn.Run) string { return instant(r.CreatedAt) }, order: true, values: instants},
 	{name: "started_at", of: func(r outturn.Run) string { return instant(r.StartedAt) }, null: true, values: instants},
 	{name: "finished_at", of: func(r outturn.Run) string { return instant(r.FinishedAt) }, null: true, order: true, values: instants},
@@ -199,6 +201,9 @@ func (b *bench) variety(tenants []string) []outturn.Run {
 		}
 		if i%5 == 0 && i > 0 {
 			r.RetryOf = ids[i/2]
+		}
+		if i%4 == 1 {
+			r.Generator, r.Revision, r.Cause = fmt.Sprint("generator-", i%3), 1, outturn.Causes[i%2]
 		}
 		r = must[outturn.Run](b.t)(b.store.CreateRun(ctx, r, nil, outturn.AuditEntry{}))
 		ids = append(ids, r.ID)

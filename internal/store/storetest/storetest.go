@@ -56,6 +56,9 @@ func Run(t *testing.T, open Open) {
 		{"ListFaults", testListFaults},
 		{"Totals", testTotals},
 		{"Secrets", testSecrets},
+		{"Generators", testGenerators},
+		{"GeneratorsOfTenants", testGeneratorsOfTenants},
+		{"Fire", testFire},
 		{"Usage", testUsage},
 		{"LimitsTogether", testLimitsTogether},
 		{"Limits", testLimits},
@@ -198,7 +201,7 @@ func reason() outturn.Reason {
 // tables are all that the ledger has.
 var tables = []string{
 	"tenants", "tenant_closure", "tenant_usage", "clients", "runs", "run_totals", "manifests", "files", "links", "views",
-	"idempotency_keys", "audit", "audit_blocks", "counters", "secrets",
+	"generators", "generator_revisions", "firings", "firing_totals", "idempotency_keys", "audit", "audit_blocks", "counters", "secrets",
 }
 
 // dump is the whole ledger as text.
