@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Type is what a field holds. See docs/formats.md for how each format spells
@@ -117,6 +118,22 @@ func (d *Dataset) Field(name string) (Field, bool) {
 		return Field{}, false
 	}
 	return d.Fields[i], true
+}
+
+// OfInvoice is the condition that a row is of an invoice.
+func (d *Dataset) OfInvoice(invoice string) (*Expr, error) {
+	f, ok := d.Field(d.Invoice)
+	if !ok {
+		return nil, Errorf(CodeInvalid, "The data set %s does not say which invoice a row is of, so it cannot be made for one invoice.", d.Name)
+	}
+	if !IsLine(invoice) {
+		return nil, Errorf(CodeInvalid, "The number of an invoice is one line of at most 255 characters.")
+	}
+	is := &Expr{Op: OpEQ, Field: f.Name, Values: []string{invoice}}
+	if is.Check(d, time.UTC) != nil {
+		return nil, Errorf(CodeInvalid, "%s is no invoice of the data set %s, whose invoices are of type %s.", Shown(invoice), d.Name, f.Type)
+	}
+	return is, nil
 }
 
 // FieldNames lists the names of d's fields in their published order.

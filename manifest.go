@@ -16,6 +16,7 @@ type Manifest struct {
 	// its column's name; else absent.
 	Headers []string `json:"headers,omitempty"`
 	Filter  string   `json:"filter,omitempty"`
+	Invoice string   `json:"invoice,omitempty"` // the one whose rows were asked for
 	Order   []Order  `json:"order,omitempty"`
 	Tenant  string   `json:"tenant,omitempty"` // the account the report is made for
 	// ReportType is what the account wanted to see of its sales, where it was told.
@@ -24,7 +25,7 @@ type Manifest struct {
 	// Window is absent where the data set has no period or all of it was asked.
 	Window *ManifestWindow `json:"window,omitempty"`
 	// Selection is "window", or "snapshot" for a data set without a period, or
-	// "everything" where no window was asked for.
+	// "invoice" where one was asked for and no window, or "everything".
 	Selection string           `json:"selection"`
 	Snapshot  ManifestSnapshot `json:"snapshot"`
 	Zone      string           `json:"zone"` // instants in the file are in this zone

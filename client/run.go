@@ -20,9 +20,10 @@ type RunInput struct {
 	View    string   `json:"view,omitempty"`
 	Columns []string `json:"columns,omitempty"`
 	// Filter says which rows: CURRENCY eq EUR and not (TOTAL lt 10).
-	Filter string          `json:"filter,omitempty"`
-	Order  []outturn.Order `json:"order,omitempty"`
-	Window *Window         `json:"window,omitempty"` // nil: all there is
+	Filter  string          `json:"filter,omitempty"`
+	Invoice string          `json:"invoice,omitempty"` // only the rows of this one; "" is all
+	Order   []outturn.Order `json:"order,omitempty"`
+	Window  *Window         `json:"window,omitempty"` // nil: all there is
 	// Zone is the IANA zone instants are written in; "" is the window's, else the
 	// tenant's.
 	Zone       string           `json:"zone,omitempty"`

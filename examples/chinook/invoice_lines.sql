@@ -5,6 +5,7 @@ description: One row per line of an invoice, with the track that was sold.
 tenant: of_seller
 period: {expr: SOLD_ON, kind: date}
 key: [LINE_ID]
+invoice: INVOICE_ID
 fields:
   - {name: LINE_ID, type: text, meaning: Number of the line}
   - {name: INVOICE_ID, type: text, meaning: Invoice it stands on}

@@ -5,6 +5,7 @@ description: One row per invoice, with the customer it was sent to and the selle
 tenant: of_seller
 period: {expr: INVOICE_DATE, kind: date}
 key: [INVOICE_ID]
+invoice: INVOICE_ID
 fields:
   - {name: INVOICE_ID, type: text, meaning: Number of the invoice}
   - {name: INVOICE_DATE, type: date, meaning: Day it was issued}

@@ -48,6 +48,7 @@ type Selection struct {
 	View       string      `json:"view,omitempty" doc:"A view of the data set. Default: full."`
 	Columns    []string    `json:"columns,omitempty" doc:"Fields, instead of a view."`
 	Filter     *filterText `json:"filter,omitempty" doc:"Which rows: as text (CURRENCY eq EUR and not (TOTAL lt 10)), or as a tree."`
+	Invoice    string      `json:"invoice,omitempty" maxLength:"255" doc:"Only the rows of one invoice, in data sets that say which a row is of."`
 	Order      *orderText  `json:"order,omitempty" doc:"Fields to sort by: A, B desc as text, or a list of {field, desc}."`
 	Window     *windowBody `json:"window,omitempty" doc:"Default: all there is."`
 	Zone       string      `json:"zone,omitempty" example:"Europe/Warsaw" doc:"IANA time zone of days and of the instants written. Default: the window's, then the tenant's."`
@@ -64,7 +65,7 @@ type windowBody struct {
 // input understands a selection as far as no data set is needed.
 func (s Selection) input() reporting.CreateRunInput {
 	in := reporting.CreateRunInput{Tenant: s.Tenant, Zone: s.Zone, Origin: "api"}
-	in.Request = outturn.RunRequest{View: s.View, Columns: s.Columns, ReportType: s.ReportType}
+	in.Request = outturn.RunRequest{View: s.View, Columns: s.Columns, Invoice: s.Invoice, ReportType: s.ReportType}
 	var faults []error
 	var err error
 	if s.Filter != nil {
@@ -295,6 +296,7 @@ type requestJSON struct {
 	OwnView    *outturn.View           `json:"own_view,omitempty"`
 	Columns    []string                `json:"columns,omitempty"`
 	Where      *exprJSON               `json:"where,omitempty"`
+	Invoice    string                  `json:"invoice,omitempty"`
 	Order      []outturn.Order         `json:"order,omitempty"`
 	Window     *outturn.ManifestWindow `json:"window,omitempty"`
 	Zone       string                  `json:"zone,omitempty"`
@@ -307,7 +309,7 @@ type requestJSON struct {
 func toRun(r outturn.Run) runJSON {
 	q := r.Request
 	request := requestJSON{
-		Dataset: q.Dataset, View: q.View, OwnView: q.OwnView, Columns: q.Columns, Order: q.Order,
+		Dataset: q.Dataset, View: q.View, OwnView: q.OwnView, Columns: q.Columns, Invoice: q.Invoice, Order: q.Order,
 		Zone: q.Zone, Account: q.Tenant, Everything: q.Everything, ReportType: q.ReportType, Outputs: q.Outputs,
 	}
 	if q.Where != nil {

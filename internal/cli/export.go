@@ -33,6 +33,7 @@ type exportCmd struct {
 	View    string   `name:"view" placeholder:"NAME|FILE" help:"A view of the data set (see: outturn view list), or a file of one: what ends in .yaml or has a / in it."`
 	Columns []string `name:"columns" sep:"," placeholder:"A,B" help:"Fields to write, instead of a view."`
 	Filter  string   `name:"filter" placeholder:"EXPR" help:"Which rows: CURRENCY eq EUR and not (TOTAL lt 10 or NAME like 'A%')."`
+	Invoice string   `name:"invoice" placeholder:"ID" help:"Only the rows of one invoice, in data sets that know which a row is of."`
 	Order   string   `name:"order" placeholder:"A,B desc" help:"Fields to sort by. Without it rows come as the source has them."`
 	Tenant  string   `name:"tenant" placeholder:"ID" help:"The account the report is made for; rows of it and all below it. Default: the provider, that is everything."`
 	Report  string   `name:"report-type" placeholder:"TYPE" help:"What the account wants to see of its sales: RESELLER its own customers, PROVIDER (default) also its sub-resellers and theirs. Data sets that know no difference are the same."`
@@ -151,14 +152,14 @@ func (c *exportCmd) request() (req outturn.RunRequest, err error) {
 	if (c.Dataset == "") == (c.Query == "") {
 		return req, outturn.Errorf(outturn.CodeInvalid, "Name a data set (outturn dataset list shows them), or give a --query.")
 	}
-	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Order != "" || c.Tenant != "" || c.Report != "") {
+	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Invoice != "" || c.Order != "" || c.Tenant != "" || c.Report != "") {
 		return req, outturn.Errorf(outturn.CodeInvalid, "A --query stands alone: put the window, filter and order into the SELECT.")
 	}
 	if c.Key != "" && c.Query == "" {
 		return req, outturn.Errorf(outturn.CodeInvalid, "--key is for a --query; a data set names its own key, as split.")
 	}
 	req = outturn.RunRequest{
-		Dataset: c.Dataset, View: c.View, Columns: c.Columns,
+		Dataset: c.Dataset, View: c.View, Columns: c.Columns, Invoice: c.Invoice,
 		Tenant: c.Tenant, Everything: c.Tenant == "", SQL: c.Query,
 	}
 	if c.Report != "" {

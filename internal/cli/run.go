@@ -59,6 +59,7 @@ type runCreateCmd struct {
 	View    string   `name:"view" placeholder:"NAME" help:"A view of the data set."`
 	Columns []string `name:"columns" sep:"," placeholder:"A,B" help:"Fields, instead of a view."`
 	Filter  string   `name:"filter" placeholder:"EXPR" help:"Which rows."`
+	Invoice string   `name:"invoice" placeholder:"ID" help:"Only the rows of one invoice."`
 	Order   string   `name:"order" placeholder:"A,B desc" help:"Fields to sort by."`
 	Report  string   `name:"report-type" placeholder:"TYPE" help:"RESELLER or PROVIDER."`
 	Tenant  string   `name:"tenant" placeholder:"ID" help:"The tenant it is for. Default: the client's own."`
@@ -107,7 +108,7 @@ func (c *runCreateCmd) Run(ctx context.Context, streams IO) error {
 
 func (c *runCreateCmd) input() (in client.RunInput, err error) {
 	in = client.RunInput{
-		Dataset: c.Dataset, View: c.View, Columns: c.Columns, Filter: c.Filter, Zone: c.In, ReportType: c.Report,
+		Dataset: c.Dataset, View: c.View, Columns: c.Columns, Filter: c.Filter, Invoice: c.Invoice, Zone: c.In, ReportType: c.Report,
 		Tenant: c.Tenant, Name: c.Name, IdempotencyKey: c.Key,
 	}
 	if c.Order != "" {

@@ -32,6 +32,7 @@ func infoLines(m outturn.Manifest, s format.Summary, totals Totals, columns []ba
 		add("To (exclusive)", m.Window.To.Format(time.RFC3339))
 	}
 	add("Selection", m.Selection)
+	add("Invoice", m.Invoice)
 	add("Filter", m.Filter)
 	add("Order", orderText(m.Order))
 	add("Time zone", m.Zone)

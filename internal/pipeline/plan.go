@@ -64,6 +64,13 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 	}
 	selection, err := selectionOf(d, req.Window)
 	fault("window", err)
+	if req.Invoice != "" {
+		_, err := d.OfInvoice(req.Invoice)
+		fault("invoice", err)
+		if req.Window == nil {
+			selection = "invoice"
+		}
+	}
 	if len(faults) > 0 {
 		return Plan{}, outturn.JoinFaults(faults)
 	}
@@ -76,7 +83,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 	p := Plan{
 		Query: source.Query{
 			Dataset: d, View: view, Hidden: hidden,
-			Where: req.Where, Order: req.Order, Window: req.Window, Tree: tree,
+			Where: req.Where, Invoice: req.Invoice, Order: req.Order, Window: req.Window, Tree: tree,
 			Tenant: req.Tenant, Everything: req.Everything,
 			Vars: source.Vars{Tenant: req.Tenant, ReportType: req.ReportType, Zone: zone.String()},
 		},
@@ -85,7 +92,7 @@ func Prepare(cat *catalog.Catalog, req outturn.RunRequest) (Plan, error) {
 		Key:       key,
 		Manifest: outturn.Manifest{
 			Dataset: d.Name, Version: d.Version, View: view.Name, Order: req.Order,
-			ReportType: req.ReportType, Selection: selection, Zone: zone.String(), Currencies: currenciesOf(totals),
+			ReportType: req.ReportType, Invoice: req.Invoice, Selection: selection, Zone: zone.String(), Currencies: currenciesOf(totals),
 		},
 	}
 	if req.Where != nil {

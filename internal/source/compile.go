@@ -278,6 +278,10 @@ func (c *compiler) compile(ctx context.Context) (Statement, error) {
 	if err != nil {
 		return s, err
 	}
+	invoice, err := c.invoice(s.Zone)
+	if err != nil {
+		return s, err
+	}
 	order, err := c.orderBy()
 	if err != nil {
 		return s, err
@@ -287,7 +291,7 @@ func (c *compiler) compile(ctx context.Context) (Statement, error) {
 		return s, err
 	}
 	part, inOrder := partOf(c.splitKey(), c.rowKey(), c.Part, c.bind)
-	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter, part) + order + inOrder + c.limit()
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter, invoice, part) + order + inOrder + c.limit()
 	s.Args = c.args
 	return s, nil
 }

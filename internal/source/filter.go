@@ -28,6 +28,19 @@ func (c *compiler) filter(stamps *time.Location) (condition, error) {
 	return condition{c.condition(c.Where, zone, stamps), c.anyFails(c.Where)}, c.fault
 }
 
+// invoice returns the condition that a row is of the query's invoice; an empty one
+// without it.
+func (c *compiler) invoice(stamps *time.Location) (condition, error) {
+	if c.Invoice == "" {
+		return condition{}, nil
+	}
+	is, err := c.Dataset.OfInvoice(c.Invoice)
+	if err != nil {
+		return condition{}, err
+	}
+	return condition{c.condition(is, time.UTC, stamps), c.anyFails(is)}, c.fault
+}
+
 // anyFails reports whether a field that e asks for fails.
 func (c *compiler) anyFails(e *outturn.Expr) bool {
 	if len(e.Args) > 0 {

@@ -134,6 +134,10 @@ type Query struct {
 	// at which a row changed. See Newest.
 	Newest bool
 
+	// Invoice keeps the rows of one invoice, by the field that the data set names for it;
+	// empty: all.
+	Invoice string
+
 	// Window is nil for "all there is".
 	Window *outturn.Window
 

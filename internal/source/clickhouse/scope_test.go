@@ -27,7 +27,7 @@ func shop(t *testing.T) (*clickhousetest.DB, *outturn.Dataset, *outturn.TenantTr
 			if(n %% 7 = 0, NULL, if(n %% 2 = 0, 'paid', 'op%%en')), toDecimal64(n, 2) / 4 FROM (SELECT toInt32(number) AS n FROM system.numbers LIMIT 1, 1000) WHERE n %% 2 = %d`, odd)
 	}
 	db.Sharded("orders", "n Int32, owner UInt32, made DateTime, day Date, state Nullable(String), amount Decimal(18, 2)", "ENGINE = MergeTree ORDER BY (owner, n)", [2]string{half(1), half(0)})
-	d := &outturn.Dataset{Name: "orders", Version: 1, SQL: "SELECT n, owner, made, day, state, amount, owner AS changed_by FROM orders", Tenant: "owner", Changed: "made",
+	d := &outturn.Dataset{Name: "orders", Version: 1, SQL: "SELECT n, owner, made, day, state, amount, owner AS changed_by FROM orders", Tenant: "owner", Changed: "made", Invoice: "n",
 		Key: []string{"n"}, Period: &outturn.Period{Expr: "made", Kind: outturn.PeriodInstant, Zone: "UTC"}, Fields: []outturn.Field{
 			{Name: "n", Type: outturn.Int}, {Name: "owner", Type: outturn.Int}, {Name: "made", Type: outturn.Time}, {Name: "day", Type: outturn.Date},
 			{Name: "state", Type: outturn.Text}, {Name: "amount", Type: outturn.Decimal, Scale: 2}}}
@@ -97,6 +97,8 @@ func TestDistributed(t *testing.T) {
 			func(n int) bool { return (owner(n) == 2 || owner(n) == 20) && n >= 24 && n <= 48 }},
 		{"window between seconds", source.Query{Everything: true, Window: &outturn.Window{From: time.Date(2026, 1, 2, 0, 0, 0, 1000, time.UTC), To: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}},
 			func(n int) bool { return n > 24 && n < 48 }},
+		{"invoice", source.Query{Tenant: "2", Tree: tree, Invoice: "25"}, func(n int) bool { return n == 25 }},
+		{"another's invoice", source.Query{Tenant: "3", Tree: tree, Invoice: "25"}, func(int) bool { return false }},
 	} {
 		test.q.Dataset, test.q.View, test.q.Order = d, numbers, byNumber
 		if got, want := column(query(t, snap, test.q)), which(test.meets); !slices.Equal(got, want) {

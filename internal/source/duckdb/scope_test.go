@@ -66,6 +66,11 @@ func TestComplaintsStayInScope(t *testing.T) {
 			q.Where = &outturn.Expr{Op: outturn.OpOr, Args: []*outturn.Expr{leaf(outturn.OpLike, "ID", "K%1"), {Op: outturn.OpNot, Args: []*outturn.Expr{leaf(outturn.OpIn, "AMOUNT", "70", "80")}}}}
 		}, amount},
 		{"filter by null", func(q *source.Query) { q.Where = leaf(outturn.OpNull, "UNITS") }, "Field UNITS holds 'SECRET-UNITS', which is no int, in the row ID K-OF-B."},
+		{"invoice", func(q *source.Query) {
+			d := *q.Dataset
+			d.Invoice = "UNITS"
+			q.Dataset, q.Invoice = &d, "1"
+		}, "Field UNITS holds 'SECRET-UNITS', which is no int, in the row ID K-OF-B."},
 		{"window", func(q *source.Query) { q.Window = &window }, date},
 		{"window and filter", func(q *source.Query) { q.Window, q.Where = &window, leaf(outturn.OpNE, "ID", "K1") }, date},
 		{"window of the author's", func(q *source.Query) {

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"Widen", testWiden},
 		{"ViewScale", testViewScale},
 		{"Attribute", testAttribute},
+		{"Invoice", testInvoice},
 		{"AttributeShape", testAttributeShape},
 		{"Zone", testZone},
 		{"Order", testOrder},
@@ -223,6 +224,48 @@ func testWiden(t *testing.T, open Open) {
 		}
 		one.Tenant = "large"
 		wantFailure(t, snap, one, "Field b holds '-100000000', which is too large for a decimal of scale 30, in the row id large.")
+	}
+}
+
+// Rows are those of one invoice, whether or not its number is published, and within
+// scope; a number that breaks out of quotes is none's.
+func testInvoice(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE lines (id VARCHAR, owner VARCHAR, invoice VARCHAR, counted INTEGER);
+		INSERT INTO lines VALUES ('1', 'a', '07', 7), ('2', 'b', '07', 7), ('3', 'a', '7', 8), ('4', 'a', NULL, NULL)`))
+	d := dataset("SELECT * FROM lines", outturn.Field{Name: "id", Type: outturn.Text}, outturn.Field{Name: "invoice", Type: outturn.Text}, outturn.Field{Name: "counted", Type: outturn.Int})
+	d.Tenant = "owner"
+	byNumber := *d
+	d.Invoice, byNumber.Invoice = "invoice", "counted"
+	for _, test := range []struct {
+		d                        *outturn.Dataset
+		tenant, invoice, refused string
+		want                     []string
+	}{
+		{d, "", "07", "", []string{"1", "2"}},
+		{d, "a", "07", "", []string{"1"}},
+		{d, "a", "7", "", []string{"3"}},
+		{d, "a", "' OR 1=1 --", "", nil},
+		{d, "a", "", "", []string{"1", "3", "4"}},
+		{&byNumber, "a", "7", "", []string{"1"}},
+		{&byNumber, "a", "seven", `"seven" is no invoice of the data set sample, whose invoices are of type int.`, nil},
+		{dataset(d.SQL, d.Fields...), "", "7", "The data set sample does not say which invoice a row is of, so it cannot be made for one invoice.", nil},
+	} {
+		q := source.Query{Dataset: test.d, View: outturn.Columns(test.d, []string{"id"}), Tenant: test.tenant, Everything: test.tenant == "", Invoice: test.invoice,
+			Order: []outturn.Order{{Field: "id"}}}
+		if test.refused != "" {
+			if r, err := snap.Query(t.Context(), q); outturn.ErrorCode(err) != outturn.CodeInvalid || err.Error() != test.refused {
+				t.Errorf("invoice %q: got %v and %v, want %s", test.invoice, r, err, test.refused)
+			}
+			continue
+		}
+		_, rows := query(t, snap, q)
+		var got []string
+		for _, row := range rows {
+			got = append(got, row[0])
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("invoice %q of %q: got %v, want %v", test.invoice, test.tenant, got, test.want)
+		}
 	}
 }
 
