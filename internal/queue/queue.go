@@ -38,6 +38,7 @@ const (
 	ClassFirst = iota // of a tenant that has little waiting
 	ClassNext
 	ClassBacklog
+	ClassLow // of a backfill, whatever its tenant has waiting
 )
 
 // Class returns the class of a run whose tenant has that many queued before it, so

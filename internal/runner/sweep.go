@@ -16,6 +16,8 @@ type sweepLedger interface {
 	DueRuns(ctx context.Context, limit int) ([]outturn.Run, error)
 	// NextRuns lists runs that waited, because of limits, for one of that tenant to end.
 	NextRuns(ctx context.Context, tenant string) ([]outturn.Run, error)
+	// NextInTurn lists runs that waited for a run of their generator to end.
+	NextInTurn(ctx context.Context, run string) ([]outturn.Run, error)
 	// Waiting says whether any run is queued.
 	Waiting(ctx context.Context) (bool, error)
 	ExpiredFiles(ctx context.Context, limit int) ([]outturn.File, error)
@@ -105,19 +107,30 @@ func (r *Runner) wakeLoop(ctx context.Context) {
 	}
 }
 
-// ringNext rings the runs that waited for one of tenant to end. Where no limit counts
-// for it there are none.
-func (r *Runner) ringNext(ctx context.Context, tenant string) {
+// ringNext rings the runs that waited for one to end: those of its tenant that a limit
+// held back, of which there are none where no limit counts for it, and those of its
+// generator whose turn it is.
+func (r *Runner) ringNext(ctx context.Context, j queue.Job) {
 	if ctx.Err() != nil {
 		return // the queue stops
 	}
-	next, err := r.Ledger.NextRuns(ctx, tenant)
-	for _, run := range next {
-		err = errors.Join(err, r.Queue.Ring(ctx, queue.Job{Run: run.ID, Tenant: run.Tenant, Class: queue.ClassFirst}))
+	next, err := r.Ledger.NextRuns(ctx, j.Tenant)
+	turn, errTurn := r.Ledger.NextInTurn(ctx, j.Run)
+	err = errors.Join(err, errTurn)
+	for _, run := range append(next, turn...) {
+		err = errors.Join(err, r.ring(ctx, run, queue.ClassFirst))
 	}
 	if outturn.ErrorCode(err) != outturn.CodeUnavailable { // a queue that has stopped
 		r.complain(ctx, "the next runs were not rung", err)
 	}
+}
+
+// ring rings a run with a class, or with that of a backfill where it is of one.
+func (r *Runner) ring(ctx context.Context, run outturn.Run, class int) error {
+	if run.Low {
+		class = queue.ClassLow
+	}
+	return r.Queue.Ring(ctx, queue.Job{Run: run.ID, Tenant: run.Tenant, Class: class})
 }
 
 // ringDue rings the runs that are due and have no job here.
@@ -137,11 +150,11 @@ func (r *Runner) ringDue(ctx context.Context) error {
 	}
 	before := map[string]int{} // by tenant
 	for _, id := range unheard {
-		tenant := byID[id].Tenant
-		if err := r.Queue.Ring(ctx, queue.Job{Run: id, Tenant: tenant, Class: queue.Class(before[tenant])}); err != nil {
+		run := byID[id]
+		if err := r.ring(ctx, run, queue.Class(before[run.Tenant])); err != nil {
 			return err
 		}
-		before[tenant]++
+		before[run.Tenant]++
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ const released = `phase = '', lease_owner = NULL, lease_until = NULL`
 
 // ClaimRun gives a queued run that is due to owner, for as long as lease, as its
 // next attempt. Any other is CodeConflict: somebody was faster, or it has ended. One
-// that its tenant's limits or suspension keep is CodeHeld, and stays as it is.
+// that its tenant's limits or suspension keep, or an older one of its generator, is
+// CodeHeld, and stays as it is.
 func (s *Store) ClaimRun(ctx context.Context, id, owner string, lease time.Duration) (r outturn.Run, err error) {
 	err = s.write(ctx, "claim run", func(t *tx) error {
 		tenant, mostRows, err := t.mayStart(id)
@@ -333,13 +334,14 @@ func (t *tx) takeBack(r outturn.Run, most int) (outturn.Run, error) {
 // DueRuns lists queued runs that may be claimed now, without their requests: the
 // oldest of each tenant first, then the second of each. So a backlog beyond limit
 // does not hide other tenants' runs. Those of suspended tenants are not listed, and of
-// a tenant whose runs at work are limited no more than there is room for.
+// a tenant whose runs at work are limited no more than there is room for. Those whose
+// turn it is not are not listed either, and those of backfills come after its others.
 func (s *Store) DueRuns(ctx context.Context, limit int) ([]outturn.Run, error) {
 	rows, err := s.look(ctx).rows(`WITH free AS MATERIALIZED (
 			SELECT q.tenant AS whose, `+room+` AS room FROM tenant_usage q WHERE q.queued > 0),
 		turns AS (
-			SELECT id AS run, tenant AS whose, created_at AS since, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY created_at, id) AS turn
-			FROM runs WHERE state = 'queued' AND not_before <= ?1),
+			SELECT id AS run, tenant AS whose, created_at AS since, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY low, created_at, id) AS turn
+			FROM runs r WHERE state = 'queued' AND not_before <= ?1 AND `+turn+`),
 		due AS (
 			SELECT turns.run, turns.since, turns.turn FROM turns JOIN free ON free.whose = turns.whose
 			WHERE turns.turn <= COALESCE(free.room, turns.turn)

@@ -77,17 +77,25 @@ func storageLimit(err error) error {
 	return err
 }
 
+// turn is the condition that no run is left which r has to wait for: an older one of its
+// generator. Runs of a backfill wait for one another alone, and nothing waits for a run
+// that an event made.
+const turn = `(r.in_turn = 0 OR NOT EXISTS (SELECT 1 FROM runs o
+	WHERE o.generator = r.generator AND o.finished_at IS NULL AND o.id < r.id AND o.low = r.low AND o.cause <> 'event'))`
+
 // mayStart says whether a run that is due may be started: CodeHeld when its tenant or
-// one above is suspended or has as many at work as it may. Else it returns whose the
+// one above is suspended or has as many at work as it may, or when it is not its turn.
+// Else it returns whose the
 // run is, and how many rows it may have. sql.ErrNoRows: it is not due.
 func (t *tx) mayStart(id string) (tenant string, mostRows *int64, err error) {
 	var held, full int
+	var next bool
 	err = t.row(`SELECT r.tenant, MIN(n.most_rows),
 			MAX(CASE WHEN n.held_by IS NOT NULL OR n.state <> 'active' THEN 1 ELSE 0 END),
-			MAX(CASE WHEN n.most_running <= u.running THEN 1 ELSE 0 END)
+			MAX(CASE WHEN n.most_running <= u.running THEN 1 ELSE 0 END), `+turn+`
 		FROM runs r JOIN tenant_closure c ON c.descendant = r.tenant
 		JOIN tenants n ON n.id = c.ancestor JOIN tenant_usage u ON u.tenant = c.ancestor
-		WHERE r.id = ?1 AND r.state = 'queued' AND r.not_before <= ?2 GROUP BY r.tenant`, id, micros(t.now)).scan(&tenant, &mostRows, &held, &full)
+		WHERE r.id = ?1 AND r.state = 'queued' AND r.not_before <= ?2 GROUP BY r.id, r.tenant`, id, micros(t.now)).scan(&tenant, &mostRows, &held, &full, &next)
 	switch {
 	case err != nil:
 		return tenant, mostRows, err
@@ -95,6 +103,9 @@ func (t *tx) mayStart(id string) (tenant string, mostRows *int64, err error) {
 		return tenant, nil, outturn.Errorf(outturn.CodeHeld, "The run waits because its tenant, or one above it, is suspended.")
 	case full > 0:
 		return tenant, nil, outturn.Errorf(outturn.CodeHeld, "The run waits because its tenant, or one above it, has as many runs at work as it may.")
+	}
+	if !next {
+		return tenant, nil, outturn.Errorf(outturn.CodeHeld, "The run waits because an older one of its generator has not ended.")
 	}
 	return tenant, mostRows, nil
 }
@@ -137,7 +148,7 @@ func (s *Store) NextRuns(ctx context.Context, tenant string) (runs []outturn.Run
 func (t *tx) nextBelow(top string, n int64) (runs []outturn.Run, err error) {
 	rows, err := t.rows(`SELECT q.tenant FROM tenant_usage q
 		WHERE q.queued > 0 AND EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = q.tenant)
-		AND EXISTS (SELECT 1 FROM runs WHERE runs.tenant = q.tenant AND state = 'queued' AND not_before <= ?2)
+		AND EXISTS (SELECT 1 FROM runs r WHERE r.tenant = q.tenant AND r.state = 'queued' AND r.not_before <= ?2 AND `+turn+`)
 		AND COALESCE(`+room+`, 1) > 0
 		ORDER BY q.served_at, q.tenant LIMIT ?3`, top, micros(t.now), n)
 	tenants, err := all(rows, err, scanID)
@@ -146,8 +157,8 @@ func (t *tx) nextBelow(top string, n int64) (runs []outturn.Run, err error) {
 	}
 	each := 1 + n - int64(len(tenants)) // where few wait, more of each
 	for _, tenant := range tenants {
-		rows, err := t.rows(`SELECT `+lightColumns+` FROM runs WHERE tenant = ?1 AND state = 'queued' AND not_before <= ?2
-			ORDER BY created_at, id LIMIT ?3`, tenant, micros(t.now), each)
+		rows, err := t.rows(`SELECT `+lightColumns+` FROM runs r WHERE tenant = ?1 AND state = 'queued' AND not_before <= ?2 AND `+turn+`
+			ORDER BY low, created_at, id LIMIT ?3`, tenant, micros(t.now), each)
 		some, err := all(rows, err, scanLight)
 		if err != nil {
 			return nil, err
@@ -155,6 +166,16 @@ func (t *tx) nextBelow(top string, n int64) (runs []outturn.Run, err error) {
 		runs = append(runs, some...)
 	}
 	return runs, nil
+}
+
+// NextInTurn lists the runs of the generator of a run, without their requests, whose
+// turn it is now that this one has ended.
+func (s *Store) NextInTurn(ctx context.Context, run string) ([]outturn.Run, error) {
+	t := s.look(ctx)
+	rows, err := t.rows(`SELECT `+lightColumns+` FROM runs r WHERE generator = (SELECT generator FROM runs WHERE id = ?1)
+		AND finished_at IS NULL AND state = 'queued' AND in_turn = 1 AND not_before <= ?2 AND `+turn, run, micros(t.now))
+	runs, err := all(rows, err, scanLight)
+	return runs, fault("list next runs", err)
 }
 
 // Waiting says whether any run is queued.

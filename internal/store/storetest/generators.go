@@ -290,3 +290,81 @@ func testFire(t *testing.T, b *bench) {
 		t.Errorf("%v firings are counted", got)
 	}
 }
+
+// testTurns: of a generator one run is at work at a time, the oldest first, and one of
+// its backfills beside it.
+func testTurns(t *testing.T, b *bench) {
+	tenant := b.tenant(b.root.ID, outturn.KindReseller)
+	g := b.generator(tenant.ID, outturn.OverlapQueue)
+	low := func() outturn.Run {
+		in := b.fire(g, outturn.CauseBackfill)
+		in.Runs[0].Low = true
+		return b.fired(in)
+	}
+	old := []outturn.Run{low(), low()}
+	b.pass(time.Second)
+	ids := []outturn.Run{b.fired(b.due(g)), b.fired(b.due(b.read(g))), b.fired(b.fire(g, outturn.CauseManual))}
+	event := b.fired(b.fire(g, outturn.CauseEvent))
+	due := func() []string { return idsOf(must[[]outturn.Run](t)(b.store.DueRuns(ctx, 10))) }
+	if got, want := due(), idsOf([]outturn.Run{ids[0], event, old[0]}); !slices.Equal(got, want) {
+		t.Errorf("due are %v, want %v", got, want)
+	}
+	claim := func(r outturn.Run) (outturn.Run, error) { return b.store.ClaimRun(ctx, r.ID, worker, lease) }
+	for i, r := range ids {
+		for _, later := range ids[i+1:] {
+			_, err := claim(later)
+			refused(t, "a claim out of turn", err, outturn.CodeHeld)
+		}
+		if i == 2 {
+			break
+		}
+		r = must[outturn.Run](t)(claim(r))
+		if i == 0 { // a retry keeps its turn
+			r = must[outturn.Run](t)(b.store.FailRun(ctx, r.Claim(), reason(), b.now().Add(time.Minute)))
+			_, err := claim(ids[1])
+			refused(t, "a claim before a retry", err, outturn.CodeHeld)
+			b.pass(time.Minute)
+			r = must[outturn.Run](t)(claim(r))
+		}
+		must[outturn.Run](t)(b.store.SucceedRun(ctx, r.Claim(), outturn.Manifest{}, nil))
+		if got := idsOf(must[[]outturn.Run](t)(b.store.NextInTurn(ctx, r.ID))); !slices.Contains(got, ids[i+1].ID) || slices.Contains(got, old[1].ID) {
+			t.Errorf("next are %v", got)
+		}
+	}
+	_, err := claim(old[1])
+	refused(t, "the second of a backfill", err, outturn.CodeHeld)
+	must[outturn.Run](t)(b.store.CancelRun(ctx, tenant.ID, old[0].ID, "client:1", none))
+	must[outturn.Run](t)(claim(old[1]))
+	must[outturn.Run](t)(claim(event))
+}
+
+// testCovered: what counts as covered when a run succeeds.
+func testCovered(t *testing.T, b *bench) {
+	tenant := b.tenant(b.root.ID, outturn.KindReseller)
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	for _, tt := range []struct {
+		kind   outturn.WindowKind
+		cause  outturn.Cause
+		counts bool
+	}{
+		{outturn.WindowPrevious, outturn.CauseSchedule, true}, {outturn.WindowPrevious, outturn.CauseManual, false}, {outturn.WindowPrevious, outturn.CauseBackfill, false},
+		{outturn.WindowSinceLastSuccess, outturn.CauseSchedule, true}, {outturn.WindowSinceLastSuccess, outturn.CauseManual, true}, {outturn.WindowSinceLastSuccess, outturn.CauseBackfill, false},
+	} {
+		g := b.generator(tenant.ID, "")
+		g.Window.Kind = tt.kind
+		g = must[outturn.Generator](t)(b.store.UpdateGenerator(ctx, tenant.ID, g.ID, 1, g, none))
+		for _, to := range []int{9, 11, 10} {
+			in := b.fire(g, tt.cause)
+			if tt.cause == outturn.CauseSchedule {
+				in.Firings[0].ScheduledFor = day(to)
+			}
+			in.Runs[0].Request.Window = &outturn.Window{From: day(1), To: day(to), Zone: time.UTC}
+			r := b.fired(in)
+			r = must[outturn.Run](t)(b.store.ClaimRun(ctx, r.ID, worker, lease))
+			must[outturn.Run](t)(b.store.SucceedRun(ctx, r.Claim(), outturn.Manifest{}, nil))
+		}
+		if got := b.read(g).CoveredTo; got.Equal(day(11)) != tt.counts || got.IsZero() == tt.counts {
+			t.Errorf("%s of %s: covered to %s", tt.kind, tt.cause, got)
+		}
+	}
+}

@@ -271,7 +271,7 @@ var accesses = map[string][]access{
 	"TouchClient":   {{spans: ofSignIn}},
 	"Root":          {{spans: ofOperators}},
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
-	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
+	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "NextInTurn": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"DueGenerators": {{spans: ofWorkers}}, "NextDue": {{spans: ofWorkers}},
 	"AuditEnd": {{spans: ofOperators}}, "OpenAuditKey": {{spans: ofOperators}}, "SealAudit": {{spans: ofSweeps}},

@@ -59,6 +59,8 @@ func Run(t *testing.T, open Open) {
 		{"Generators", testGenerators},
 		{"GeneratorsOfTenants", testGeneratorsOfTenants},
 		{"Fire", testFire},
+		{"Turns", testTurns},
+		{"Covered", testCovered},
 		{"Usage", testUsage},
 		{"LimitsTogether", testLimitsTogether},
 		{"Limits", testLimits},
