@@ -245,13 +245,24 @@ func texts(ctx context.Context, s Snapshot, q Query) (rows [][]string, err error
 
 // eachText runs a query whose columns are all text and not null, and calls do with
 // each row, which is do's until it returns.
-func eachText(ctx context.Context, s Snapshot, q Query, do func(row []string) error) (err error) {
+func eachText(ctx context.Context, s Snapshot, q Query, do func(row []string) error) error {
+	var row []string
+	return eachRow(ctx, s, q, func(b *batch.Batch, i int) error {
+		row = row[:0]
+		for c := range b.Columns() {
+			row = append(row, string(b.Text(c, i)))
+		}
+		return do(row)
+	})
+}
+
+// eachRow runs a query and calls do with each row, by its place in a batch.
+func eachRow(ctx context.Context, s Snapshot, q Query, do func(b *batch.Batch, row int) error) (err error) {
 	r, err := s.Query(ctx, q)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	row := make([]string, len(r.Columns()))
 	var b batch.Batch
 	for {
 		if err := r.Next(&b); errors.Is(err, io.EOF) {
@@ -260,10 +271,7 @@ func eachText(ctx context.Context, s Snapshot, q Query, do func(row []string) er
 			return err
 		}
 		for i := range b.Rows() {
-			for c := range row {
-				row[c] = string(b.Text(c, i))
-			}
-			if err := do(row); err != nil {
+			if err := do(&b, i); err != nil {
 				return err
 			}
 		}

@@ -263,6 +263,10 @@ func (c *compiler) compile(ctx context.Context) (Statement, error) {
 		if list, s.Columns, err = c.newest(); err != nil {
 			return s, err
 		}
+	case c.ChangedSince != nil:
+		if list, s.Columns, err = c.changes(); err != nil {
+			return s, err
+		}
 	default:
 		list, s.Columns = c.selectList()
 	}
@@ -282,6 +286,10 @@ func (c *compiler) compile(ctx context.Context) (Statement, error) {
 	if err != nil {
 		return s, err
 	}
+	since, err := c.since(s.Zone)
+	if err != nil {
+		return s, err
+	}
 	order, err := c.orderBy()
 	if err != nil {
 		return s, err
@@ -291,7 +299,7 @@ func (c *compiler) compile(ctx context.Context) (Statement, error) {
 		return s, err
 	}
 	part, inOrder := partOf(c.splitKey(), c.rowKey(), c.Part, c.bind)
-	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter, invoice, part) + order + inOrder + c.limit()
+	s.SQL = with + "SELECT " + list + "\nFROM (" + body + "\n) AS d" + where(scope, window, filter, invoice, since, part) + order + inOrder + c.limit()
 	s.Args = c.args
 	return s, nil
 }

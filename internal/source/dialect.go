@@ -40,6 +40,9 @@ type Syntax struct {
 	Not     string // true also where the condition is unknown
 	Like    string // with a backslash before what stands for itself
 
+	Join   string // between two texts that become one
+	Joined string // around texts with Join between them
+
 	Newest    string // the greatest value, null where there are no rows
 	DateStamp string // the instant, or wall time, at which a date begins
 }
@@ -48,6 +51,7 @@ type Syntax struct {
 var standard = Syntax{
 	Text: "CAST(%s AS VARCHAR)", Bound: "CAST(%s AS VARCHAR)", Unbound: "CAST(NULL AS VARCHAR)",
 	Differs: "(%s IS DISTINCT FROM %s)", Not: "(%s IS NOT TRUE)", Like: `(%s LIKE %s ESCAPE '\')`,
+	Join: " || ',' || ", Joined: "(%s)",
 	Newest: "max(%s)", DateStamp: "CAST(%s AS TIMESTAMP)",
 }
 

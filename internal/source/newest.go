@@ -39,6 +39,16 @@ func Newest(ctx context.Context, s Snapshot, q Query) (newest time.Time, err err
 
 // newest returns the select list of a query for the newest change.
 func (c *compiler) newest() (string, []batch.Column, error) {
+	sql, err := c.changed()
+	if err != nil {
+		return "", nil, err
+	}
+	column := batch.Column{Name: "CHANGED", Type: outturn.Time, Scale: outturn.MaxTimeScale}
+	return fmt.Sprintf(c.syntax.Newest, sql) + " AS " + c.alias(column.Name, 0), []batch.Column{column}, nil
+}
+
+// changed is the SQL of when a row last changed.
+func (c *compiler) changed() (string, error) {
 	have := c.have[changedColumn]
 	f := outturn.Field{Name: changedColumn, Type: outturn.Time, Scale: outturn.MaxTimeScale}
 	sql := "(" + c.Dataset.Changed + "\n)"
@@ -50,8 +60,7 @@ func (c *compiler) newest() (string, []batch.Column, error) {
 	case c.engine.Untyped() && have.Type == outturn.Text:
 		sql = c.engine.FromText(Cell{SQL: sql, Name: "The time of the last change", Row: c.row()}, f)
 	default:
-		return "", nil, outturn.Errorf(outturn.CodeDatasetInvalid, "The data set %s tells when a row changed by an expression that gives %s. It must give a timestamp or a date.", c.Dataset.Name, have.Engine)
+		return "", outturn.Errorf(outturn.CodeDatasetInvalid, "The data set %s tells when a row changed by an expression that gives %s. It must give a timestamp or a date.", c.Dataset.Name, have.Engine)
 	}
-	column := batch.Column{Name: "CHANGED", Type: f.Type, Scale: f.Scale}
-	return fmt.Sprintf(c.syntax.Newest, sql) + " AS " + c.alias(column.Name, 0), []batch.Column{column}, nil
+	return sql, nil
 }

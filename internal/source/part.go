@@ -24,7 +24,7 @@ func (q Query) unsplit(key Described) error {
 		return fmt.Errorf("no --key is named")
 	case len(q.Order) > 0:
 		return fmt.Errorf("the rows are to be sorted")
-	case q.Limit > 0 || q.Newest:
+	case q.Limit > 0 || q.Newest || q.ChangedSince != nil:
 		return fmt.Errorf("not all rows are asked for")
 	case key.Engine == "":
 		return fmt.Errorf("the SELECT has no column %s", name)

@@ -133,6 +133,9 @@ type Query struct {
 	// Newest asks for one row with one column instead, CHANGED: the newest instant
 	// at which a row changed. See Newest.
 	Newest bool
+	// ChangedSince asks for other columns instead, of the rows that changed at or after
+	// an instant. See Changes.
+	ChangedSince *time.Time
 
 	// Invoice keeps the rows of one invoice, by the field that the data set names for it;
 	// empty: all.

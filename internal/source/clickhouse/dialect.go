@@ -20,6 +20,7 @@ var syntax = source.Syntax{
 	Text: "toString(%s)", Bound: "%s", Unbound: "''",
 	Differs: "ifNull(%s != %s, 1)", Not: "(ifNull(%s, 0) = 0)", Like: "(%s LIKE %s)",
 	// Of no rows the greatest is 1970 to ClickHouse, where the column is not nullable.
+	Join: ", ',', ", Joined: "concat(%s)",
 	Newest: "max(toNullable(%s))", DateStamp: "toDateTime(%s, 'UTC')",
 }
 

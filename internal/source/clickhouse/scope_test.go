@@ -125,6 +125,23 @@ func TestDistributedOrderAndColumns(t *testing.T) {
 		t.Errorf("nulls do not come last: %v", last)
 	}
 
+	// What changed since an instant, in scope.
+	twoKeys := *d
+	twoKeys.Key = []string{"n", "owner"}
+	for by, want := range map[*outturn.Dataset][]string{
+		d:        {"2 991 991", "2 994 994", "2 997 997", "20 1000 1000", "20 990 990", "20 995 995"},
+		&twoKeys: {"2 991 991,2", "2 994 994,2", "2 997 997,2", "20 1000 1000,20", "20 990 990,20", "20 995 995,20"},
+	} {
+		var got []string
+		err := source.Changes(t.Context(), snap, source.Query{Dataset: by, Tenant: "2", Tree: tree}, time.Date(2026, 2, 11, 6, 0, 0, 0, time.UTC), func(c source.Change) error {
+			got = append(got, fmt.Sprint(c.Account, " ", c.Invoice, " ", c.Key))
+			return nil
+		})
+		if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q and %v, want %q", got, err, want)
+		}
+	}
+
 	// The newest change in scope, in the window's stead; none where there are no rows.
 	q = source.Query{Dataset: d, Tenant: "3"}
 	if at, err := source.Newest(t.Context(), snap, q); err != nil || !at.Equal(time.Date(2026, 2, 11, 14, 0, 0, 0, time.UTC)) {

@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		{"ViewScale", testViewScale},
 		{"Attribute", testAttribute},
 		{"Invoice", testInvoice},
+		{"Changes", testChanges},
 		{"AttributeShape", testAttributeShape},
 		{"Zone", testZone},
 		{"Order", testOrder},
@@ -266,6 +267,52 @@ func testInvoice(t *testing.T, open Open) {
 		if !slices.Equal(got, test.want) {
 			t.Errorf("invoice %q of %q: got %v, want %v", test.invoice, test.tenant, got, test.want)
 		}
+	}
+}
+
+// What changed at or after an instant is told with whose it is, within scope and window.
+func testChanges(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE bills (id INTEGER, line INTEGER, owner INTEGER, invoice INTEGER, day DATE, wall TIMESTAMP, instant TIMESTAMP WITH TIME ZONE);
+		INSERT INTO bills VALUES (1, 1, 7, 70, '2026-11-01', '2026-11-01 10:00:00', '2026-11-01 10:00:00+00'),
+		(1, 2, 7, 70, '2026-11-02', '2026-11-02 10:00:00.5', '2026-11-02 10:00:00.5+00'), (2, 1, 8, 80, '2026-11-03', '2026-11-03 10:00:00.000001', '2026-11-03 10:00:00.000001+00'),
+		(3, 1, 8, NULL, '2026-11-03', '2026-11-04 10:00:00', '2026-11-04 10:00:00+00'), (4, 1, 8, 81, '2026-11-03', NULL, NULL)`))
+	d := dataset("SELECT * FROM bills", outturn.Field{Name: "id", Type: outturn.Int}, outturn.Field{Name: "line", Type: outturn.Int}, outturn.Field{Name: "invoice", Type: outturn.Int})
+	d.Tenant, d.Key, d.Invoice, d.Period = "owner", []string{"id", "line"}, "invoice", &outturn.Period{Expr: "day", Kind: outturn.PeriodDate}
+	at := func(text string) time.Time {
+		t.Helper()
+		v, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for _, test := range []struct {
+		changed, since, tenant string
+		window                 *outturn.Window
+		want                   []string
+	}{
+		{"wall", "0001-01-01T00:00:00Z", "", nil, []string{"7 70 1,1 2026-11-01T10:00:00Z", "7 70 1,2 2026-11-02T10:00:00.5Z", "8 80 2,1 2026-11-03T10:00:00.000001Z"}},
+		{"instant", "2026-11-02T10:00:00.5Z", "", nil, []string{"7 70 1,2 2026-11-02T10:00:00.5Z", "8 80 2,1 2026-11-03T10:00:00.000001Z"}},
+		{"wall", "2026-11-02T10:00:01Z", "", nil, []string{"8 80 2,1 2026-11-03T10:00:00.000001Z"}},
+		{"instant", "2026-11-04T10:00:01Z", "", nil, nil},
+		{"day", "2026-11-02T23:00:00Z", "", nil, []string{"7 70 1,2 2026-11-02T00:00:00Z", "8 80 2,1 2026-11-03T00:00:00Z", "8 81 4,1 2026-11-03T00:00:00Z"}},
+		{"instant", "2026-11-01T00:00:00Z", "7", nil, []string{"7 70 1,1 2026-11-01T10:00:00Z", "7 70 1,2 2026-11-02T10:00:00.5Z"}},
+		{"instant", "2026-11-01T00:00:00Z", "", &outturn.Window{From: at("2026-11-02T00:00:00Z"), To: at("2026-11-03T00:00:00Z"), Zone: time.UTC}, []string{"7 70 1,2 2026-11-02T10:00:00.5Z"}},
+	} {
+		d.Changed = test.changed
+		var got []string
+		err := source.Changes(t.Context(), snap, source.Query{Dataset: d, Tenant: test.tenant, Everything: test.tenant == "", Window: test.window}, at(test.since), func(c source.Change) error {
+			got = append(got, fmt.Sprintf("%s %s %s %s", c.Account, c.Invoice, c.Key, c.At.Format(time.RFC3339Nano)))
+			return nil
+		})
+		if slices.Sort(got); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s since %s: got %q and %v, want %q", test.changed, test.since, got, err, test.want)
+		}
+	}
+	d.Changed, d.Key = "", nil
+	err := source.Changes(t.Context(), snap, source.Query{Dataset: d, Everything: true}, time.Time{}, func(source.Change) error { return nil })
+	if want := "The data set sample cannot be asked for new invoices: its header does not say key, changed."; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
