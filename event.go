@@ -10,7 +10,8 @@ import (
 // often, it makes one run for each generator that waits for it.
 type Event struct {
 	ID string `json:"id"` // UUIDv7, ours
-	// Source and EventID are those of CloudEvents, and together tell events apart.
+	// Source and EventID are those of CloudEvents, and together tell the events apart
+	// that one tenant tells.
 	Source  string `json:"source"`
 	EventID string `json:"event_id"`
 	Type    string `json:"type"`    // such as EventInvoiceIssued
@@ -29,6 +30,12 @@ type Event struct {
 	// HandledAt is when all generators that wait for it had their run; until then a
 	// restart goes on with it.
 	HandledAt time.Time `json:"handled_at,omitzero"`
+}
+
+// A KeptEvent is what became of an event that was told.
+type KeptEvent struct {
+	ID        string `json:"id"`        // of the Event
+	Duplicate bool   `json:"duplicate"` // it was told before, and nothing more was done
 }
 
 // EventInvoiceIssued is the type of an event that a run selects an invoice by.

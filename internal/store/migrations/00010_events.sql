@@ -15,7 +15,7 @@ CREATE TABLE events (
     way         TEXT NOT NULL CHECK (way IN ('api', 'notify', 'poll')),
     received_at BIGINT NOT NULL,
     handled_at  BIGINT,
-    UNIQUE (source, event_id)
+    UNIQUE (tenant, source, event_id) -- what one tells another's ids do not hide
 );
 CREATE INDEX events_waiting ON events (received_at, id) WHERE handled_at IS NULL;
 CREATE INDEX events_tenant_received ON events (tenant, received_at, id);

@@ -68,6 +68,8 @@ func Run(t *testing.T, open Open) {
 		{"Held", testHeld},
 		{"LinksOfRevoked", testLinksOfRevoked},
 		{"LinksAfterMove", testLinksAfterMove},
+		{"Events", testEvents},
+		{"WaitingGenerators", testWaitingGenerators},
 		{"FiltersAbove", testFiltersAbove},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,7 +205,7 @@ func reason() outturn.Reason {
 // tables are all that the ledger has.
 var tables = []string{
 	"tenants", "tenant_closure", "tenant_usage", "clients", "runs", "run_totals", "manifests", "files", "links", "views",
-	"generators", "generator_revisions", "firings", "firing_totals", "idempotency_keys", "audit", "audit_blocks", "counters", "secrets",
+	"generators", "generator_revisions", "firings", "firing_totals", "events", "event_cursors", "idempotency_keys", "audit", "audit_blocks", "counters", "secrets",
 }
 
 // dump is the whole ledger as text.
