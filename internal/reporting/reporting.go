@@ -34,6 +34,7 @@ import (
 type Ledger interface {
 	runLedger
 	viewLedger
+	generatorLedger
 	fileLedger
 	tenantLedger
 	standingLedger
@@ -63,7 +64,9 @@ type Config struct {
 	Cancel func(run string)
 	// Wake tells the runner that runs which were held back by limits or a suspension
 	// may be startable; may be nil.
-	Wake    func()
+	Wake func()
+	// Due tells the scheduler that a generator may be due earlier than it knew; may be nil.
+	Due     func()
 	Now     func() time.Time
 	Limits  Limits
 	Version string
@@ -76,6 +79,7 @@ type Limits struct {
 	KeyLife  time.Duration // of an idempotency key: 24 h
 	Queued   int           // most queued runs of a tenant that has no limit of its own: 10,000
 	Preview  time.Duration // how long a preview may take: 30 s
+	Interval time.Duration // least time between two firings of a schedule: 15 min
 }
 
 func (c Config) withDefaults() Config {
@@ -91,6 +95,9 @@ func (c Config) withDefaults() Config {
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
+	if c.Due == nil {
+		c.Due = func() {}
+	}
 	if c.Limits.LinkLife <= 0 {
 		c.Limits.LinkLife = 48 * time.Hour
 	}
@@ -99,6 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Limits.Queued <= 0 {
 		c.Limits.Queued = 10_000
+	}
+	if c.Limits.Interval <= 0 {
+		c.Limits.Interval = 15 * time.Minute
 	}
 	if c.Limits.Preview <= 0 {
 		c.Limits.Preview = 30 * time.Second

@@ -27,6 +27,16 @@ const (
 	viewUpdate action = "view.update"
 	viewDelete action = "view.delete"
 
+	generatorCreate   action = "generator.create"
+	generatorRead     action = "generator.read"
+	generatorList     action = "generator.list"
+	generatorUpdate   action = "generator.update"
+	generatorDelete   action = "generator.delete"
+	generatorEnable   action = "generator.enable"
+	generatorDisable  action = "generator.disable"
+	generatorRun      action = "generator.run"
+	generatorBackfill action = "generator.backfill"
+
 	fileRead     action = "file.read"
 	fileDownload action = "file.download"
 
@@ -60,39 +70,48 @@ const (
 // allowed says which role may do what, within its tenant and those below it. What
 // is not here nobody may do.
 var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
-	//             operator admin  manager viewer
-	runCreate:     {true, true, true, false},
-	runRead:       {true, true, true, true},
-	runList:       {true, true, true, true},
-	runCancel:     {true, true, true, false},
-	runRetry:      {true, true, true, false},
-	runDelete:     {true, true, true, false},
-	runPreview:    {true, true, true, true},
-	datasetRead:   {true, true, true, true},
-	viewCreate:    {true, true, true, false},
-	viewRead:      {true, true, true, true},
-	viewUpdate:    {true, true, true, false},
-	viewDelete:    {true, true, true, false},
-	fileRead:      {true, true, true, true},
-	fileDownload:  {true, true, true, true},
-	linkCreate:    {true, true, true, false},
-	linkRevoke:    {true, true, true, false},
-	tenantCreate:  {true, true, false, false},
-	tenantRead:    {true, true, true, true},
-	tenantUpdate:  {true, true, false, false},
-	tenantMove:    {true, true, false, false},
-	tenantSuspend: {true, true, false, false},
-	tenantResume:  {true, true, false, false},
-	tenantDelete:  {true, true, false, false},
-	tenantRestore: {true, true, false, false},
-	tenantSync:    {true, false, false, false},
-	usageRead:     {true, true, true, true},
-	clientCreate:  {true, true, false, false},
-	clientRead:    {true, true, false, false},
-	clientRevoke:  {true, true, false, false},
-	clientRotate:  {true, true, false, false},
-	auditRead:     {true, true, false, false},
-	auditExport:   {true, true, false, false},
+	//                 operator admin  manager viewer
+	runCreate:         {true, true, true, false},
+	runRead:           {true, true, true, true},
+	runList:           {true, true, true, true},
+	runCancel:         {true, true, true, false},
+	runRetry:          {true, true, true, false},
+	runDelete:         {true, true, true, false},
+	runPreview:        {true, true, true, true},
+	datasetRead:       {true, true, true, true},
+	viewCreate:        {true, true, true, false},
+	viewRead:          {true, true, true, true},
+	viewUpdate:        {true, true, true, false},
+	viewDelete:        {true, true, true, false},
+	generatorCreate:   {true, true, true, false},
+	generatorRead:     {true, true, true, true},
+	generatorList:     {true, true, true, true},
+	generatorUpdate:   {true, true, true, false},
+	generatorDelete:   {true, true, true, false},
+	generatorEnable:   {true, true, true, false},
+	generatorDisable:  {true, true, true, false},
+	generatorRun:      {true, true, true, false},
+	generatorBackfill: {true, true, true, false},
+	fileRead:          {true, true, true, true},
+	fileDownload:      {true, true, true, true},
+	linkCreate:        {true, true, true, false},
+	linkRevoke:        {true, true, true, false},
+	tenantCreate:      {true, true, false, false},
+	tenantRead:        {true, true, true, true},
+	tenantUpdate:      {true, true, false, false},
+	tenantMove:        {true, true, false, false},
+	tenantSuspend:     {true, true, false, false},
+	tenantResume:      {true, true, false, false},
+	tenantDelete:      {true, true, false, false},
+	tenantRestore:     {true, true, false, false},
+	tenantSync:        {true, false, false, false},
+	usageRead:         {true, true, true, true},
+	clientCreate:      {true, true, false, false},
+	clientRead:        {true, true, false, false},
+	clientRevoke:      {true, true, false, false},
+	clientRotate:      {true, true, false, false},
+	auditRead:         {true, true, false, false},
+	auditExport:       {true, true, false, false},
 }
 
 // may says whether a role may do a.
@@ -137,12 +156,14 @@ func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, objec
 		return nil
 	}
 	switch a {
-	case runCreate, runList, runPreview, viewCreate, tenantCreate, clientCreate, usageRead:
+	case runCreate, runList, runPreview, viewCreate, generatorCreate, generatorList, tenantCreate, clientCreate, usageRead:
 		_, err = s.tenantOf(ctx, p, object)
 	case runRead, runCancel, runRetry, runDelete:
 		_, err = s.ledger.Run(ctx, p.Tenant, object)
 	case viewRead, viewUpdate, viewDelete:
 		_, err = s.ledger.View(ctx, p.Tenant, object)
+	case generatorRead, generatorUpdate, generatorDelete, generatorEnable, generatorDisable, generatorRun, generatorBackfill:
+		_, err = s.ledger.Generator(ctx, p.Tenant, object)
 	case fileRead, fileDownload, linkCreate:
 		_, err = s.ledger.File(ctx, p.Tenant, object)
 	case linkRevoke:

@@ -90,6 +90,17 @@ func (g *target) viewID() string {
 	})
 }
 
+func (g *target) generatorID() string {
+	return g.get("generator", func(whose string) string { return g.generator(whose).ID })
+}
+
+// generatorInput is a generator that there is not yet.
+func (g *target) generatorInput() reporting.GeneratorInput {
+	in := monthly("new " + outturn.NewID(day))
+	in.Tenant = g.tenant()
+	return in
+}
+
 func (g *target) clientID() string {
 	return g.get("client", func(whose string) string { c, _ := g.client(whose, outturn.RoleViewer); return c.ID })
 }
@@ -182,6 +193,57 @@ var methods = map[string]struct {
 	}},
 	"DeleteView": {makers, false, "view.delete", func(g *target, p outturn.Principal) (any, error) {
 		return nil, g.DeleteView(g.t.Context(), p, g.viewID(), 1)
+	}},
+	"CreateGenerator": {makers, false, "generator.create", func(g *target, p outturn.Principal) (any, error) {
+		return g.CreateGenerator(g.t.Context(), p, g.generatorInput())
+	}},
+	"DraftGenerator": {makers, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.DraftGenerator(g.t.Context(), p, g.generatorInput())
+	}},
+	"ApplyGenerator": {makers, false, "generator.create", func(g *target, p outturn.Principal) (any, error) {
+		made, _, err := g.ApplyGenerator(g.t.Context(), p, g.generatorInput())
+		return made, err
+	}},
+	"DraftApply": {makers, false, "", func(g *target, p outturn.Principal) (any, error) {
+		draft, _, err := g.DraftApply(g.t.Context(), p, g.generatorInput())
+		return draft, err
+	}},
+	"Generator": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Service.Generator(g.t.Context(), p, g.generatorID())
+	}},
+	"Generators": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		g.generatorID()
+		return g.Generators(g.t.Context(), p, g.tenant(), outturn.ListQuery{})
+	}},
+	"UpdateGenerator": {makers, false, "generator.update", func(g *target, p outturn.Principal) (any, error) {
+		return g.UpdateGenerator(g.t.Context(), p, g.generatorID(), 1, monthly("changed "+outturn.NewID(day)))
+	}},
+	"DraftUpdate": {makers, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.DraftUpdate(g.t.Context(), p, g.generatorID(), 1, monthly("changed"))
+	}},
+	"DeleteGenerator": {makers, false, "generator.delete", func(g *target, p outturn.Principal) (any, error) {
+		return nil, g.DeleteGenerator(g.t.Context(), p, g.generatorID(), 1)
+	}},
+	"EnableGenerator": {makers, false, "generator.enable", func(g *target, p outturn.Principal) (any, error) {
+		id := g.generatorID()
+		if g.whose != "absent" {
+			_, err := g.DisableGenerator(g.t.Context(), g.operator(), id)
+			must(g.t, err)
+		}
+		return g.EnableGenerator(g.t.Context(), p, id)
+	}},
+	"DisableGenerator": {makers, false, "generator.disable", func(g *target, p outturn.Principal) (any, error) {
+		return g.DisableGenerator(g.t.Context(), p, g.generatorID())
+	}},
+	"Upcoming": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		made, list, err := g.Upcoming(g.t.Context(), p, g.generatorID(), 1)
+		return []any{made, list}, err
+	}},
+	"GeneratorRuns": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.GeneratorRuns(g.t.Context(), p, g.generatorID(), outturn.ListQuery{})
+	}},
+	"Firings": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Firings(g.t.Context(), p, g.generatorID(), outturn.ListQuery{})
 	}},
 	"File": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) { return g.File(g.t.Context(), p, g.file()) }},
 	"OpenFile": {everyRole, false, "file.download", func(g *target, p outturn.Principal) (any, error) {
@@ -385,12 +447,14 @@ func TestListsHaveWhatIsTheirs(t *testing.T) {
 	for whose := range s.tenants {
 		s.succeeded(whose)
 		s.view(whose, "v")
+		s.generator(whose)
 		s.client(whose, outturn.RoleViewer)
 	}
 	ctx, p := t.Context(), s.as(outturn.RoleAdmin)
 	for name, list := range map[string]func() (any, error){
 		"Runs":         func() (any, error) { return s.Runs(ctx, p, "*", outturn.ListQuery{}) },
 		"Views":        func() (any, error) { return s.Views(ctx, p, outturn.ListQuery{}) },
+		"Generators":   func() (any, error) { return s.Generators(ctx, p, "*", outturn.ListQuery{}) },
 		"Clients":      func() (any, error) { return s.Clients(ctx, p, outturn.ListQuery{}) },
 		"Tenants":      func() (any, error) { return s.Tenants(ctx, p, outturn.ListQuery{}) },
 		"AuditEntries": func() (any, error) { return s.AuditEntries(ctx, p, outturn.ListQuery{}) },

@@ -105,10 +105,15 @@ func (s *Service) CreateRun(ctx context.Context, p outturn.Principal, in CreateR
 func (s *Service) understand(ctx context.Context, p outturn.Principal, tenant outturn.Tenant, in CreateRunInput, f *faults) (outturn.RunRequest, pipeline.Plan) {
 	f.add("", in.Faults)
 	req := in.Request
-	req.SQL, req.Window = "", nil
-	req.Tenant, req.Everything = s.accountIn(tenant, req.Dataset, f)
 	req.Zone = s.zone(tenant, in, f)
 	req.Window = window(in, req.Zone, f)
+	return s.complete(ctx, p, tenant, req, f)
+}
+
+// complete fills in whose rows a request with a zone and a window is for, and plans it.
+func (s *Service) complete(ctx context.Context, p outturn.Principal, tenant outturn.Tenant, req outturn.RunRequest, f *faults) (outturn.RunRequest, pipeline.Plan) {
+	req.SQL = ""
+	req.Tenant, req.Everything = s.accountIn(tenant, req.Dataset, f)
 	req.ReportType = reportType(tenant, req.ReportType, f)
 	if req.Dataset == "" {
 		f.addf("dataset", "Name the data set.")

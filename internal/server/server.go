@@ -66,6 +66,8 @@ type Config struct {
 	SyncTenants time.Duration
 	// TenantGrace is for how long a deleted tenant can be restored; 30 days.
 	TenantGrace time.Duration
+	// MinInterval is the least time between two firings of a schedule; 15 minutes.
+	MinInterval time.Duration
 	Lease       time.Duration // after how long without a sign of life a run is taken back; 30 s
 
 	Version string
@@ -176,6 +178,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
 		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Version: c.Version, Log: c.Log, Now: c.Now,
+		Limits: reporting.Limits{Interval: c.MinInterval},
 	})
 	if err != nil {
 		return nil, err
