@@ -71,6 +71,7 @@ func New(c Config) (http.Handler, error) {
 	a.registerDatasets()
 	a.registerViews()
 	a.registerRuns()
+	a.registerGenerators()
 	a.registerFiles()
 	a.registerTenants()
 	a.registerClients()

@@ -102,7 +102,7 @@ func (d *description) inside(schema map[string]any, name string, depth int) map[
 func (d *description) sound(schema map[string]any) map[string]any {
 	known := map[string]any{
 		"dataset": "accounts", "formats": []any{"csv"}, "columns": []any{map[string]any{"field": "ACCOUNT_ID"}}, "field": "ACCOUNT_ID", "format": "csv",
-		"from": "2026-09-01", "to": "2026-10-01", "op": "eq", "kind": "reseller",
+		"from": "2026-09-01", "to": "2026-10-01", "op": "eq", "kind": "reseller", "trigger": map[string]any{"kind": "manual"}, "every": "day",
 	}
 	object := map[string]any{}
 	required, _ := schema["required"].([]any)
@@ -191,7 +191,7 @@ func TestInjection(t *testing.T) {
 		}
 	})
 	after := rows(t)
-	for table, path := range map[string]string{"runs": "/v1/runs", "views": "/v1/views"} {
+	for table, path := range map[string]string{"runs": "/v1/runs", "views": "/v1/views", "generators": "/v1/generators"} {
 		if n := after[table] - before[table]; n != made[path] {
 			t.Errorf("%s: %d are new, and answers tell of %d", table, n, made[path])
 		}

@@ -54,6 +54,7 @@ type holding struct {
 	outturn.Tenant
 	run      outturn.Run
 	view     outturn.SavedView
+	standing string // a generator
 	client   string
 	linkID   string
 	linkPath string
@@ -158,6 +159,7 @@ func (m *matrix) furnish(h *holding) {
 	m.t.Helper()
 	h.run = m.newRun(h)
 	h.view = m.newView(h)
+	h.standing = m.newGenerator(h)
 	h.linkID, h.linkPath = m.newLink(h)
 	h.client = m.newClient(h)
 	h.leaf = m.newLeaf(h)
@@ -185,6 +187,19 @@ func (m *matrix) newView(h *holding) (v outturn.SavedView) {
 	body := fmt.Sprintf(`{"name":"%s_%x","dataset":"accounts","description":"%s","columns":[{"field":"ACCOUNT_ID","header":"%s"}]}`, h.marker, m.random.Uint64(), h.marker, h.marker)
 	m.admin(h).do(m.t, "POST", "/v1/views", body).decode(m.t, http.StatusCreated, &v)
 	return v
+}
+
+// generatorOf is a generator of a tenant, and tells whose it is.
+func (m *matrix) generatorOf(h *holding) string {
+	return fmt.Sprintf(`{"name":"%s %x","dataset":"accounts","formats":["csv"],"tenant":"%s","trigger":{"kind":"schedule","schedule":{"every":"day","at":"06:00"}},
+		"deliveries":[{"kind":"email","to":["%s@example.com"]}]}`, h.marker, m.random.Uint64(), h.ID, h.marker)
+}
+
+func (m *matrix) newGenerator(h *holding) string {
+	m.t.Helper()
+	var g client.Generator
+	m.admin(h).do(m.t, "POST", "/v1/generators", m.generatorOf(h)).decode(m.t, http.StatusCreated, &g)
+	return g.ID
 }
 
 func (m *matrix) newLink(h *holding) (id, path string) {
@@ -263,6 +278,18 @@ func viewID(m *matrix, of *holding, spent bool) string {
 	return of.view.ID
 }
 
+func generatorID(m *matrix, of *holding, spent bool) string {
+	if spent {
+		return m.newGenerator(of)
+	}
+	return of.standing
+}
+
+// freshGenerator makes one, or says what one would be.
+func freshGenerator(path string) func(*matrix, *holding, bool) ask {
+	return func(m *matrix, of *holding, _ bool) ask { return ask{path: path, body: m.generatorOf(of)} }
+}
+
 func linkID(m *matrix, of *holding, spent bool) string {
 	if spent {
 		id, _ := m.newLink(of)
@@ -310,6 +337,18 @@ var cells = map[string]cell{
 	"GET /v1/views/{id}":    {least: outturn.RoleViewer, ask: about("/v1/views/{id}", viewID, ""), status: 200},
 	"PATCH /v1/views/{id}":  {least: outturn.RoleManager, ask: about("/v1/views/{id}", viewID, `{"columns":[{"field":"ACCOUNT_ID"}]}`, "If-Match", "*"), status: 200},
 	"DELETE /v1/views/{id}": {least: outturn.RoleManager, ask: about("/v1/views/{id}", viewID, "", "If-Match", "*"), status: 204, silent: true},
+
+	"POST /v1/generators":              {least: outturn.RoleManager, ask: freshGenerator("/v1/generators"), status: 201, silent: true},
+	"PUT /v1/generators":               {least: outturn.RoleManager, ask: freshGenerator("/v1/generators?dry_run=true"), status: 200, silent: true},
+	"GET /v1/generators":               {least: outturn.RoleViewer, ask: about("/v1/generators?tenant={id}&limit=1000", tenantID, ""), status: 200},
+	"GET /v1/generators/{id}":          {least: outturn.RoleViewer, ask: about("/v1/generators/{id}", generatorID, ""), status: 200},
+	"PATCH /v1/generators/{id}":        {least: outturn.RoleManager, ask: about("/v1/generators/{id}", generatorID, `{"zone":"Europe/Warsaw"}`, "If-Match", "*"), status: 200},
+	"DELETE /v1/generators/{id}":       {least: outturn.RoleManager, ask: about("/v1/generators/{id}", generatorID, "", "If-Match", "*"), status: 204, silent: true},
+	"POST /v1/generators/{id}/enable":  {least: outturn.RoleManager, ask: about("/v1/generators/{id}/enable", generatorID, ""), status: 200},
+	"POST /v1/generators/{id}/disable": {least: outturn.RoleManager, ask: about("/v1/generators/{id}/disable", generatorID, ""), status: 200},
+	"GET /v1/generators/{id}/upcoming": {least: outturn.RoleViewer, ask: about("/v1/generators/{id}/upcoming", generatorID, ""), status: 200, silent: true},
+	"GET /v1/generators/{id}/runs":     {least: outturn.RoleViewer, ask: about("/v1/generators/{id}/runs", generatorID, ""), status: 200, silent: true},
+	"GET /v1/generators/{id}/firings":  {least: outturn.RoleViewer, ask: about("/v1/generators/{id}/firings", generatorID, ""), status: 200, silent: true},
 
 	"POST /v1/runs":                {least: outturn.RoleManager, ask: about("/v1/runs", tenantID, `{`+select1+`}`), status: 202, silent: true},
 	"GET /v1/runs":                 {least: outturn.RoleViewer, ask: about("/v1/runs?tenant={id}&filter=name+like+mk%25", tenantID, ""), status: 200},
@@ -436,7 +475,7 @@ func (m *matrix) check(route string, c cell, viewer *holding, role outturn.Role,
 func (m *matrix) sameAsAbsent(what, method string, c cell, r ask, a answer, who caller, of *holding) {
 	m.t.Helper()
 	never := *of
-	never.ID, never.run.ID, never.view.ID, never.linkID, never.leaf = absent, absent, absent, absent, absent
+	never.ID, never.run.ID, never.view.ID, never.standing, never.linkID, never.leaf = absent, absent, absent, absent, absent, absent
 	never.client = "ot_" + strings.Repeat("0", 24)
 	never.run.Files = []outturn.File{{ID: absent}}
 	n := c.ask(m, &never, false)

@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"outturn"
+	"outturn/client"
 )
 
 // A description is /openapi.json, and what is needed to hold answers against it.
@@ -221,21 +222,27 @@ func TestRandomRequests(t *testing.T) {
 	var otherLink, otherView struct{ ID string }
 	manager.do(t, "POST", "/v1/files/"+victim.Files[0].ID+"/links", `{}`).decode(t, 201, &otherLink)
 	manager.do(t, "POST", "/v1/views", `{"name":"goes","dataset":"accounts","columns":[{"field":"ACCOUNT_ID"}]}`).decode(t, 201, &otherView)
+	const generator1 = `{"name":"%s","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`
+	var standing, otherStanding client.Generator
+	manager.do(t, "POST", "/v1/generators", fmt.Sprintf(generator1, "random")).decode(t, 201, &standing)
+	manager.do(t, "POST", "/v1/generators", fmt.Sprintf(generator1, "goes")).decode(t, 201, &otherStanding)
 	program := callerOf(t, "Northwind", outturn.RoleAdmin).newClient(t, outturn.ClientCMP)
 	g := &generator{d: d, known: map[string][]string{
-		"DELETE id": {victim.ID, otherView.ID, otherLink.ID},
-		"id":        {run.ID, run.Files[0].ID, view.ID, link.ID, program.ID},
+		"DELETE id": {victim.ID, otherView.ID, otherLink.ID, otherStanding.ID},
+		"id":        {run.ID, run.Files[0].ID, view.ID, link.ID, program.ID, standing.ID},
 		"token":     {link.URL[strings.LastIndex(link.URL, "/")+1:]},
 		"name":      {"accounts", "payments", "a name", "Ümläut ✓"}, "dataset": {"accounts", "accounts", "payments"},
 		"view": {"full", "cmp", view.ID}, "columns": {"ACCOUNT_ID", "NAME"}, "field": {"ACCOUNT_ID", "state", "created_at"},
 		"filter": {"state eq failed", "ACCOUNT_ID eq 1000003", "created_at ge 2026-09-01 and not (state eq queued)", "NAME like %a%"},
 		"order":  {"created_at", "created_at desc", "ACCOUNT_ID", "NAME desc"}, "values": {"failed", "1000003"},
 		"format": {"csv", "json", "ndjson", "tsv", "xml"}, "formats": {"csv", "ndjson"}, "compression": {"gzip", "none"}, "level": {"fast"}, "dialect": {"machine", "spreadsheet"},
-		"from": {"2026-12-30"}, "to": {"2026-12-31"}, "zone": {"UTC", "Europe/Warsaw"}, "report_type": {"RESELLER", "PROVIDER"},
+		"from": {"2026-12-30"}, "to": {"2026-12-31", "finance@example.com"}, "zone": {"UTC", "Europe/Warsaw"}, "report_type": {"RESELLER", "PROVIDER"},
 		"tenant": {shop.tenants["Northwind"].ID, "*"}, "limit": {"1", "3"}, "Range": {"bytes=0-9", "bytes=-5", "bytes=0-1,4-5", "bytes=99999999-"},
 		"If-Match": {`"1"`, `"2"`}, "If-Range": {`"` + run.Files[0].SHA256 + `"`}, "Idempotency-Key": {"k1", "k2", "k3"}, "Outturn-Reason": {"month's end"},
 		"grant_type": {"client_credentials"}, "client_id": {manager.ClientID}, "client_secret": {manager.ClientSecret}, "scope": {"manager", "viewer"},
-		"X-Subscription-Key": {program.Credential.SubscriptionKey}, "role": {"viewer", "manager"}, "kind": {"apikey", "oauth1"},
+		"X-Subscription-Key": {program.Credential.SubscriptionKey}, "role": {"viewer", "manager"},
+		"kind": {"apikey", "oauth1", "manual", "once", "event", "previous", "all", "email"}, "every": {"day", "week"}, "unit": {"day", "month"}, "at": {"06:00", "2030-01-01T06:00"},
+		"weekdays": {"mon", "fri"}, "cron": {"0 6 * * *"}, "n": {"1", "12"}, "dry_run": {"true", "false"}, "event": {"invoice.issued"}, "start": {"2026-12-01"}, "end": {"2030-12-01"},
 	}}
 	callers := []caller{
 		manager, callerOf(t, "", outturn.RoleOperator), callerOf(t, "Northwind", outturn.RoleViewer), callerOf(t, "Contoso", outturn.RoleAdmin),
@@ -276,16 +283,18 @@ func TestRandomRequests(t *testing.T) {
 // The description of a list says by what it can be filtered and ordered.
 func TestListsSayTheirFields(t *testing.T) {
 	who := callerOf(t, "Northwind", outturn.RoleAdmin)
+	var standing client.Generator
+	who.do(t, "POST", "/v1/generators", `{"name":"listed","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`).decode(t, 201, &standing)
 	var d struct {
 		Paths map[string]struct{ Get struct{ Description string } }
 	}
 	who.do(t, "GET", "/openapi.json", "").decode(t, 200, &d)
-	for _, list := range []string{"/v1/runs", "/v1/views", "/v1/clients", "/v1/audit"} {
+	for _, list := range []string{"/v1/runs", "/v1/views", "/v1/generators", "/v1/generators/" + standing.ID + "/firings", "/v1/clients", "/v1/audit"} {
 		for _, query := range []string{"?filter=zzzzzzzzzzzz+eq+1", "?order=zzzzzzzzzzzz"} {
 			var p problem
 			who.do(t, "GET", list+query, "").decode(t, 422, &p)
 			_, allowed, _ := strings.Cut(p.Detail, "Allowed: ")
-			if said := d.Paths[list].Get.Description; allowed == "" || !strings.Contains(said, ": "+allowed) {
+			if said := d.Paths[strings.Replace(list, standing.ID, "{id}", 1)].Get.Description; allowed == "" || !strings.Contains(said, ": "+allowed) {
 				t.Errorf("%s%s: allowed are %q, and the description says %q", list, query, allowed, said)
 			}
 		}

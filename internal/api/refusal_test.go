@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"outturn"
+	"outturn/client"
 )
 
 const absent = "0199a000-0000-7000-8000-000000000000"
@@ -22,6 +23,9 @@ func TestRefused(t *testing.T) {
 	mine := manager.run(t, accounts)
 	var view outturn.SavedView
 	manager.do(t, "POST", "/v1/views", `{"name":"short","dataset":"accounts","columns":[{"field":"ACCOUNT_ID"}]}`).decode(t, 201, &view)
+
+	var standing client.Generator
+	manager.do(t, "POST", "/v1/generators", `{"name":"refused","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`).decode(t, 201, &standing)
 
 	tests := []struct {
 		name         string
@@ -73,6 +77,16 @@ func TestRefused(t *testing.T) {
 		{name: "UnknownListField", method: "GET", path: "/v1/runs?filter=stat+eq+failed", status: 422, code: "invalid_parameters", fields: "filter", says: "state"},
 		{name: "CursorFromElsewhere", method: "GET", path: "/v1/runs?cursor=bm9uZQ", status: 422, code: "invalid_parameters", fields: "cursor"},
 		{name: "KeyTooLong", method: "POST", path: "/v1/runs", body: `{"dataset":"accounts","formats":["csv"]}`, header: []string{"Idempotency-Key", strings.Repeat("k", 256)}, status: 422, code: "invalid_parameters", fields: "Idempotency-Key"},
+
+		{name: "GeneratorFaultsOfShape", method: "POST", path: "/v1/generators?dry=1", body: `{"name":"a","dataset":"payments","formats":["csv"],"trigger":{"kind":"schedule","schedule":{"every":"day","hour":6}},"deliveries":[{"kind":"email","To":["a@example.com"]}]}`, status: 422, code: "invalid_parameters", fields: "deliveries[0].To dry trigger.schedule.hour", says: "Did you mean to?"},
+		{name: "GeneratorFaultsOfMeaning", method: "POST", path: "/v1/generators", body: `{"name":"a","dataset":"payments","formats":["cvs"],"zone":"Mars/Base","window":{"kind":"previous","unit":"year"},"trigger":{"kind":"schedule","schedule":{"every":"cron","cron":"61 * * * *"}},"deliveries":[{"kind":"email","to":["a@example.com","nobody"]}]}`, status: 422, code: "invalid_parameters", fields: "deliveries[0].to[1] formats[0].format trigger.schedule.cron window.unit zone"},
+		{name: "GeneratorNeverFires", method: "POST", path: "/v1/generators?dry_run=true", body: `{"name":"a","dataset":"payments","formats":["csv"],"trigger":{"kind":"schedule","schedule":{"every":"cron","cron":"0 0 30 2 *"}}}`, status: 422, code: "invalid_parameters", fields: "trigger.schedule.cron", says: "never fires"},
+		{name: "GeneratorTooOften", method: "PUT", path: "/v1/generators", body: `{"name":"a","dataset":"payments","formats":["csv"],"trigger":{"kind":"schedule","schedule":{"every":"cron","cron":"* * * * *"}}}`, status: 422, code: "invalid_parameters", fields: "trigger.schedule.cron", says: "15m"},
+		{name: "GeneratorPatchUnknown", method: "PATCH", path: "/v1/generators/" + standing.ID, header: []string{"If-Match", "*"}, body: `{"trigger":{"overlapp":"skip"},"window":{"units":"day"}}`, status: 422, code: "invalid_parameters", fields: "trigger.overlapp window.units", says: "Did you mean overlap?"},
+		{name: "GeneratorPatchNoName", method: "PATCH", path: "/v1/generators/" + standing.ID, header: []string{"If-Match", "*"}, body: `{"name":null,"formats":null}`, status: 422, code: "invalid_parameters", fields: "formats name"},
+		{name: "GeneratorOldIfMatch", method: "PATCH", path: "/v1/generators/" + standing.ID, header: []string{"If-Match", `"7"`}, body: `{"name":"b"}`, status: 412, code: "version_changed"},
+		{name: "GeneratorNoIfMatch", method: "DELETE", path: "/v1/generators/" + standing.ID, status: 428, code: "precondition_required", says: "If-Match"},
+		{name: "UpcomingTooMany", method: "GET", path: "/v1/generators/" + standing.ID + "/upcoming?n=101", status: 422, code: "invalid_parameters", fields: "n", says: "100"},
 
 		{name: "AbsentTenant", method: "GET", path: "/v1/runs?tenant=" + absent, status: 404, code: "not_found", fields: "tenant"},
 		{name: "AbsentRun", method: "GET", path: "/v1/runs/" + absent, status: 404, code: "not_found"},
@@ -192,7 +206,17 @@ func TestForeignIsAbsent(t *testing.T) {
 	mine.do(t, "POST", "/v1/views", `{"name":"theirs","dataset":"accounts","columns":[{"field":"ACCOUNT_ID"}]}`).decode(t, 201, &view)
 	var link struct{ ID string }
 	mine.do(t, "POST", "/v1/files/"+run.Files[0].ID+"/links", `{}`).decode(t, 201, &link)
+	var standing client.Generator
+	mine.do(t, "POST", "/v1/generators", `{"name":"theirs","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`).decode(t, 201, &standing)
 	for _, tt := range []struct{ method, path, id, body string }{
+		{"GET", "/v1/generators/ID", standing.ID, ""},
+		{"PATCH", "/v1/generators/ID", standing.ID, `{"name":"mine"}`},
+		{"DELETE", "/v1/generators/ID", standing.ID, ""},
+		{"POST", "/v1/generators/ID/enable", standing.ID, ""},
+		{"POST", "/v1/generators/ID/disable", standing.ID, ""},
+		{"GET", "/v1/generators/ID/upcoming", standing.ID, ""},
+		{"GET", "/v1/generators/ID/runs", standing.ID, ""},
+		{"GET", "/v1/generators/ID/firings", standing.ID, ""},
 		{"GET", "/v1/runs/ID", run.ID, ""},
 		{"POST", "/v1/runs/ID/cancel", run.ID, ""},
 		{"POST", "/v1/runs/ID/retry", run.ID, ""},

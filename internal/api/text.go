@@ -21,9 +21,21 @@ func (f *filterText) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// MarshalJSON writes what was read.
+func (f filterText) MarshalJSON() ([]byte, error) { return f.text, nil }
+
 // Schema is of huma.SchemaProvider.
 func (filterText) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString, MaxLength: new(outturn.MaxFilterLength)}, exprJSON{}.Schema(r)}}
+}
+
+// newFilterText is a filter as text; nil is none.
+func newFilterText(e *outturn.Expr) *filterText {
+	if e == nil {
+		return nil
+	}
+	text, _ := json.Marshal(e.String()) // of a text
+	return &filterText{text}
 }
 
 func (f *filterText) expr() (*outturn.Expr, error) {
@@ -80,6 +92,9 @@ func (o *orderText) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// MarshalJSON writes what was read.
+func (o orderText) MarshalJSON() ([]byte, error) { return o.text, nil }
+
 // Schema is of huma.SchemaProvider.
 func (orderText) Schema(r huma.Registry) *huma.Schema {
 	level := &huma.Schema{
@@ -90,6 +105,15 @@ func (orderText) Schema(r huma.Registry) *huma.Schema {
 		{Type: huma.TypeString},
 		{Type: huma.TypeArray, Items: level, MaxItems: new(100)},
 	}}
+}
+
+// newOrderText is an order as a list; nil is none.
+func newOrderText(order []outturn.Order) *orderText {
+	if len(order) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(order) // of texts
+	return &orderText{text}
 }
 
 func (o *orderText) order() (order []outturn.Order, err error) {
@@ -113,6 +137,14 @@ func (f *formatText) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	return json.Unmarshal(text, &f.Output)
+}
+
+// MarshalJSON writes the name alone where it is all there is to say.
+func (f formatText) MarshalJSON() ([]byte, error) {
+	if f.Output == (outturn.Output{Format: f.Format}) {
+		return json.Marshal(f.Format)
+	}
+	return json.Marshal(f.Output)
 }
 
 // Schema is of huma.SchemaProvider.

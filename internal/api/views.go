@@ -72,13 +72,21 @@ type Versioned struct {
 }
 
 func (a *API) version(ctx context.Context, p outturn.Principal, in Versioned) (int, error) {
+	return in.version(func() (int, error) {
+		v, err := a.Service.View(ctx, p, in.ID)
+		return v.Version, err
+	})
+}
+
+// version is the one that If-Match names. now is asked for the version there is, where
+// any is meant.
+func (in Versioned) version(now func() (int, error)) (int, error) {
 	switch in.IfMatch {
 	case "":
 		return 0, newProblem(http.StatusPreconditionRequired, codes[http.StatusPreconditionRequired],
 			"Send If-Match with the ETag of the version you have read, so that nobody's change is lost.")
 	case "*":
-		v, err := a.Service.View(ctx, p, in.ID)
-		return v.Version, err
+		return now()
 	}
 	n, err := strconv.Atoi(strings.Trim(in.IfMatch, `"`))
 	if err != nil {

@@ -39,6 +39,8 @@ type serveCmd struct {
 	SyncTenants time.Duration `name:"sync-tenants" env:"OUTTURN_SYNC_TENANTS" placeholder:"TIME" help:"How often tenants are made, renamed and moved as the source's accounts are, such as 1h. Default: never."`
 	TenantGrace time.Duration `name:"tenant-grace" env:"OUTTURN_TENANT_GRACE" default:"720h" placeholder:"TIME" help:"For how long a deleted tenant can be restored, before its files, links, views and clients go (${default}: 30 days)."`
 
+	MinInterval time.Duration `name:"min-interval" env:"OUTTURN_MIN_INTERVAL" default:"15m" placeholder:"TIME" help:"Least time between two firings of a schedule (${default})."`
+
 	// Lease is for tests that wait for one to end.
 	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
 
@@ -89,7 +91,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
-		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace,
+		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, MinInterval: c.MinInterval,
 		Version: version, Log: log,
 	})
 	if err != nil {
