@@ -342,6 +342,9 @@ func (s *Service) CancelRun(ctx context.Context, p outturn.Principal, id string)
 		return outturn.Run{}, err
 	}
 	s.config.Cancel(r.ID)
+	if r.State.Final() && r.Generator != "" {
+		s.config.Wake() // another of its generator may have waited for it
+	}
 	return r, nil
 }
 
@@ -383,6 +386,8 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 	}
 	r := outturn.Run{
 		Tenant: old.Tenant, Name: old.Name, Request: req, RetryOf: old.ID,
+		Generator: old.Generator, Revision: old.Revision, Cause: old.Cause, ScheduledFor: old.ScheduledFor, Event: old.Event,
+		InTurn: old.InTurn, Deliveries: old.Deliveries,
 		Origin: old.Origin, Foreign: old.Foreign,
 	}
 	return s.enqueue(ctx, p, tenant, r, k, runRetry)

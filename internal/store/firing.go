@@ -65,9 +65,10 @@ func (s *Store) Firings(ctx context.Context, viewer, generator string, q outturn
 // it made.
 //
 // Where it is due it is CodeVersionChanged when somebody was faster, or the generator
-// was changed or may not fire any more. A firing of a schedule that finds a limit
-// reached, or a run of the one before going on that it must not overlap, is kept as
-// skipped. Others are refused for a limit, with CodeLimit, and for an event that the
+// was changed or may not fire any more. What it has fired for before, such as when a
+// clock is set back, it does not fire for again. A firing of a schedule that finds a
+// limit reached, or a run of the one before going on that it must not overlap, is kept
+// as skipped. Others are refused for a limit, with CodeLimit, and for an event that the
 // generator has fired for already with CodeConflict. A Key is used as in CreateRun.
 func (s *Store) Fire(ctx context.Context, in outturn.FireInput) (made []outturn.Run, err error) {
 	err = s.write(ctx, "fire", func(t *tx) error {
@@ -128,6 +129,14 @@ func (t *tx) fire(in outturn.FireInput) (made []outturn.Run, err error) {
 		return nil, err
 	}
 	for _, f := range in.Firings {
+		if in.Due {
+			if again, err := t.hasFired(f); err != nil || again {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
 		r, makes := runs[f.Run]
 		if makes && f.Cause == outturn.CauseSchedule {
 			if before, err = t.meet(&f, in.Generator.Trigger.Overlap, before); err != nil {
@@ -153,11 +162,20 @@ func (t *tx) fire(in outturn.FireInput) (made []outturn.Run, err error) {
 	return made, nil
 }
 
+// hasFired says whether a firing of a schedule is kept already.
+func (t *tx) hasFired(f outturn.Firing) (bool, error) {
+	err := t.row(`SELECT 1 FROM firings WHERE generator = ?1 AND scheduled_for = ?2 AND cause = 'schedule'`, f.Generator, micros(f.ScheduledFor)).scan(new(int))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // unfinished lists the runs of a generator that a firing could meet. Runs of a
 // backfill go on beside, and each event has one of its own.
 func (t *tx) unfinished(generator string) ([]outturn.Run, error) {
 	rows, err := t.rows(`SELECT `+lightColumns+` FROM runs
-		WHERE generator = ?1 AND finished_at IS NULL AND low = 0 AND cause <> 'event' ORDER BY id`, generator)
+		WHERE generator = ?1 AND finished_at IS NULL AND cause NOT IN ('event', 'backfill') ORDER BY id`, generator)
 	return all(rows, err, scanLight)
 }
 
@@ -227,6 +245,11 @@ func (t *tx) createFiring(f outturn.Firing, tenant string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if f.Skipped == outturn.SkippedInvalid || f.Skipped == outturn.SkippedLimit {
+		if err := t.announce(announcement{event: outturn.RunFailedEvent, tenant: tenant, generator: f.Generator}); err != nil {
+			return err
+		}
 	}
 	_, err = t.exec(`INSERT INTO firing_totals (cause, outcome, n) VALUES (?1, ?2, 1)
 		ON CONFLICT (cause, outcome) DO UPDATE SET n = firing_totals.n + 1`, f.Cause, f.Skipped)

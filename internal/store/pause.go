@@ -99,7 +99,7 @@ func (t *tx) pause(list []outturn.Generator, top, above string, a outturn.AuditE
 		default:
 			resumed++
 		}
-		if err := t.tellOfPause(a, action, above, g); err != nil {
+		if err := t.tellOfPause(a, action, g); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (t *tx) tellAbove(a outturn.AuditEntry, action, above, top string, n int) e
 	return t.tell(a, action, above, top)
 }
 
-func (t *tx) tellOfPause(a outturn.AuditEntry, action, above string, g outturn.Generator) error {
+func (t *tx) tellOfPause(a outturn.AuditEntry, action string, g outturn.Generator) error {
 	a.Detail = map[string]string{"name": g.Name}
 	if action == generatorPaused {
 		a.Detail["paused_for"] = g.PausedFor
@@ -123,15 +123,7 @@ func (t *tx) tellOfPause(a outturn.AuditEntry, action, above string, g outturn.G
 	if err := t.tell(a, action, g.Tenant, g.ID); err != nil || action != generatorPaused {
 		return err
 	}
-	for _, tenant := range []string{g.Tenant, above} {
-		if tenant == "" {
-			continue
-		}
-		if err := t.announce(announcement{event: outturn.GeneratorPausedEvent, tenant: tenant, generator: g.ID}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.announce(announcement{event: outturn.GeneratorPausedEvent, tenant: g.Tenant, generator: g.ID})
 }
 
 // adminsChanged notes whether a tenant has lost its last enabled admin, or has one

@@ -81,7 +81,8 @@ func storageLimit(err error) error {
 // generator. Runs of a backfill wait for one another alone, and nothing waits for a run
 // that an event made.
 const turn = `(r.in_turn = 0 OR NOT EXISTS (SELECT 1 FROM runs o
-	WHERE o.generator = r.generator AND o.finished_at IS NULL AND o.id < r.id AND o.low = r.low AND o.cause <> 'event'))`
+	WHERE o.generator = r.generator AND o.finished_at IS NULL AND o.id < r.id
+	AND (o.cause = 'backfill') = (r.cause = 'backfill') AND o.cause <> 'event'))`
 
 // mayStart says whether a run that is due may be started: CodeHeld when its tenant or
 // one above is suspended or has as many at work as it may, or when it is not its turn.
