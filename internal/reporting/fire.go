@@ -259,12 +259,10 @@ func (s *Service) fireEvent(ctx context.Context, g outturn.Generator, e outturn.
 	if err != nil {
 		return err
 	}
-	var r outturn.Run
-	switch {
-	case g.State == outturn.GeneratorPaused:
+	if g.State == outturn.GeneratorPaused {
 		f.Skipped, f.Message = outturn.SkippedPaused, "It came while the generator was paused ("+g.PausedFor+")."
-	default:
-		r, err = s.runOf(ctx, g, tenant, f, e.Subject)
+	} else {
+		r, err := s.runOf(ctx, g, tenant, f, e.Subject)
 		switch outturn.ErrorCode(err) {
 		case "":
 			r.ID = outturn.NewID(s.now())

@@ -38,6 +38,7 @@ type Ledger interface {
 	fileLedger
 	tenantLedger
 	standingLedger
+	firingLedger
 
 	auditLedger
 }
