@@ -66,13 +66,14 @@ func (s *Service) standing(ctx context.Context, tenant string) (outturn.Standing
 
 // tenantsChanged makes a change of limits, of suspensions or of the tree count at
 // once in this process: what was known of tenants is forgotten, and runs that were
-// held back are looked at.
+// held back, and generators that were paused, are looked at.
 func (s *Service) tenantsChanged() {
 	s.standings.mu.Lock()
 	clear(s.standings.known)
 	clear(s.standings.noted)
 	s.standings.mu.Unlock()
 	s.config.Wake()
+	s.config.Due()
 }
 
 // errSuspended is for those whose tenant is held.

@@ -12,6 +12,7 @@ import (
 	"outturn"
 	"outturn/internal/api"
 	"outturn/internal/runner"
+	"outturn/internal/store"
 )
 
 // metrics are what an operator's monitoring asks for. The ledger is asked when it
@@ -30,6 +31,9 @@ var (
 	lapsedDesc = prometheus.NewDesc("outturn_lease_expiries_total", "Leases that ran out, seen by this process.", nil, nil)
 	openDesc   = prometheus.NewDesc("outturn_uploads_open", "Files being written by this process.", nil, nil)
 	sealDesc   = prometheus.NewDesc("outturn_audit_unsealed", "Entries of the audit that no block seals yet.", nil, nil)
+	standDesc  = prometheus.NewDesc("outturn_generators", "Generators by state.", []string{"state"}, nil)
+	firedDesc  = prometheus.NewDesc("outturn_firings_total", "Firings of generators by outcome: run, or why they were skipped.", []string{"outcome"}, nil)
+	lateDesc   = prometheus.NewDesc("outturn_schedule_overdue_seconds", "How long the generator has been due that is due for the longest time. More than 120 is an alarm.", nil, nil)
 	waitDesc   = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
 	expiryDesc = prometheus.NewDesc("outturn_tls_expiry_timestamp_seconds", "When the certificate in force expires, in Unix time.", nil, nil)
 )
@@ -50,7 +54,7 @@ func (m *metrics) handler() http.Handler {
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, waitDesc, expiryDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, standDesc, firedDesc, lateDesc, waitDesc, expiryDesc} {
 		ch <- d
 	}
 }
@@ -78,6 +82,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(oldestDesc, age)
 		gauge(sealDesc, float64(stats.Unsealed))
+		m.collectGenerators(ch, stats)
 	}
 	if m.certificate != nil {
 		gauge(expiryDesc, float64(m.certificate.expiry().Unix()))
@@ -86,4 +91,21 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(openDesc, float64(counts.Uploads))
 	ch <- prometheus.MustNewConstMetric(lapsedDesc, prometheus.CounterValue, float64(counts.Lapses))
 	ch <- prometheus.MustNewConstMetric(waitDesc, prometheus.CounterValue, m.folder.Ledger.Waited().Seconds())
+}
+
+func (m *metrics) collectGenerators(ch chan<- prometheus.Metric, stats store.Stats) {
+	for state, n := range stats.Generators {
+		ch <- prometheus.MustNewConstMetric(standDesc, prometheus.GaugeValue, float64(n), string(state))
+	}
+	for why, n := range stats.Firings {
+		if why == "" {
+			why = "run"
+		}
+		ch <- prometheus.MustNewConstMetric(firedDesc, prometheus.CounterValue, float64(n), why)
+	}
+	late := 0.0
+	if !stats.OldestDue.IsZero() {
+		late = m.now().Sub(stats.OldestDue).Seconds()
+	}
+	ch <- prometheus.MustNewConstMetric(lateDesc, prometheus.GaugeValue, late)
 }

@@ -30,6 +30,7 @@ import (
 	"outturn/internal/queue/local"
 	"outturn/internal/reporting"
 	"outturn/internal/runner"
+	"outturn/internal/scheduler"
 	"outturn/internal/source"
 	"outturn/internal/source/ledger"
 )
@@ -121,6 +122,7 @@ type Server struct {
 	base      context.Context // ends with watching
 	runner    *runner.Runner
 	reporting *reporting.Service
+	scheduler *scheduler.Scheduler
 	auth      *auth.Service
 	sealer    *sealer
 
@@ -177,9 +179,13 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	}
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
-		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Version: c.Version, Log: c.Log, Now: c.Now,
+		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
 		Limits: reporting.Limits{Interval: c.MinInterval},
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.scheduler, err = scheduler.New(scheduler.Config{Reporting: s.reporting, Log: c.Log, Now: c.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -231,6 +237,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		return err
 	}
+	s.scheduler.Start(ctx)
 	s.sealer.start()
 	s.serve(s.api, atMost(s.listener, s.config.MaxConnections, s.config.Log))
 	if scrape != nil {
@@ -350,6 +357,7 @@ func (s *Server) stop(ctx context.Context) error {
 	s.ready.Store(false)
 	drain, cancel := context.WithTimeout(ctx, s.config.Drain)
 	defer cancel()
+	s.scheduler.Stop()
 	errs := []error{s.runner.Stop(drain)}
 
 	s.watching() // before Shutdown, which waits for them

@@ -278,3 +278,33 @@ func (t *tx) cover(r outturn.Run) error {
 	_, err := t.exec(`UPDATE generators SET covered_to = ?2 WHERE id = ?1 AND (covered_to IS NULL OR covered_to < ?2)`, r.Generator, micros(r.Request.Window.To))
 	return err
 }
+
+// firingStats counts generators and firings.
+func (t *tx) firingStats(st *Stats) error {
+	type total struct {
+		of string
+		n  int64
+	}
+	scan := func(scan func(...any) error) (n total, err error) { return n, scan(&n.of, &n.n) }
+	rows, err := t.rows(`SELECT state, COUNT(*) FROM generators GROUP BY state`)
+	states, err := all(rows, err, scan)
+	if err != nil {
+		return err
+	}
+	for _, n := range states {
+		st.Generators[outturn.GeneratorState(n.of)] = n.n
+	}
+	rows, err = t.rows(`SELECT outcome, SUM(n) FROM firing_totals GROUP BY outcome`)
+	outcomes, err := all(rows, err, scan)
+	if err != nil {
+		return err
+	}
+	for _, n := range outcomes {
+		st.Firings[n.of] = n.n
+	}
+	next, err := t.nextDue()
+	if err == nil && !next.After(t.now) {
+		st.OldestDue = next
+	}
+	return err
+}

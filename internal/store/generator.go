@@ -232,17 +232,23 @@ func awaited(g *outturn.Generator) string {
 // first that have been due for the longest time.
 func (s *Store) DueGenerators(ctx context.Context, most int) ([]outturn.Generator, error) {
 	t := s.look(ctx)
-	rows, err := t.rows(`SELECT `+generatorColumns+` FROM generators WHERE state = 'active' AND next_at IS NOT NULL AND next_at <= ?1
-		ORDER BY next_at, id LIMIT ?2`, micros(t.now), most)
+	rows, err := t.rows(`SELECT `+generatorColumns+` FROM generators`+useIndex("generators_due")+`
+		WHERE state = 'active' AND next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2`, micros(t.now), most)
 	due, err := all(rows, err, scanGenerator)
 	return due, fault("list due generators", err)
 }
 
 // NextDue returns when the next generator is due, or was; zero when none will be.
 func (s *Store) NextDue(ctx context.Context) (next time.Time, err error) {
-	err = s.look(ctx).row(`SELECT next_at FROM generators WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`).scan(instantTo{&next})
+	next, err = s.look(ctx).nextDue()
+	return next, fault("look for the next due generator", err)
+}
+
+func (t *tx) nextDue() (next time.Time, err error) {
+	err = t.row(`SELECT next_at FROM generators` + useIndex("generators_due") + `
+		WHERE state = 'active' AND next_at IS NOT NULL ORDER BY next_at LIMIT 1`).scan(instantTo{&next})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
-	return next, fault("look for the next due generator", err)
+	return next, err
 }

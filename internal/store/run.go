@@ -434,6 +434,10 @@ type Stats struct {
 	Failed       map[outturn.Code]int64 // by reason
 	OldestQueued time.Time              // when the run that waits longest was made; zero when none waits
 	Unsealed     int64                  // entries of the audit that no block has
+
+	Generators map[outturn.GeneratorState]int64
+	OldestDue  time.Time        // when the generator was due that is due for the longest time; zero when none is
+	Firings    map[string]int64 // by why they were skipped; "" are those that made a run
 }
 
 // Stats counts the runs, and what is not sealed. It counts those that wait or run, and looks up how many
@@ -442,6 +446,13 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Runs: map[outturn.RunState]int64{}, Failed: map[outturn.Code]int64{}}
 	for _, state := range outturn.RunStates {
 		st.Runs[state] = 0
+	}
+	st.Generators, st.Firings = map[outturn.GeneratorState]int64{}, map[string]int64{"": 0}
+	for _, state := range outturn.GeneratorStates {
+		st.Generators[state] = 0
+	}
+	for _, why := range outturn.SkipReasons {
+		st.Firings[why] = 0
 	}
 	err := s.read(ctx, "count runs", func(t *tx) error {
 		if err := t.row(`SELECT MIN(created_at) FROM runs WHERE state = 'queued'`).scan(instantTo{&st.OldestQueued}); err != nil {
@@ -466,7 +477,10 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 				st.Failed[n.reason] += n.n
 			}
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.firingStats(&st)
 	})
 	return st, err
 }

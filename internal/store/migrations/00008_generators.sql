@@ -32,6 +32,7 @@ CREATE INDEX generators_tenant_created ON generators (tenant, created_at, id);
 CREATE INDEX generators_tenant_name ON generators (tenant, name, id);
 CREATE INDEX generators_created ON generators (created_at, id);
 CREATE INDEX generators_name ON generators (name, id);
+CREATE INDEX generators_state ON generators (state);
 CREATE INDEX generators_due ON generators (next_at, id) WHERE state = 'active' AND next_at IS NOT NULL;
 CREATE INDEX generators_waiting ON generators (event, tenant, id) WHERE state = 'active' AND event IS NOT NULL;
 
