@@ -79,7 +79,7 @@ func (s *Service) backfillWindows(g outturn.Generator, from, to string) ([]Forec
 	}
 	span, err := outturn.NewWindow(from, to, zone)
 	if err != nil {
-		return nil, err
+		return nil, outturn.InField("to", err)
 	}
 	now := s.now()
 	if span.To.After(now) {
