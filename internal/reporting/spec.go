@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/mail"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +153,7 @@ func (c *specCompiler) schedule(t *outturn.Trigger, zone string) {
 		return
 	}
 	r.Zone = rule.Zone().String()
-	if reflect.DeepEqual(*t, c.old.Trigger) {
+	if same(*t, c.old.Trigger) {
 		return // it was found good, whatever the limits have become
 	}
 	field := "trigger.schedule.every"
@@ -201,7 +200,7 @@ func (c *specCompiler) once(t *outturn.Trigger, zone string) {
 	switch {
 	case err != nil:
 		c.faults.add("trigger", err)
-	case reflect.DeepEqual(*t, c.old.Trigger): // it may be over
+	case same(*t, c.old.Trigger): // it may be over
 	case !at.After(c.now):
 		c.faults.addf("trigger.at", "%s is over. Give it a time that is to come, or none for now.", at.In(loc).Format(time.RFC3339))
 	}
