@@ -59,6 +59,8 @@ type Upcoming struct {
 	Local  time.Time               `json:"local"` // the same, as clocks in Zone show it
 	Zone   string                  `json:"zone"`
 	Window *outturn.ManifestWindow `json:"window,omitempty"` // nil: all there is
+	// Skipped says why it would not take place, as a sentence.
+	Skipped string `json:"skipped,omitempty"`
 }
 
 // CreateGenerator makes a generator. spec is a GeneratorInput, or the API's JSON as a
@@ -148,6 +150,10 @@ func (c *Client) RunGenerator(ctx context.Context, id string) (run outturn.Run, 
 type BackfillInput struct {
 	From string `json:"from"` // a day, a time in the zone or an instant
 	To   string `json:"to"`   // exclusive
+
+	// IdempotencyKey makes of the same input sent again the same runs, for a day; "" is
+	// a key of this call, which covers its own retries.
+	IdempotencyKey string `json:"-"`
 }
 
 // A Backfill is what was made, the oldest first.
@@ -156,9 +162,9 @@ type Backfill struct {
 	Runs    []outturn.Run `json:"runs"` // none where nothing was kept
 }
 
-// BackfillGenerator makes a run for each window of a time that is over.
+// BackfillGenerator makes a run for each window that lies whole in a time that is over.
 func (c *Client) BackfillGenerator(ctx context.Context, id string, in BackfillInput) (b Backfill, err error) {
-	_, err = c.do(ctx, call{method: http.MethodPost, path: generatorPath(id) + "/backfill", body: in}, &b)
+	_, err = c.do(ctx, call{method: http.MethodPost, path: generatorPath(id) + "/backfill", body: in, header: idempotent(in.IdempotencyKey), again: true}, &b)
 	return b, err
 }
 

@@ -44,6 +44,7 @@ func (a *API) registerGenerators() {
 	firings := r("listFirings", http.MethodGet, "/v1/generators/{id}/firings", "List each time that a generator fired, or was to", 0, 404)
 	firings.about = "The filter may name: id, generator, tenant, cause, scheduled_for, event, run, skipped, at. The order is one of: scheduled_for."
 	handle(a, firings, a.listFirings)
+	a.registerGeneratorRuns()
 	// The other status that two of them have.
 	paths := a.huma.OpenAPI().Paths
 	alsoAnswers(paths["/v1/generators"].Post, http.StatusCreated, http.StatusOK, "Nothing was kept.")
@@ -192,7 +193,9 @@ type forecastJSON struct {
 	At     time.Time               `json:"at" doc:"The instant, in UTC."`
 	Local  time.Time               `json:"local" doc:"The same as clocks show it in the zone."`
 	Zone   string                  `json:"zone"`
-	Window *outturn.ManifestWindow `json:"window,omitempty" doc:"Absent where it is all there is."`
+	Window *outturn.ManifestWindow `json:"window,omitempty" doc:"Absent where it is all there is, or where it would be skipped."`
+	// Skipped is one sentence, and rare.
+	Skipped string `json:"skipped,omitempty" doc:"Why it would be skipped, as a sentence."`
 }
 
 func toGenerator(g outturn.Generator) generatorJSON {
@@ -222,7 +225,7 @@ func forecasts(g outturn.Generator, list []reporting.Forecast) []forecastJSON {
 	}
 	out := []forecastJSON{}
 	for _, f := range list {
-		out = append(out, forecastJSON{At: f.At.UTC(), Local: f.At.In(zone), Zone: zone.String(), Window: toWindow(f.Window)})
+		out = append(out, forecastJSON{At: f.At.UTC(), Local: f.At.In(zone), Zone: zone.String(), Window: toWindow(f.Window), Skipped: f.Skipped})
 	}
 	return out
 }

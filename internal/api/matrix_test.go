@@ -191,7 +191,7 @@ func (m *matrix) newView(h *holding) (v outturn.SavedView) {
 
 // generatorOf is a generator of a tenant, and tells whose it is.
 func (m *matrix) generatorOf(h *holding) string {
-	return fmt.Sprintf(`{"name":"%s %x","dataset":"accounts","formats":["csv"],"tenant":"%s","trigger":{"kind":"schedule","schedule":{"every":"day","at":"06:00"}},
+	return fmt.Sprintf(`{"name":"%s %x","dataset":"accounts","formats":["csv"],"tenant":"%s","window":{"kind":"previous","unit":"day"},"trigger":{"kind":"schedule","schedule":{"every":"day","at":"06:00"}},
 		"deliveries":[{"kind":"email","to":["%s@example.com"]}]}`, h.marker, m.random.Uint64(), h.ID, h.marker)
 }
 
@@ -346,6 +346,10 @@ var cells = map[string]cell{
 	"DELETE /v1/generators/{id}":       {least: outturn.RoleManager, ask: about("/v1/generators/{id}", generatorID, "", "If-Match", "*"), status: 204, silent: true},
 	"POST /v1/generators/{id}/enable":  {least: outturn.RoleManager, ask: about("/v1/generators/{id}/enable", generatorID, ""), status: 200},
 	"POST /v1/generators/{id}/disable": {least: outturn.RoleManager, ask: about("/v1/generators/{id}/disable", generatorID, ""), status: 200},
+	"POST /v1/generators/{id}/run":     {least: outturn.RoleManager, ask: about("/v1/generators/{id}/run", generatorID, ""), status: 202},
+	"POST /v1/generators/{id}/backfill": {
+		least: outturn.RoleManager, ask: about("/v1/generators/{id}/backfill?dry_run=true", generatorID, `{"from":"2026-10-01","to":"2026-10-03"}`), status: 200, silent: true,
+	},
 	"GET /v1/generators/{id}/upcoming": {least: outturn.RoleViewer, ask: about("/v1/generators/{id}/upcoming", generatorID, ""), status: 200, silent: true},
 	"GET /v1/generators/{id}/runs":     {least: outturn.RoleViewer, ask: about("/v1/generators/{id}/runs", generatorID, ""), status: 200, silent: true},
 	"GET /v1/generators/{id}/firings":  {least: outturn.RoleViewer, ask: about("/v1/generators/{id}/firings", generatorID, ""), status: 200, silent: true},

@@ -24,8 +24,9 @@ func TestRefused(t *testing.T) {
 	var view outturn.SavedView
 	manager.do(t, "POST", "/v1/views", `{"name":"short","dataset":"accounts","columns":[{"field":"ACCOUNT_ID"}]}`).decode(t, 201, &view)
 
-	var standing client.Generator
+	var standing, daily client.Generator
 	manager.do(t, "POST", "/v1/generators", `{"name":"refused","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`).decode(t, 201, &standing)
+	manager.do(t, "POST", "/v1/generators", `{"name":"daily","dataset":"payments","formats":["csv"],"window":{"kind":"previous","unit":"day"},"trigger":{"kind":"schedule","schedule":{"every":"day"}}}`).decode(t, 201, &daily)
 
 	tests := []struct {
 		name         string
@@ -86,6 +87,9 @@ func TestRefused(t *testing.T) {
 		{name: "GeneratorPatchNoName", method: "PATCH", path: "/v1/generators/" + standing.ID, header: []string{"If-Match", "*"}, body: `{"name":null,"formats":null}`, status: 422, code: "invalid_parameters", fields: "formats name"},
 		{name: "GeneratorOldIfMatch", method: "PATCH", path: "/v1/generators/" + standing.ID, header: []string{"If-Match", `"7"`}, body: `{"name":"b"}`, status: 412, code: "version_changed"},
 		{name: "GeneratorNoIfMatch", method: "DELETE", path: "/v1/generators/" + standing.ID, status: 428, code: "precondition_required", says: "If-Match"},
+		{name: "BackfillTooMuch", method: "POST", path: "/v1/generators/" + daily.ID + "/backfill", body: `{"from":"2026-01-01","to":"2026-06-01"}`, status: 422, code: "invalid_parameters", fields: "to", says: "120"},
+		{name: "BackfillNotOver", method: "POST", path: "/v1/generators/" + daily.ID + "/backfill", body: `{"from":"2026-01-01","to":"2999-06-01"}`, status: 422, code: "invalid_parameters", fields: "to", says: "not over"},
+		{name: "BackfillOfNothing", method: "POST", path: "/v1/generators/" + standing.ID + "/backfill?dry_run=true", body: `{"from":"2026-01-01","to":"2026-06-01"}`, status: 422, code: "invalid_parameters", fields: "window", says: "same window"},
 		{name: "UpcomingTooMany", method: "GET", path: "/v1/generators/" + standing.ID + "/upcoming?n=101", status: 422, code: "invalid_parameters", fields: "n", says: "100"},
 
 		{name: "AbsentTenant", method: "GET", path: "/v1/runs?tenant=" + absent, status: 404, code: "not_found", fields: "tenant"},
@@ -214,6 +218,8 @@ func TestForeignIsAbsent(t *testing.T) {
 		{"DELETE", "/v1/generators/ID", standing.ID, ""},
 		{"POST", "/v1/generators/ID/enable", standing.ID, ""},
 		{"POST", "/v1/generators/ID/disable", standing.ID, ""},
+		{"POST", "/v1/generators/ID/run", standing.ID, ""},
+		{"POST", "/v1/generators/ID/backfill", standing.ID, `{"from":"2026-01-01","to":"2026-02-01"}`},
 		{"GET", "/v1/generators/ID/upcoming", standing.ID, ""},
 		{"GET", "/v1/generators/ID/runs", standing.ID, ""},
 		{"GET", "/v1/generators/ID/firings", standing.ID, ""},

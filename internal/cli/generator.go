@@ -322,8 +322,11 @@ func (c *generatorUpcomingCmd) Run(ctx context.Context, streams IO) error {
 func upcomingLines(w io.Writer, list []client.Upcoming) {
 	for _, u := range list {
 		window := "all there is"
-		if u.Window != nil {
+		switch {
+		case u.Window != nil:
 			window = windowText(*u.Window)
+		case u.Skipped != "":
+			window = "skipped: " + oneLine(u.Skipped)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", instantText(u.At.UTC()), u.Local.Format("Mon 2006-01-02 15:04"), u.Zone, window)
 	}
@@ -397,7 +400,7 @@ func (c *generatorRunCmd) Run(ctx context.Context, streams IO) error {
 type generatorBackfillCmd struct {
 	oneGenerator
 	awaited
-	From   string `name:"from" required:"" placeholder:"WHEN" help:"Firings from then on: a day (2026-01-01), a time or an instant."`
+	From   string `name:"from" required:"" placeholder:"WHEN" help:"Windows from then on: a day (2026-01-01), a time or an instant."`
 	To     string `name:"to" required:"" placeholder:"WHEN" help:"Until then, exclusive."`
 	DryRun bool   `name:"dry-run" help:"Say for which windows there would be runs, and make none."`
 }

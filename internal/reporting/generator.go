@@ -43,6 +43,8 @@ type GeneratorInput struct {
 type Forecast struct {
 	At     time.Time
 	Window *outturn.Window // nil: all there is
+	// Skipped says why it will not take place, as a sentence.
+	Skipped string
 }
 
 // MostForecasts is how many firings to come are told at once.
@@ -425,20 +427,22 @@ func (s *Service) Upcoming(ctx context.Context, p outturn.Principal, id string, 
 // forecast returns the next n firings of a generator, as if each run succeeded.
 func (s *Service) forecast(g outturn.Generator, n int) ([]Forecast, error) {
 	list := []Forecast{}
-	covered := g.CoveredTo
 	for after := s.now(); len(list) < n; {
 		at, fires := nextFiring(g.GeneratorSpec, after)
 		if !fires || at.IsZero() {
 			break
 		}
-		w, err := firingWindow(g.GeneratorSpec, at, covered)
-		if err != nil {
+		f := Forecast{At: at}
+		w, err := windowOf(g, at)
+		switch {
+		case outturn.ErrorCode(err) == outturn.CodeInvalid:
+			f.Skipped = err.Error()
+		case err != nil:
 			return nil, err
+		case w != nil:
+			f.Window, g.CoveredTo = w, w.To
 		}
-		if w != nil {
-			covered = w.To
-		}
-		list = append(list, Forecast{At: at, Window: w})
+		list = append(list, f)
 		after = at
 	}
 	return list, nil
@@ -459,20 +463,4 @@ func nextFiring(spec outturn.GeneratorSpec, after time.Time) (next time.Time, fi
 		return at, err == nil && at.After(after)
 	}
 	return time.Time{}, true
-}
-
-// firingWindow is the window of a firing. covered is the end of the one before.
-func firingWindow(spec outturn.GeneratorSpec, at, covered time.Time) (*outturn.Window, error) {
-	if spec.Trigger.Kind == outturn.TriggerSchedule {
-		rule, err := calendar.New(*spec.Trigger.Schedule)
-		if err != nil {
-			return nil, err
-		}
-		return rule.Window(spec.Window, at, covered)
-	}
-	zone, err := outturn.LoadZone(spec.Request.Zone)
-	if err != nil {
-		return nil, err
-	}
-	return calendar.Window(spec.Window, at, zone, covered)
 }

@@ -242,6 +242,13 @@ var methods = map[string]struct {
 	"GeneratorRuns": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.GeneratorRuns(g.t.Context(), p, g.generatorID(), outturn.ListQuery{})
 	}},
+	"RunGenerator": {makers, false, "generator.run", func(g *target, p outturn.Principal) (any, error) {
+		return g.RunGenerator(g.t.Context(), p, g.generatorID(), "", "")
+	}},
+	"Backfill": {makers, false, "generator.backfill", func(g *target, p outturn.Principal) (any, error) {
+		windows, runs, err := g.Backfill(g.t.Context(), p, reporting.BackfillInput{Generator: g.generatorID(), From: "2026-06-01", To: "2026-07-01"})
+		return []any{windows, runs}, err
+	}},
 	"Firings": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.Firings(g.t.Context(), p, g.generatorID(), outturn.ListQuery{})
 	}},
@@ -339,7 +346,7 @@ var methods = map[string]struct {
 // withoutPrincipal are the methods that nobody in particular calls, or everybody
 // before anything else. Whoever has the token of a link may have its file; see TestLinks.
 // SyncTenants is about the whole tree: see TestSyncTenants.
-var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants", "Admit", "AdmitToken"}
+var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants", "Admit", "AdmitToken", "FireDue"}
 
 // Every method for every role, about something of its own tenant, of one above,
 // below and beside it, and about what is not there. What is foreign is answered word

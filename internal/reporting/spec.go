@@ -253,7 +253,7 @@ func (c *specCompiler) window(spec *outturn.GeneratorSpec) *outturn.Window {
 	if at.IsZero() {
 		at = c.now
 	}
-	cut, err := firingWindow(*spec, at, c.old.CoveredTo)
+	cut, err := windowOf(outturn.Generator{GeneratorSpec: *spec, CoveredTo: c.old.CoveredTo}, at)
 	c.faults.add("window", err)
 	return cut
 }
