@@ -241,3 +241,46 @@ func ExampleClient_CreateTenant() {
 	// Blue Harbour is suspended
 	// not_found
 }
+
+// A generator makes a run each month. Applied again it is the same one.
+func ExampleClient_ApplyGenerator() {
+	ctx := context.Background()
+	c := connect()
+	spec := client.GeneratorInput{
+		Name: "Provisioned orders", Dataset: "provisioned_orders", Formats: []client.Format{{Output: outturn.Output{Format: "xlsx"}}},
+		Window: &outturn.WindowRule{Kind: outturn.WindowPrevious, Unit: outturn.UnitMonth},
+		Trigger: outturn.Trigger{Kind: outturn.TriggerSchedule, Schedule: &outturn.Recurrence{
+			Every: outturn.UnitMonth, Nth: 2, Of: "business_day", At: "06:00", Zone: "Europe/Warsaw", Start: "2030-01-01",
+		}},
+		Deliveries: []outturn.Destination{{Kind: outturn.DestinationEmail, To: []string{"finance@example.com"}}},
+	}
+	draft, err := c.DraftApply(ctx, spec) // nothing is kept
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, u := range draft.Upcoming[:2] {
+		fmt.Println(u.At.Format(time.RFC3339), "is", u.Local.Format("Monday 2 January, 15:04"), "in", u.Zone, "for", u.Window.From.Format("January"))
+	}
+	var g client.Generator
+	for range 2 {
+		if g, err = c.ApplyGenerator(ctx, spec); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(g.Applied, g.Revision, g.State)
+	}
+	run, err := c.RunGenerator(ctx, g.ID) // now; the schedule stays as it is
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, err = c.WaitRun(ctx, run.ID)
+	fmt.Println(run.State, run.Cause, err)
+	err = c.DeleteGenerator(ctx, g.ID, g.Revision)
+	fmt.Println(err)
+	// Output:
+	// 2030-01-02T05:00:00Z is Wednesday 2 January, 06:00 in Europe/Warsaw for December
+	// 2030-02-04T05:00:00Z is Monday 4 February, 06:00 in Europe/Warsaw for January
+	// created 1 active
+	// unchanged 1 active
+	// succeeded manual <nil>
+	// <nil>
+}

@@ -156,10 +156,10 @@ type BackfillInput struct {
 	IdempotencyKey string `json:"-"`
 }
 
-// A Backfill is what was made, the oldest first.
+// A Backfill is what was made, or would be, the oldest first.
 type Backfill struct {
-	Windows []Upcoming    `json:"windows"`
-	Runs    []outturn.Run `json:"runs"` // none where nothing was kept
+	Windows []Upcoming    `json:"windows,omitempty"` // of DraftBackfill
+	Runs    []outturn.Run `json:"runs,omitempty"`    // of BackfillGenerator
 }
 
 // BackfillGenerator makes a run for each window that lies whole in a time that is over.

@@ -54,11 +54,13 @@ type backfillInput struct {
 	RawBody []byte
 }
 
+// A backfillAnswer has no more than the runs, once they are made: the same request gets
+// the same answer, byte for byte.
 type backfillAnswer struct {
 	Status int
 	Body   struct {
-		Windows []forecastJSON `json:"windows" nullable:"false" doc:"The windows, the oldest first, each with when it would have fired."`
-		Runs    []runJSON      `json:"runs,omitempty" doc:"The run of each; absent where nothing was kept."`
+		Windows []forecastJSON `json:"windows,omitempty" doc:"Of a dry run: the windows, the oldest first, each with when it would have fired."`
+		Runs    []runJSON      `json:"runs,omitempty" doc:"The run of each window, the oldest first; absent where nothing was kept."`
 	}
 }
 
@@ -78,9 +80,8 @@ func (a *API) backfillGenerator(ctx context.Context, p outturn.Principal, in *ba
 	}
 	answer := &backfillAnswer{Status: http.StatusAccepted}
 	if in.DryRun.DryRun {
-		answer.Status = http.StatusOK
+		answer.Status, answer.Body.Windows = http.StatusOK, forecasts(g, list)
 	}
-	answer.Body.Windows = forecasts(g, list)
 	for _, r := range runs {
 		answer.Body.Runs = append(answer.Body.Runs, created(r).Body)
 	}

@@ -3,8 +3,10 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,5 +146,103 @@ func TestPatchGenerator(t *testing.T) {
 		if g.Revision != revision || a.header.Get("ETag") != fmt.Sprintf(`"%d"`, revision) || !step.check(g) {
 			t.Errorf("%s: %s, want revision %d", step.patch, a.body, revision)
 		}
+	}
+}
+
+// A run by hand is of the window that a firing now would have, and shifts nothing; it
+// keeps the revision that it was made by, and a retry of it the window (P45).
+func TestP45RunGenerator(t *testing.T) {
+	who := callerOf(t, "Northwind", outturn.RoleManager)
+	var g client.Generator
+	who.do(t, "POST", "/v1/generators", monthly("by hand")).decode(t, 201, &g)
+	path := "/v1/generators/" + g.ID
+	upcoming := string(who.do(t, "GET", path+"/upcoming", "").body)
+	a := who.do(t, "POST", path+"/run", "", "Idempotency-Key", "now "+g.ID)
+	var run outturn.Run
+	a.decode(t, 202, &run)
+	if again := who.do(t, "POST", path+"/run", "", "Idempotency-Key", "now "+g.ID); string(again.body) != string(a.body) || a.header.Get("Location") != "/v1/runs/"+run.ID {
+		t.Errorf("asked again: %s, at first %s", again.body, a.body)
+	}
+	if run.Generator != g.ID || run.Revision != 1 || run.Cause != outturn.CauseManual || run.ScheduledFor.IsZero() || run.CreatedBy != "client:"+who.ClientID || len(run.Request.Outputs) != 2 {
+		t.Errorf("the run is %s", a.body)
+	}
+	now := run.ScheduledFor.In(run.Request.Window.Zone)
+	first := outturn.StartOfDay(now.Year(), now.Month(), 1, now.Location())
+	if w := run.Request.Window; !w.To.Equal(first) || !w.From.Equal(outturn.StartOfDay(now.Year(), now.Month()-1, 1, now.Location())) {
+		t.Errorf("the window is %s to %s", w.From, w.To)
+	}
+	who.do(t, "PATCH", path, `{"formats":["csv"]}`, "If-Match", "*").decode(t, 200, &g)
+	ended := who.ended(t, run.ID)
+	if ended.Revision != 1 || len(ended.Files) != 2 {
+		t.Errorf("changed meanwhile, it is %+v", ended)
+	}
+	if after := string(who.do(t, "GET", path+"/upcoming", "").body); after != upcoming {
+		t.Errorf("it shifted the schedule: %s, before %s", after, upcoming)
+	}
+	var retry outturn.Run
+	who.do(t, "POST", "/v1/runs/"+run.ID+"/retry", "").decode(t, 202, &retry)
+	if !retry.Request.Window.From.Equal(run.Request.Window.From) || !retry.Request.Window.To.Equal(run.Request.Window.To) {
+		t.Errorf("the retry is of %+v", retry.Request.Window)
+	}
+	for _, list := range []string{path + "/runs?filter=cause+eq+manual", "/v1/runs?filter=cause+eq+manual+and+generator+eq+'" + g.ID + "'"} {
+		var runs outturn.List[outturn.Run]
+		who.do(t, "GET", list, "").decode(t, 200, &runs)
+		if !slices.ContainsFunc(runs.Items, func(r outturn.Run) bool { return r.ID == run.ID }) {
+			t.Errorf("%s: %+v", list, runs.Items)
+		}
+	}
+	var firings outturn.List[outturn.Firing]
+	who.do(t, "GET", path+"/firings?filter=cause+eq+manual", "").decode(t, 200, &firings)
+	if len(firings.Items) != 1 || firings.Items[0].Run != run.ID || !firings.Items[0].Window.To.Equal(first) {
+		t.Errorf("the firings are %+v", firings.Items)
+	}
+}
+
+// Who made it leaves, and it goes on: it is its tenant's (P35).
+func TestP35MakerLeaves(t *testing.T) {
+	admin := callerOf(t, "Northwind", outturn.RoleAdmin)
+	maker := callerOf(t, "Northwind", outturn.RoleManager)
+	var g client.Generator
+	maker.do(t, "POST", "/v1/generators", `{"name":"left behind","dataset":"accounts","formats":["csv"],"trigger":{"kind":"schedule","schedule":{"every":"day"}}}`).decode(t, 201, &g)
+	if a := admin.do(t, "DELETE", "/v1/clients/"+maker.ClientID, ""); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	before := g.NextAt
+	admin.do(t, "GET", "/v1/generators/"+g.ID, "").decode(t, 200, &g)
+	if g.State != outturn.GeneratorActive || !g.NextAt.Equal(before) || g.CreatedBy != "client:"+maker.ClientID {
+		t.Errorf("it is %+v", g)
+	}
+	var run outturn.Run
+	admin.do(t, "POST", "/v1/generators/"+g.ID+"/run", "").decode(t, 202, &run)
+	if ended := admin.ended(t, run.ID); ended.State != outturn.RunSucceeded {
+		t.Errorf("its run is %+v", ended)
+	}
+}
+
+// A backfill is asked for once, however often; a draft of it makes nothing.
+func TestBackfillGenerator(t *testing.T) {
+	who := callerOf(t, "Northwind", outturn.RoleManager)
+	var g client.Generator
+	who.do(t, "POST", "/v1/generators", monthly("past")).decode(t, 201, &g)
+	path := "/v1/generators/" + g.ID
+	const body = `{"from":"2026-06-01","to":"2026-09-01"}`
+	var draft, done client.Backfill
+	before := rows(t)
+	who.do(t, "POST", path+"/backfill?dry_run=true", body).decode(t, 200, &draft)
+	if after := rows(t); len(draft.Windows) != 3 || len(draft.Runs) != 0 || !maps.Equal(before, after) {
+		t.Errorf("the draft: %+v; %v before, %v after", draft, before, after)
+	}
+	first := who.do(t, "POST", path+"/backfill", body, "Idempotency-Key", "past "+g.ID)
+	first.decode(t, 202, &done)
+	if again := who.do(t, "POST", path+"/backfill", body, "Idempotency-Key", "past "+g.ID); string(again.body) != string(first.body) {
+		t.Errorf("asked again:\n%s\nat first:\n%s", again.body, first.body)
+	}
+	for i, r := range done.Runs {
+		if w := draft.Windows[i].Window; r.Cause != outturn.CauseBackfill || !r.Request.Window.From.Equal(w.From) || i > 0 && !w.From.Equal(draft.Windows[i-1].Window.To) {
+			t.Errorf("run %d is %+v, of %+v", i, r, w)
+		}
+	}
+	if len(done.Runs) != 3 {
+		t.Errorf("there are %d runs", len(done.Runs))
 	}
 }
