@@ -89,14 +89,20 @@ func (s *Service) Preview(ctx context.Context, p outturn.Principal, in CreateRun
 
 // look opens a snapshot of what has d, or where that is nil of the source, for a short
 // use. Only so many are open at once.
-func (s *Service) look(ctx context.Context, d *outturn.Dataset, use func(source.Snapshot) error) (err error) {
+func (s *Service) look(ctx context.Context, d *outturn.Dataset, use func(source.Snapshot) error) error {
 	select {
 	case s.previews <- struct{}{}:
 		defer func() { <-s.previews }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	snapshot, err := source.Begin(source.WithPurpose(ctx, "preview"), d, s.config.Source, s.config.Own)
+	return s.begin(ctx, "preview", d, use)
+}
+
+// begin opens a snapshot of what has d, or where that is nil of the source. purpose is
+// what the source is told that it is for.
+func (s *Service) begin(ctx context.Context, purpose string, d *outturn.Dataset, use func(source.Snapshot) error) (err error) {
+	snapshot, err := source.Begin(source.WithPurpose(ctx, purpose), d, s.config.Source, s.config.Own)
 	if err != nil {
 		return err
 	}

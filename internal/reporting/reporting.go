@@ -39,6 +39,7 @@ type Ledger interface {
 	tenantLedger
 	standingLedger
 	firingLedger
+	eventLedger
 
 	auditLedger
 }
@@ -67,11 +68,14 @@ type Config struct {
 	// may be startable; may be nil.
 	Wake func()
 	// Due tells the scheduler that a generator may be due earlier than it knew; may be nil.
-	Due     func()
-	Now     func() time.Time
-	Limits  Limits
-	Version string
-	Log     *slog.Logger
+	Due func()
+	// WakeEvents tells who calls HandleEvents that events wait, which would be seen some
+	// seconds later; may be nil.
+	WakeEvents func()
+	Now        func() time.Time
+	Limits     Limits
+	Version    string
+	Log        *slog.Logger
 }
 
 // Limits bound what may be asked. The zero value of each is its default.
@@ -80,6 +84,10 @@ type Limits struct {
 	KeyLife  time.Duration // of an idempotency key: 24 h
 	Queued   int           // most queued runs of a tenant that has no limit of its own: 10,000
 	Preview  time.Duration // how long a preview may take: 30 s
+	// PollSkew is by how much a row of a polled data set may say that it changed before
+	// its transaction began, as where clocks of applications say so: 10 min. Below 0 is
+	// by nothing.
+	PollSkew time.Duration
 	Interval time.Duration // least time between two firings of a schedule: 15 min
 }
 
@@ -98,6 +106,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Due == nil {
 		c.Due = func() {}
+	}
+	if c.WakeEvents == nil {
+		c.WakeEvents = func() {}
+	}
+	if c.Limits.PollSkew == 0 {
+		c.Limits.PollSkew = 10 * time.Minute
 	}
 	if c.Limits.LinkLife <= 0 {
 		c.Limits.LinkLife = 48 * time.Hour
@@ -124,6 +138,7 @@ type Service struct {
 	watches   watches
 	standings standings
 	meters    meters
+	seen      seen
 	previews  chan struct{} // has room for each that may run now
 
 	mu       sync.Mutex

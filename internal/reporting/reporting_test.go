@@ -154,8 +154,9 @@ type stage struct {
 	sql     *sql.DB // the ledger, looked at from outside
 	sealer  *secret.Keyring
 	log     *bytes.Buffer
-	told    chan string               // runs that Cancel was called for
-	file    string                    // the ledger's
+	told    chan string // runs that Cancel was called for
+	file    string      // the ledger's
+	config  reporting.Config
 	tenants map[string]outturn.Tenant // by the names of accounts
 }
 
@@ -194,6 +195,7 @@ func newStage(t testing.TB, changes ...func(*reporting.Config)) *stage {
 	for _, change := range changes {
 		change(&config)
 	}
+	s.config = config
 	s.Service, err = reporting.New(config)
 	must(t, err)
 	t.Cleanup(s.Close)

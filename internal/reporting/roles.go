@@ -63,6 +63,8 @@ const (
 
 	tokenIssue action = "token.issue" // package auth decides it; a suspension is told here
 
+	eventCreate action = "event.create"
+
 	auditRead   action = "audit.read"
 	auditExport action = "audit.export" // as a report, its preview, and the files of one
 )
@@ -110,6 +112,7 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	clientRead:        {true, true, false, false},
 	clientRevoke:      {true, true, false, false},
 	clientRotate:      {true, true, false, false},
+	eventCreate:       {true, true, true, false},
 	auditRead:         {true, true, false, false},
 	auditExport:       {true, true, false, false},
 }

@@ -310,6 +310,9 @@ var methods = map[string]struct {
 	"Client": {admins, false, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.Client(g.t.Context(), p, g.clientID())
 	}},
+	"AcceptEvents": {makers, true, "event.create", func(g *target, p outturn.Principal) (any, error) { // whose accounts: see TestAcceptEvents
+		return g.AcceptEvents(g.t.Context(), p, []outturn.Event{told(outturn.NewID(time.Now()), accounts["own"].id)}, nil)
+	}},
 	"AuditEntries": {admins, true, "", func(g *target, p outturn.Principal) (any, error) {
 		g.queuedRun()
 		return g.AuditEntries(g.t.Context(), p, outturn.ListQuery{Page: outturn.Page{Limit: outturn.MaxPage}})
@@ -345,8 +348,12 @@ var methods = map[string]struct {
 
 // withoutPrincipal are the methods that nobody in particular calls, or everybody
 // before anything else. Whoever has the token of a link may have its file; see TestLinks.
-// SyncTenants is about the whole tree: see TestSyncTenants.
-var withoutPrincipal = []string{"Close", "OpenLink", "SyncTenants", "Admit", "AdmitToken", "FireDue"}
+// SyncTenants is about the whole tree: see TestSyncTenants. What is called of events but
+// AcceptEvents, and FireDue, the scheduler calls.
+var withoutPrincipal = []string{
+	"Close", "OpenLink", "SyncTenants", "Admit", "AdmitToken",
+	"FireDue", "NotifyEvent", "PollEvents", "CheckPoll", "HandleEvents", "SweepEvents",
+}
 
 // Every method for every role, about something of its own tenant, of one above,
 // below and beside it, and about what is not there. What is foreign is answered word
@@ -440,6 +447,9 @@ func checkAudit(t testing.TB, what string, g *target, p outturn.Principal, entri
 		}
 		if strings.HasPrefix(action, "tenant.") {
 			wantTenant = e.Object // it concerns the tenant itself
+		}
+		if action == "event.create" {
+			wantTenant = g.tenants["own"].ID // of whoever tells
 		}
 	}
 	if e.Tenant != wantTenant || e.Outcome != wantOutcome || code == "" && e.Object == "" || e.From != p.From || e.Request != p.Request || e.Via != p.Via {

@@ -144,33 +144,12 @@ type memory interface {
 // LookUpAccount finds an account of a tree by id. An unknown one is an error that
 // offers the nearest ids.
 func LookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (outturn.Account, error) {
-	m, remembers := s.(memory)
-	if remembers {
-		if a, ok := m.Account(tree.SQL, id); ok {
-			return a, nil
-		}
+	a, found, err := FindAccount(ctx, s, tree, id)
+	if found || err != nil {
+		return a, err
 	}
-	a, err := lookUpAccount(ctx, s, tree, id)
-	if err == nil && remembers {
-		m.Remember(tree.SQL, a)
-	}
-	return a, err
-}
-
-func lookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (outturn.Account, error) {
 	_, syntax := dialectOf(s)
-	this := fmt.Sprintf(syntax.Bound, "$1")
-	found, err := accounts(ctx, s, tree, syntax.text("id")+" = "+this, id)
-	if err != nil {
-		return outturn.Account{}, err
-	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	if len(found) > 1 {
-		return outturn.Account{}, outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree has %d accounts with the id %q.", len(found), id)
-	}
-	some, err := accounts(ctx, s, tree, syntax.text("id")+" <> "+this, id)
+	some, err := accounts(ctx, s, tree, syntax.text("id")+" <> "+fmt.Sprintf(syntax.Bound, "$1"), id)
 	if err != nil {
 		return outturn.Account{}, err
 	}
@@ -179,6 +158,27 @@ func lookUpAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id
 		ids[i] = a.ID
 	}
 	return outturn.Account{}, outturn.Unknown("account", id, ids)
+}
+
+// FindAccount finds an account of a tree by id, where it is there.
+func FindAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (a outturn.Account, found bool, err error) {
+	m, remembers := s.(memory)
+	if remembers {
+		if a, ok := m.Account(tree.SQL, id); ok {
+			return a, true, nil
+		}
+	}
+	_, syntax := dialectOf(s)
+	list, err := accounts(ctx, s, tree, syntax.text("id")+" = "+fmt.Sprintf(syntax.Bound, "$1"), id)
+	switch {
+	case err != nil || len(list) == 0:
+		return a, false, err
+	case len(list) > 1:
+		return a, false, outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree has %d accounts with the id %q.", len(list), id)
+	case remembers:
+		m.Remember(tree.SQL, list[0])
+	}
+	return list[0], true, nil
 }
 
 // RootAccounts returns the accounts of a tree that have no parent.

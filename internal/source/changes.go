@@ -100,8 +100,10 @@ func (c *compiler) since(stamps *time.Location) (condition, error) {
 	case c.engine.Untyped() && have.Type == outturn.Text:
 		sql, fails, have.Local = c.engine.FromText(Cell{SQL: sql, Name: "The time of the last change", Row: c.row()}, f), true, true
 		text = stamp(from, have, stamps)
+	case c.dialect != nil: // whose columns may have whole seconds
+		text = stamp(from.Truncate(time.Second), have, stamps)
 	default:
-		text = stamp(from.Truncate(time.Second), have, stamps) // whatever the column's digits
+		text = stamp(from, have, stamps)
 	}
 	invoice, _ := c.Dataset.Field(c.Dataset.Invoice)
 	sql += " >= " + c.typed(f, have, text, "") + " AND d." + QuoteIdent(c.column(invoice).Name) + " IS NOT NULL"
