@@ -87,9 +87,6 @@ const (
 	leastLinkLife = time.Minute
 )
 
-// linkPrefix opens the tokens of links.
-const linkPrefix = "otl_"
-
 // CreateLink makes a link to a file, good for life or, where that is 0, for as long
 // as links are; never longer than the file. The token is returned once: only its
 // hash is kept.
@@ -110,7 +107,7 @@ func (s *Service) CreateLink(ctx context.Context, p outturn.Principal, file stri
 	if life < leastLinkLife || life > mostLinkLife {
 		return outturn.Link{}, "", outturn.InField("expires_in", outturn.Errorf(outturn.CodeInvalid, "A link is good for at least a minute and at most 90 days."))
 	}
-	token := secret.NewToken(linkPrefix)
+	token := secret.NewToken(outturn.LinkPrefix)
 	now := s.now()
 	l := outturn.Link{
 		ID: outturn.NewID(now), File: f.ID, Tenant: f.Tenant, TokenHash: secret.Hash(token.Reveal()),
@@ -142,7 +139,7 @@ const mostToken = 128
 // so there is no principal; from is the caller's address and request the id of its
 // call, for the audit.
 func (s *Service) OpenLink(ctx context.Context, token, reason, from, request string) (outturn.File, blob.Object, error) {
-	if !strings.HasPrefix(token, linkPrefix) || len(token) > mostToken {
+	if !strings.HasPrefix(token, outturn.LinkPrefix) || len(token) > mostToken {
 		return outturn.File{}, nil, outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that all of it was copied.")
 	}
 	if err := checkReason(reason); err != nil {

@@ -77,6 +77,9 @@ func Masked(text string) string { return password.ReplaceAllString(text, "$1:"+m
 // read again to check what the client has signed.
 func ForClient(id string) string { return "client." + id }
 
+// ForWebhook is the purpose that a secret of a webhook is sealed for.
+func ForWebhook(id string) string { return "webhook." + id }
+
 // Pair makes one secret of two that are only good together, so that one hash is kept
 // of them. Neither has a zero byte.
 func Pair(a, b Text) Text { return a + "\x00" + b }

@@ -133,7 +133,7 @@ func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Ma
 		if err := t.use(done.Tenant, made); err != nil {
 			return err
 		}
-		if err := t.count(outturn.RunSucceeded, ""); err != nil {
+		if err := t.ended(done, ""); err != nil {
 			return err
 		}
 		if err := t.cover(done); err != nil {
@@ -211,7 +211,7 @@ func (t *tx) fail(c outturn.RunClaim, reason outturn.Reason, lapsed int) (outtur
 	if err := t.use(r.Tenant, use{running: -1}); err != nil {
 		return r, err
 	}
-	return r, t.count(outturn.RunFailed, reason.Code)
+	return r, t.ended(r, reason.Code)
 }
 
 // giveBack makes the run of c queued again, or cancelled where somebody asked for
@@ -254,7 +254,7 @@ func (t *tx) cancelHeld(c outturn.RunClaim, condition string) (outturn.Run, erro
 	if err := t.use(r.Tenant, use{running: -1}); err != nil {
 		return r, err
 	}
-	return r, t.count(outturn.RunCancelled, "")
+	return r, t.ended(r, "")
 }
 
 // lapsed is held, of a lease that is over.

@@ -375,7 +375,7 @@ func (t *tx) cancel(r outturn.Run, by string) (outturn.Run, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, errors.Join(t.use(r.Tenant, use{queued: -1}), t.count(outturn.RunCancelled, ""))
+	return r, errors.Join(t.use(r.Tenant, use{queued: -1}), t.ended(r, ""))
 }
 
 // DeleteRun takes the files of a final run out of the ledger and returns them:
@@ -483,6 +483,17 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		return t.firingStats(&st)
 	})
 	return st, err
+}
+
+// ended counts a run that has ended, and tells of it.
+func (t *tx) ended(r outturn.Run, reason outturn.Code) error {
+	if err := t.count(r.State, reason); err != nil {
+		return err
+	}
+	event := map[outturn.RunState]string{
+		outturn.RunSucceeded: outturn.RunSucceededEvent, outturn.RunFailed: outturn.RunFailedEvent, outturn.RunCancelled: outturn.RunCancelledEvent,
+	}[r.State]
+	return t.announce(announcement{event: event, tenant: r.Tenant, run: &r})
 }
 
 // count counts a run that has ended.

@@ -283,8 +283,8 @@ func (t *tx) accountTakenBy(viewer, account string) error {
 
 // PurgeTenants ends what tenants have that were deleted before an instant, up to limit
 // of them, and returns those. Their files are marked, for the sweep of expired files
-// to remove; their links end, their views and generators go and their clients are
-// revoked. Their runs, firings, manifests and audit stay.
+// to remove; their links end, their views, generators, webhooks and messages go and
+// their clients are revoked. Their runs, firings, manifests and audit stay.
 func (s *Store) PurgeTenants(ctx context.Context, before time.Time, limit int) (purged []outturn.Tenant, err error) {
 	rows, err := s.look(ctx).rows(`SELECT id FROM tenants WHERE state = 'deleted' AND purged_at IS NULL AND deleted_at <= ?1 ORDER BY deleted_at LIMIT ?2`, micros(before), limit)
 	ids, err := all(rows, err, scanID)
@@ -327,11 +327,15 @@ func (t *tx) endAll(tenant string) error {
 			return err
 		}
 	}
-	if _, err := t.exec(`DELETE FROM views WHERE tenant = ?1`, tenant); err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM generator_revisions WHERE generator IN (SELECT id FROM generators WHERE tenant = ?1)`, tenant); err != nil {
-		return err
+	for _, statement := range []string{
+		`DELETE FROM views WHERE tenant = ?1`,
+		`DELETE FROM webhooks WHERE tenant = ?1`,
+		`DELETE FROM deliveries WHERE tenant = ?1`,
+		`DELETE FROM generator_revisions WHERE generator IN (SELECT id FROM generators WHERE tenant = ?1)`,
+	} {
+		if _, err := t.exec(statement, tenant); err != nil {
+			return err
+		}
 	}
 	n, err := t.exec(`DELETE FROM generators WHERE tenant = ?1`, tenant)
 	if err != nil {

@@ -29,6 +29,8 @@ type holding struct {
 	link, token string
 	view        outturn.SavedView
 	generator   outturn.Generator
+	webhook     outturn.Webhook
+	delivery    outturn.Delivery // of the run, to an address
 }
 
 // holding gives a new tenant one of everything.
@@ -42,13 +44,18 @@ func (b *bench) holding(parent string, kind outturn.TenantKind) holding {
 	ok(b.t, b.store.CreateClient(ctx, outturn.Client{ID: h.client, Tenant: h.tenant.ID, Name: h.marker, Role: outturn.RoleViewer, SecretHash: h.marker}, entry))
 	ask := outturn.Run{
 		Tenant: h.tenant.ID, Name: h.marker, Origin: "api", CreatedBy: h.subject, Foreign: json.RawMessage(`"` + h.marker + `"`),
-		Request: outturn.RunRequest{Dataset: "orders", Columns: []string{h.marker}},
+		Request:    outturn.RunRequest{Dataset: "orders", Columns: []string{h.marker}},
+		Deliveries: []outturn.Destination{{Kind: outturn.DestinationEmail, To: []string{h.marker + "@example.com"}}},
 	}
 	key := &outturn.IdempotencyKey{Subject: h.subject, Key: h.key, Fingerprint: "f", ExpiresAt: b.now().Add(time.Hour)}
 	h.run = must[outturn.Run](b.t)(b.store.CreateRun(ctx, ask, key, entry))
 	h.run = must[outturn.Run](b.t)(b.store.ClaimRun(ctx, h.run.ID, worker, lease))
 	h.run = must[outturn.Run](b.t)(b.store.SucceedRun(ctx, h.run.Claim(), outturn.Manifest{Dataset: h.marker}, []outturn.File{file(h.run, h.marker, time.Time{})}))
 	h.file = h.run.Files[0]
+	h.delivery = must[outturn.List[outturn.Delivery]](b.t)(b.store.Deliveries(ctx, h.tenant.ID, where("run", h.run.ID))).Items[0]
+	h.webhook = must[outturn.Webhook](b.t)(b.store.CreateWebhook(ctx, outturn.Webhook{
+		Tenant: h.tenant.ID, Name: h.marker, URL: "https://" + h.marker + ".example", CreatedBy: h.subject, Enabled: true,
+	}, outturn.WebhookKeys{}, entry))
 	h.waits = must[outturn.Run](b.t)(b.store.CreateRun(ctx, ask, nil, entry))
 	ok(b.t, b.store.CreateLink(ctx, outturn.Link{ID: h.link, File: h.file.ID, Tenant: h.tenant.ID, TokenHash: h.token, CreatedBy: h.subject, ExpiresAt: b.now().Add(time.Hour)}, entry))
 	h.view = must[outturn.SavedView](b.t)(b.store.CreateView(ctx, outturn.SavedView{
@@ -241,6 +248,32 @@ var accesses = map[string][]access{
 			return s.Firings(ctx, v.tenant.ID, of.generator.ID, everything)
 		}},
 	},
+	"Webhook": {{call: func(s *store.Store, v, of holding) (any, error) { return s.Webhook(ctx, v.tenant.ID, of.webhook.ID) }}},
+	"Webhooks": {
+		{list: true, call: func(s *store.Store, v, _ holding) (any, error) { return s.Webhooks(ctx, v.tenant.ID, everything) }},
+		{list: true, call: func(s *store.Store, v, of holding) (any, error) {
+			return s.Webhooks(ctx, v.tenant.ID, where("id", of.webhook.ID))
+		}},
+	},
+	"UpdateWebhook": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.UpdateWebhook(ctx, v.tenant.ID, of.webhook.ID, 1, func(w *outturn.Webhook, _ *outturn.WebhookKeys) error { w.Enabled = false; return nil }, none)
+	}}},
+	"DeleteWebhook": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
+		return of.webhook, s.DeleteWebhook(ctx, v.tenant.ID, of.webhook.ID, 1, none)
+	}}},
+	"TestWebhook": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.TestWebhook(ctx, v.tenant.ID, of.webhook.ID, none)
+	}}},
+	"Delivery": {{call: func(s *store.Store, v, of holding) (any, error) { return s.Delivery(ctx, v.tenant.ID, of.delivery.ID) }}},
+	"Deliveries": {
+		{list: true, call: func(s *store.Store, v, _ holding) (any, error) { return s.Deliveries(ctx, v.tenant.ID, everything) }},
+		{list: true, call: func(s *store.Store, v, of holding) (any, error) {
+			return s.Deliveries(ctx, v.tenant.ID, where("run", of.run.ID))
+		}},
+	},
+	"ResendDelivery": {{call: func(s *store.Store, v, of holding) (any, error) {
+		return s.ResendDelivery(ctx, v.tenant.ID, of.delivery.ID, none)
+	}}},
 	"AuditEntries": {
 		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
 			return s.AuditEntries(ctx, v.tenant.ID, everything)
@@ -272,6 +305,9 @@ var accesses = map[string][]access{
 	"Root":          {{spans: ofOperators}},
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
 	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "NextInTurn": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
+	"CreateWebhook": {{spans: ofCreators}}, "WebhookKeys": {{spans: ofWorkers}}, "DueDeliveries": {{spans: ofWorkers}}, "ClaimDelivery": {{spans: ofWorkers}},
+	"EndDelivery": {{spans: ofWorkers}}, "ReleaseDelivery": {{spans: ofWorkers}}, "PostponeDelivery": {{spans: ofWorkers}}, "GeneratorName": {{spans: ofWorkers}},
+	"KeepLink": {{spans: ofWorkers}}, "SweepDeliveries": {{spans: ofSweeps}}, "DeliveryStats": {{spans: ofOperators}},
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"DueGenerators": {{spans: ofWorkers}}, "NextDue": {{spans: ofWorkers}},
 	"AuditEnd": {{spans: ofOperators}}, "OpenAuditKey": {{spans: ofOperators}}, "SealAudit": {{spans: ofSweeps}},

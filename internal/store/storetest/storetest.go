@@ -71,6 +71,10 @@ func Run(t *testing.T, open Open) {
 		{"Events", testEvents},
 		{"WaitingGenerators", testWaitingGenerators},
 		{"FiltersAbove", testFiltersAbove},
+		{"Announcements", testAnnouncements},
+		{"DeliveryClaims", testDeliveryClaims},
+		{"Webhooks", testWebhooks},
+		{"KeptLinks", testKeptLinks},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := &bench{t: t, at: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
@@ -204,7 +208,7 @@ func reason() outturn.Reason {
 
 // tables are all that the ledger has.
 var tables = []string{
-	"tenants", "tenant_closure", "tenant_usage", "clients", "runs", "run_totals", "manifests", "files", "links", "views",
+	"tenants", "tenant_closure", "tenant_usage", "clients", "runs", "run_totals", "manifests", "files", "links", "views", "webhooks", "deliveries",
 	"generators", "generator_revisions", "firings", "firing_totals", "events", "event_cursors", "idempotency_keys", "audit", "audit_blocks", "counters", "secrets",
 }
 
