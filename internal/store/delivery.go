@@ -70,13 +70,14 @@ func (t *tx) announce(a announcement) error {
 	return t.announceToAll(a)
 }
 
-// destinations are those that a run, or its generator, names.
+// destinations are those that a run names, or a generator of the tenant: what is told to
+// those above it goes to their webhooks alone.
 func (t *tx) destinations(a announcement) ([]outturn.Destination, error) {
 	if a.run != nil {
 		return a.run.Deliveries, nil
 	}
 	var body string
-	err := t.row(`SELECT spec FROM generators WHERE id = ?1`, a.generator).scan(&body)
+	err := t.row(`SELECT spec FROM generators WHERE id = ?1 AND tenant = ?2`, a.generator, a.tenant).scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -87,14 +88,9 @@ func (t *tx) destinations(a announcement) ([]outturn.Destination, error) {
 	return spec.Deliveries, err
 }
 
-// announceToAll tells the webhooks that asked for all events of a kind. That a generator
-// pauses is told to those above as well: its own tenant may be the one that is suspended.
+// announceToAll tells the tenant's webhooks that asked for all events of a kind.
 func (t *tx) announceToAll(a announcement) error {
-	whose := `tenant = ?1`
-	if a.event == outturn.GeneratorPausedEvent {
-		whose = `tenant IN (SELECT ancestor FROM tenant_closure WHERE descendant = ?1)`
-	}
-	rows, err := t.rows(`SELECT `+webhookColumns+` FROM webhooks WHERE `+whose+` AND enabled = 1`, a.tenant)
+	rows, err := t.rows(`SELECT `+webhookColumns+` FROM webhooks WHERE tenant = ?1 AND enabled = 1`, a.tenant)
 	subscribed, err := all(rows, err, scanPlainWebhook)
 	if err != nil {
 		return err
