@@ -18,6 +18,8 @@ type contentLedger interface {
 	Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error)
 	// GeneratorName returns "" for one that is gone.
 	GeneratorName(ctx context.Context, id string) (string, error)
+	// SkippedAt returns why a firing was skipped that was decided at an instant.
+	SkippedAt(ctx context.Context, generator string, at time.Time) (string, error)
 	WebhookKeys(ctx context.Context, id string) (outturn.Webhook, outturn.WebhookKeys, error)
 	// KeepLink makes a link, or lets the one with its token live longer, and returns when
 	// it ends; CodeNotFound and CodeGone where the file is no more.
@@ -88,8 +90,9 @@ type letterFile struct {
 }
 
 type letterGenerator struct {
-	ID   string `json:"id"`
-	Name string `json:"name,omitempty"`
+	ID      string `json:"id"`
+	Name    string `json:"name,omitempty"`
+	Message string `json:"message,omitempty"` // why it made no run
 }
 
 // errNobody says that whom a message was for is no more.
@@ -118,10 +121,13 @@ func (c composer) compose(ctx context.Context, d outturn.Delivery) (l letter, er
 		if err != nil {
 			return l, err
 		}
-		l.Data.Generator = &letterGenerator{d.Generator, name}
+		l.Data.Generator = &letterGenerator{ID: d.Generator, Name: name}
 	}
 	if d.Run == "" {
-		return l, nil
+		if d.Event == outturn.RunFailedEvent && l.Data.Generator != nil {
+			l.Data.Generator.Message, err = c.ledger.SkippedAt(ctx, d.Generator, d.CreatedAt)
+		}
+		return l, err
 	}
 	if l.run, err = c.ledger.Run(ctx, d.Tenant, d.Run); err != nil {
 		return l, err

@@ -356,6 +356,8 @@ func newMailView(d outturn.Delivery, l letter, attached, big bool) mailView {
 		v.Headline, v.Failed = name+" failed", true
 		if r := l.run.Reason; r != nil {
 			v.Sentences = append(v.Sentences, r.Message, whoActs(r.Act))
+		} else if g := l.Data.Generator; g != nil && g.Message != "" {
+			v.Sentences = append(v.Sentences, g.Message)
 		}
 		v.Sentences = append(v.Sentences, "No file was made.")
 	case outturn.RunCancelledEvent:

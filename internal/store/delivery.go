@@ -394,6 +394,17 @@ func (s *Store) GeneratorName(ctx context.Context, id string) (name string, err 
 	return name, fault("read generator", err)
 }
 
+// SkippedAt returns why a firing of a generator was skipped that was decided at an
+// instant, as a sentence; "" where there is none.
+func (s *Store) SkippedAt(ctx context.Context, generator string, at time.Time) (message string, err error) {
+	err = s.look(ctx).row(`SELECT message FROM firings WHERE generator = ?1 AND at = ?2 AND skipped IS NOT NULL
+		ORDER BY scheduled_for DESC LIMIT 1`, generator, micros(at)).scan(&message)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return message, fault("read firing", err)
+}
+
 // DeliveryStats is what the metrics show of deliveries.
 type DeliveryStats struct {
 	Waiting int64     // pending and sending

@@ -99,7 +99,7 @@ func (t *tx) pause(list []outturn.Generator, top, above string, a outturn.AuditE
 		default:
 			resumed++
 		}
-		if err := t.tellOfPause(a, action, g); err != nil {
+		if err := t.tellOfPause(a, action, above, g); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (t *tx) tellAbove(a outturn.AuditEntry, action, above, top string, n int) e
 	return t.tell(a, action, above, top)
 }
 
-func (t *tx) tellOfPause(a outturn.AuditEntry, action string, g outturn.Generator) error {
+func (t *tx) tellOfPause(a outturn.AuditEntry, action, above string, g outturn.Generator) error {
 	a.Detail = map[string]string{"name": g.Name}
 	if action == generatorPaused {
 		a.Detail["paused_for"] = g.PausedFor
@@ -123,7 +123,12 @@ func (t *tx) tellOfPause(a outturn.AuditEntry, action string, g outturn.Generato
 	if err := t.tell(a, action, g.Tenant, g.ID); err != nil || action != generatorPaused {
 		return err
 	}
-	return t.announce(announcement{event: outturn.GeneratorPausedEvent, tenant: g.Tenant, generator: g.ID})
+	said := announcement{event: outturn.GeneratorPausedEvent, tenant: g.Tenant, generator: g.ID}
+	if err := t.announce(said); err != nil || above == "" {
+		return err
+	}
+	said.tenant = above
+	return t.announceToAll(said)
 }
 
 // adminsChanged notes whether a tenant has lost its last enabled admin, or has one

@@ -370,3 +370,52 @@ func testCovered(t *testing.T, b *bench) {
 		}
 	}
 }
+
+// testToldOfGenerators: who asked for it has a message of each pause, and of each firing
+// that makes no run; a pause is told to the webhooks of who is above as well.
+func testToldOfGenerators(t *testing.T, b *bench) {
+	reseller := b.tenant(b.root.ID, outturn.KindReseller)
+	tenant := b.tenant(reseller.ID, outturn.KindCustomer)
+	hooks := map[string]string{}
+	for _, of := range []string{tenant.ID, reseller.ID, b.root.ID} {
+		w := outturn.Webhook{Tenant: of, Name: "w", URL: "https://hooks.example.com/" + of, Enabled: true, Events: []string{outturn.GeneratorPausedEvent, outturn.RunFailedEvent}}
+		hooks[must[outturn.Webhook](t)(b.store.CreateWebhook(ctx, w, outturn.WebhookKeys{}, none)).ID] = of
+	}
+	g := b.generator(tenant.ID, "")
+	g.Deliveries = []outturn.Destination{{Kind: outturn.DestinationEmail, To: []string{"a@example.com"}, On: []string{outturn.GeneratorPausedEvent, outturn.RunFailedEvent}}}
+	g = must[outturn.Generator](t)(b.store.UpdateGenerator(ctx, tenant.ID, g.ID, 1, g, none))
+	told := func(since time.Time) (list []string) {
+		for _, d := range must[outturn.List[outturn.Delivery]](t)(b.store.Deliveries(ctx, b.root.ID, everything)).Items {
+			if d.CreatedAt.Before(since) || d.Generator != g.ID {
+				continue
+			}
+			to := "mail"
+			if d.Webhook != "" {
+				to = hooks[d.Webhook]
+			}
+			list = append(list, d.Event+" "+to)
+		}
+		slices.Sort(list)
+		return list
+	}
+	must[outturn.Tenant](t)(b.store.SuspendTenant(ctx, b.root.ID, tenant.ID, none))
+	want := []string{"generator.paused " + tenant.ID, "generator.paused " + reseller.ID, "generator.paused mail"}
+	slices.Sort(want)
+	if got := told(b.now()); !slices.Equal(got, want) {
+		t.Errorf("of a pause: told %v, want %v", got, want)
+	}
+	must[outturn.Tenant](t)(b.store.ResumeTenant(ctx, b.root.ID, tenant.ID, none))
+	b.pass(time.Hour)
+	in := b.due(g)
+	in.Runs, in.Firings[0].Run = nil, ""
+	in.Firings[0].Skipped, in.Firings[0].Message = outturn.SkippedInvalid, "The view is gone."
+	must[[]outturn.Run](t)(b.store.Fire(ctx, in))
+	want = []string{"run.failed " + tenant.ID, "run.failed mail"}
+	slices.Sort(want)
+	if got := told(b.now()); !slices.Equal(got, want) {
+		t.Errorf("of what could not be made: told %v, want %v", got, want)
+	}
+	if got := must[string](t)(b.store.SkippedAt(ctx, g.ID, b.now())); got != "The view is gone." {
+		t.Errorf("why: %q", got)
+	}
+}

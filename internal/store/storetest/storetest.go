@@ -61,6 +61,7 @@ func Run(t *testing.T, open Open) {
 		{"Fire", testFire},
 		{"Turns", testTurns},
 		{"Covered", testCovered},
+		{"ToldOfGenerators", testToldOfGenerators},
 		{"Usage", testUsage},
 		{"LimitsTogether", testLimitsTogether},
 		{"Limits", testLimits},
