@@ -17,7 +17,13 @@ func TestRunStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drawing, table := movesDrawn(string(body)), movesListed(string(body))
+	ofRuns, ofGenerators, _ := strings.Cut(string(body), "\n# The states of a generator\n")
+	for _, state := range outturn.GeneratorStates {
+		if !strings.Contains(ofGenerators, "\n| `"+string(state)+"` |") {
+			t.Errorf("the page does not have the state %s of a generator", state)
+		}
+	}
+	drawing, table := movesDrawn(ofRuns), movesListed(ofRuns)
 	for _, from := range outturn.RunStates {
 		var want []outturn.RunState
 		for _, to := range outturn.RunStates {
