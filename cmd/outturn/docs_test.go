@@ -15,8 +15,8 @@ import (
 	"outturn/internal/server/servertest"
 )
 
-// TestDocumentedCommands does what README.md and docs/api.md tell people to type, one
-// command after the other, and wants all of it to work.
+// TestDocumentedCommands does what README.md, docs/api.md and docs/generators.md tell
+// people to type, one command after the other, and wants all of it to work.
 func TestDocumentedCommands(t *testing.T) {
 	folder := t.TempDir()
 	d := &documented{folder: folder, env: map[string]string{}}
@@ -33,28 +33,11 @@ func TestDocumentedCommands(t *testing.T) {
 	server := servertest.Start(t, servertest.Options{Binary: binary(t), Data: filepath.Join(folder, "outturn-data"), Source: "duckdb:" + seed(t)})
 	d.env["OUTTURN_URL"] = server.URL()
 
-	n := 0
-	for _, command := range commands(t, "../../README.md") {
-		if !strings.HasPrefix(command, "bin/outturn ") {
-			continue // make, and variables that people fill in
-		}
-		command, _, _ = strings.Cut(command, "  ") // what it does stands beside it
-		out := d.run(t, strings.Replace(command, "--tenant ID", "--tenant $TENANT", 1))
-		switch {
-		case strings.Contains(command, "tenant add"):
-			d.env["TENANT"] = member(t, out, "id")
-		case strings.Contains(command, "client add"):
-			d.env["OUTTURN_CLIENT_ID"], d.env["OUTTURN_CLIENT_SECRET"] = member(t, out, "client_id"), member(t, out, "client_secret")
-		}
-		n++
-	}
-	if n < 12 {
-		t.Errorf("README.md has only %d commands", n)
-	}
+	d.outturn(t, "../../README.md", 12)
 
 	d.addKinds(t)
 	d.env["CLIENT_ID"], d.env["CLIENT_SECRET"] = d.env["OUTTURN_CLIENT_ID"], d.env["OUTTURN_CLIENT_SECRET"]
-	n = 0
+	n := 0
 	for _, command := range commands(t, "../../docs/api.md") {
 		if strings.HasPrefix(command, "URL=") {
 			d.env["URL"] = server.URL()
@@ -66,6 +49,8 @@ func TestDocumentedCommands(t *testing.T) {
 			d.env["CLIENT"] = member(t, out, "client_id")
 		case strings.Contains(command, `-d '{"kind"`):
 			d.env["TENANT"] = member(t, out, "id")
+		case strings.HasSuffix(command, "$URL/v1/generators"):
+			d.env["GENERATOR"] = member(t, out, "id")
 		case strings.Contains(command, "/oauth2/token"):
 			d.env["TOKEN"] = member(t, out, "access_token")
 		case strings.HasSuffix(command, "$URL/v1/runs") && strings.Contains(command, "-d '{"):
@@ -90,6 +75,58 @@ func TestDocumentedCommands(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(folder, file)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", file, err)
 		}
+	}
+}
+
+// TestDocumentedGenerators does what docs/generators.md tells a reseller to do, with the
+// file that it shows.
+func TestDocumentedGenerators(t *testing.T) {
+	folder := t.TempDir()
+	d := &documented{folder: folder, env: map[string]string{}}
+	if err := os.Mkdir(filepath.Join(folder, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(binary(t), filepath.Join(folder, "bin", "outturn")); err != nil {
+		t.Fatal(err)
+	}
+	server := servertest.Start(t, servertest.Options{Binary: binary(t), Data: filepath.Join(folder, "outturn-data"), Source: "duckdb:" + seed(t)})
+	d.env["OUTTURN_URL"] = server.URL()
+	const page = "../../docs/generators.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, file, _ := strings.Cut(string(text), "```yaml\n")
+	file, _, _ = strings.Cut(file, "```")
+	if err := os.WriteFile(filepath.Join(folder, "northwind.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.outturn(t, page, 14)
+	if files, err := filepath.Glob(filepath.Join(folder, "past", "*.xlsx")); err != nil || len(files) != 3 {
+		t.Errorf("the months before are %v, %v", files, err)
+	}
+}
+
+// outturn does each command of a page that is ours, which are so many at least.
+func (d *documented) outturn(t *testing.T, page string, least int) {
+	t.Helper()
+	n := 0
+	for _, command := range commands(t, page) {
+		if !strings.HasPrefix(command, "bin/outturn ") {
+			continue // make, and variables that people fill in
+		}
+		command, _, _ = strings.Cut(command, "  ") // what it does stands beside it
+		out := d.run(t, strings.Replace(command, "--tenant ID", "--tenant $TENANT", 1))
+		switch {
+		case strings.Contains(command, "tenant add"):
+			d.env["TENANT"] = member(t, out, "id")
+		case strings.Contains(command, "client add"):
+			d.env["OUTTURN_CLIENT_ID"], d.env["OUTTURN_CLIENT_SECRET"] = member(t, out, "client_id"), member(t, out, "client_secret")
+		}
+		n++
+	}
+	if n < least {
+		t.Errorf("%s has only %d commands", page, n)
 	}
 }
 
