@@ -36,6 +36,7 @@ var deep = []string{
 	"export query", "export from", "export view", "export columns", "export filter", "export order", "export tenant", "export report-type", "export zone",
 	"run create filter", "run create order", "run create name", "run create tenant", "run list filter", "tenant add name", "tenant add external-id", "tenant list filter",
 	"client add name", "client add tenant", "audit list filter", "audit list order", "dataset new table", "view create description", "usage tenant",
+	"generator list filter", "generator list tenant", "generator show generator", "generator runs filter", "generator firings filter", "generator backfill from", "generator create file",
 }
 
 // cliPlaces lists every argument and flag that takes a value, from what is parsed.
@@ -133,10 +134,18 @@ func TestInjectedArguments(t *testing.T) {
 	if err := os.WriteFile(file, []byte("A\r\n1\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	generators := filepath.Join(folder, "generators.yaml")
+	if err := os.WriteFile(generators, []byte("{name: daily, dataset: payments, formats: [csv], window: {kind: previous, unit: day}, trigger: {kind: schedule, schedule: {every: day}}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status := Main(t.Context(), []string{"generator", "create", "-f", generators}, IO{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}); status != 0 {
+		t.Fatal(status)
+	}
 	places := cliPlaces(t, map[string]string{
 		"dataset": "accounts", "dataset show name": "accounts", "view": "full", "name": "a", "file": file, "run": run.ID, "id": tenant.ID, "client-id": credential.ID,
 		"shell": "bash", "table": "accounts", "external-id": "1000004", "tenant": tenant.ID, "parent": tenant.ID, "seed to": "duckdb:" + filepath.Join(folder, "seed.duckdb"),
 		"backup to": filepath.Join(folder, "backup.tar"), "from": filepath.Join(folder, "none.tar"), "tenant move to": tenant.ID, "tenant move under": tenant.ID,
+		"generator": "daily", "generator backfill from": "2026-09-01", "generator backfill to": "2026-09-03", "generator create file": generators, "generator apply file": generators,
 	})
 	if len(places) < 120 {
 		t.Fatalf("there are only %d places", len(places))

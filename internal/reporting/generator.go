@@ -23,6 +23,8 @@ type generatorLedger interface {
 	UpdateGenerator(ctx context.Context, viewer, id string, revision int, g outturn.Generator, entry outturn.AuditEntry) (outturn.Generator, error)
 	SwitchGenerator(ctx context.Context, viewer, id string, state outturn.GeneratorState, next time.Time, entry outturn.AuditEntry) (outturn.Generator, error)
 	DeleteGenerator(ctx context.Context, viewer, id string, revision int, entry outturn.AuditEntry) error
+	// Webhook returns one that viewer sees; CodeNotFound.
+	Webhook(ctx context.Context, viewer, id string) (outturn.Webhook, error)
 	Firings(ctx context.Context, viewer, generator string, q outturn.ListQuery) (outturn.List[outturn.Firing], error)
 }
 

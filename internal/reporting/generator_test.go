@@ -64,6 +64,13 @@ func deliver(d ...outturn.Destination) specEdit {
 func TestGeneratorFaults(t *testing.T) {
 	s := newStage(t)
 	s.generator("own", func(in *reporting.GeneratorInput) { in.Spec.Name = "taken" })
+	webhook := func(whose string) outturn.Webhook {
+		w := outturn.Webhook{Tenant: s.tenants[whose].ID, Name: "hook", URL: "https://example.com/hook", Enabled: true}
+		w, err := s.ledger.CreateWebhook(t.Context(), w, outturn.WebhookKeys{}, outturn.AuditEntry{})
+		must(t, err)
+		return w
+	}
+	theirs, ours := webhook("parent"), webhook("own")
 	onInvoice := outturn.Trigger{Kind: outturn.TriggerEvent, Event: outturn.EventInvoiceIssued}
 	email := func(to ...string) outturn.Destination {
 		return outturn.Destination{Kind: outturn.DestinationEmail, To: to}
@@ -109,11 +116,13 @@ func TestGeneratorFaults(t *testing.T) {
 			g.Request.Dataset, g.Window = "invoices", outturn.WindowRule{Kind: outturn.WindowSinceLastSuccess, From: "2026-09-01"}
 		}, "window", "whole days"},
 		"NotAnEmail":     {deliver(email("finance@example.com", "finance at example.com")), "deliveries[0].to[1]", "no e-mail address"},
-		"EmailWithAName": {deliver(email("Finance <finance@example.com>")), "deliveries[0].to[0]", "without a name"},
+		"EmailWithAName": {deliver(email("Finance <finance@example.com>")), "deliveries[0].to[0]", "one plain address"},
 		"EmailInjected":  {deliver(email("a@example.com\r\nBcc: b@example.com")), "deliveries[0].to[0]", "no e-mail address"},
-		"EmailToNobody":  {deliver(email()), "deliveries[0].to", "which addresses"},
+		"EmailToNobody":  {deliver(email()), "deliveries[0].to", "one to 20 addresses"},
 		"DeliveryKind":   {deliver(outturn.Destination{Kind: "fax"}), "deliveries[0].kind", "email"},
 		"NoWebhook":      {deliver(outturn.Destination{Kind: outturn.DestinationWebhook}), "deliveries[0].webhook", "by its id"},
+		"UnknownWebhook": {deliver(outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: outturn.NewID(day)}), "deliveries[0].webhook", "has no webhook"},
+		"ForeignWebhook": {deliver(outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: theirs.ID}), "deliveries[0].webhook", "has no webhook"},
 		"DeliveryOn": {deliver(outturn.Destination{Kind: outturn.DestinationEmail, To: []string{"a@example.com"}, On: []string{"run.suceeded"}}),
 			"deliveries[0].on[0]", "Did you mean run.succeeded?"},
 		"LinkHours":   {deliver(outturn.Destination{Kind: outturn.DestinationEmail, To: []string{"a@example.com"}, LinkHours: 9999}), "deliveries[0].link_hours", "2160"},
@@ -149,6 +158,17 @@ func TestGeneratorFaults(t *testing.T) {
 	}
 	if after := s.rowCounts(); !maps.Equal(after, before) {
 		t.Errorf("what was refused left something: got %v, want %v", after, before)
+	}
+	// What the tenant has itself is taken, until there are as many as it may have.
+	s.set("own", "most_generators = 1")
+	in := monthly("with a webhook")
+	deliver(outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: ours.ID})(&in.Spec)
+	_, err := s.DraftGenerator(t.Context(), s.as(outturn.RoleManager), in)
+	must(t, err)
+	_, err = s.CreateGenerator(t.Context(), s.as(outturn.RoleManager), in)
+	wantCode(t, "one too many", err, outturn.CodeLimit)
+	if !strings.Contains(err.Error(), "Your tenant has as many generators as it may, 1") {
+		t.Error(err)
 	}
 }
 

@@ -3,7 +3,6 @@ package reporting
 import (
 	"context"
 	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -258,12 +257,8 @@ func (c *specCompiler) window(spec *outturn.GeneratorSpec) *outturn.Window {
 	return cut
 }
 
-// Limits of deliveries.
-const (
-	mostDeliveries = 20
-	mostAddresses  = 50
-	mostLinkHours  = int(mostLinkLife / time.Hour)
-)
+// mostDeliveries is how many destinations one generator tells.
+const mostDeliveries = 20
 
 func (c *specCompiler) deliveries(ctx context.Context, list []outturn.Destination) {
 	f := c.faults
@@ -273,63 +268,22 @@ func (c *specCompiler) deliveries(ctx context.Context, list []outturn.Destinatio
 	}
 	for i, d := range list {
 		field := fmt.Sprintf("deliveries[%d]", i)
-		switch d.Kind {
-		case outturn.DestinationEmail:
-			c.addresses(field, d)
-		case outturn.DestinationWebhook:
-			c.webhook(ctx, field, d)
-		default:
-			f.add(field+".kind", unknownOf("kind of delivery", d.Kind, outturn.DestinationKinds))
-		}
-		if d.LinkHours < 0 || d.LinkHours > mostLinkHours {
-			f.addf(field+".link_hours", "A link is good for 1 to %d hours; 0 is %d.", mostLinkHours, outturn.DefaultLinkHours)
-		}
-		for j, event := range d.On {
-			if !slices.Contains(outturn.DeliveryEvents, event) {
-				f.add(fmt.Sprintf("%s.on[%d]", field, j), outturn.Unknown("event of deliveries", event, outturn.DeliveryEvents))
-			}
+		err := d.Validate()
+		f.add(field, err)
+		if err == nil && d.Kind == outturn.DestinationWebhook {
+			f.add(field+".webhook", c.webhook(ctx, d.Webhook))
 		}
 	}
 }
 
-func (c *specCompiler) addresses(field string, d outturn.Destination) {
-	f := c.faults
-	if d.Webhook != "" {
-		f.addf(field+".webhook", "An e-mail goes to addresses, not to a webhook.")
+// webhook says that the generator's tenant has no such webhook. Whether another has one
+// is nobody's business.
+func (c *specCompiler) webhook(ctx context.Context, id string) error {
+	w, err := c.service.ledger.Webhook(ctx, c.tenant.ID, id)
+	if outturn.ErrorCode(err) == outturn.CodeNotFound || err == nil && w.Tenant != c.tenant.ID {
+		return outturn.Errorf(outturn.CodeInvalid, "The tenant has no webhook %s. Make it first, and name it by its id.", outturn.Shown(id))
 	}
-	switch {
-	case len(d.To) == 0:
-		f.addf(field+".to", "Say to which addresses the e-mail goes.")
-	case len(d.To) > mostAddresses:
-		f.addf(field+".to", "An e-mail goes to at most %d addresses, and these are %d.", mostAddresses, len(d.To))
-		return
-	}
-	for i, to := range d.To {
-		if !isAddress(to) {
-			f.addf(fmt.Sprintf("%s.to[%d]", field, i), "%s is no e-mail address. Write it like finance@example.com, without a name.", outturn.Shown(to))
-		}
-	}
-}
-
-// isAddress says whether a text is one e-mail address and no more.
-func isAddress(text string) bool {
-	a, err := mail.ParseAddress(text)
-	return err == nil && a.Address == text && a.Name == "" && len(text) <= 254 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
-}
-
-func (c *specCompiler) webhook(_ context.Context, field string, d outturn.Destination) {
-	f := c.faults
-	for _, m := range []struct {
-		name  string
-		given bool
-	}{{"to", len(d.To) > 0}, {"attach", d.Attach}} {
-		if m.given {
-			f.addf(field+"."+m.name, "Only an e-mail has this.")
-		}
-	}
-	if d.Webhook == "" {
-		f.addf(field+".webhook", "Say which webhook is told, by its id.")
-	}
+	return err
 }
 
 // unknownOf is outturn.Unknown for words that have a type.
