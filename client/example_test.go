@@ -227,6 +227,8 @@ func ExampleClient_CreateTenant() {
 		log.Fatal(err)
 	}
 	fmt.Println(tenant.Name, "is", tenant.State, "with limits", tenant.Limits)
+	usage, err := c.Usage(ctx, tenant.ID)
+	fmt.Println(usage.Usage.Running, "of", *usage.Limits.Running, "at work,", err)
 	if tenant, err = c.SuspendTenant(ctx, tenant.ID); err != nil {
 		log.Fatal(err)
 	}
@@ -238,6 +240,7 @@ func ExampleClient_CreateTenant() {
 	fmt.Println(outturn.ErrorCode(err))
 	// Output:
 	// Blue Harbour is active with limits running=2
+	// 0 of 2 at work, <nil>
 	// Blue Harbour is suspended
 	// not_found
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"outturn"
 )
@@ -11,10 +10,6 @@ import (
 // Usage returns what a tenant and all below it have, and how much they may have; ""
 // is the client's own.
 func (c *Client) Usage(ctx context.Context, tenant string) (a outturn.Allowance, err error) {
-	path := "/v1/usage"
-	if tenant != "" {
-		path += "?" + url.Values{"tenant": {tenant}}.Encode()
-	}
-	_, err = c.do(ctx, call{method: http.MethodGet, path: path, again: true}, &a)
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/v1/usage", query: ListInput{Tenant: tenant}.query(), again: true}, &a)
 	return a, err
 }
