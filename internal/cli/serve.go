@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
 	"outturn"
+	"outturn/internal/scheduler"
 	"outturn/internal/server"
 )
 
@@ -40,6 +42,9 @@ type serveCmd struct {
 	TenantGrace time.Duration `name:"tenant-grace" env:"OUTTURN_TENANT_GRACE" default:"720h" placeholder:"TIME" help:"For how long a deleted tenant can be restored, before its files, links, views and clients go (${default}: 30 days)."`
 
 	MinInterval time.Duration `name:"min-interval" env:"OUTTURN_MIN_INTERVAL" default:"15m" placeholder:"TIME" help:"Least time between two firings of a schedule (${default})."`
+
+	PollEvents    []string `name:"poll-events" env:"OUTTURN_POLL_EVENTS" placeholder:"DATASET:TIME" help:"Ask a data set for new invoices as often as that, such as invoices:1m, for generators that wait for them. May be repeated; in the environment with commas between. Default: none."`
+	ListenChannel string   `name:"listen-channel" env:"OUTTURN_LISTEN_CHANNEL" placeholder:"NAME" help:"Channel of a source in PostgreSQL on which triggers tell of invoices (NOTIFY), such as outturn. Default: none."`
 
 	// Lease is for tests that wait for one to end.
 	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
@@ -87,11 +92,15 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if kind, _, err := settings.sourcePath(); err == nil && kind == "folder" && c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0) // see server.DefaultWorkers
 	}
+	polls, err := parsePolls(c.PollEvents)
+	if err != nil {
+		return err
+	}
 	s, err := server.New(ctx, folder, server.Config{
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
-		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, MinInterval: c.MinInterval,
+		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, MinInterval: c.MinInterval, Polls: polls, Channel: c.ListenChannel,
 		Version: version, Log: log,
 	})
 	if err != nil {
@@ -118,6 +127,19 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	}
 	log.Info("stopping", "drain", c.Drain.String())
 	return stopServer(s, nil)
+}
+
+// parsePolls understands data sets that are asked for events, each with how often.
+func parsePolls(texts []string) (list []scheduler.Poll, err error) {
+	for _, text := range texts {
+		dataset, every, found := strings.Cut(text, ":")
+		p := scheduler.Poll{Dataset: dataset}
+		if p.Every, err = time.ParseDuration(every); !found || err != nil {
+			return nil, outturn.Errorf(outturn.CodeInvalid, "--poll-events: %s is no data set with a time, such as invoices:1m.", outturn.Shown(text))
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }
 
 // stopServer stops s, which has been started, and returns why.

@@ -25,17 +25,19 @@ type metrics struct {
 }
 
 var (
-	runsDesc   = prometheus.NewDesc("outturn_runs", "Runs by state.", []string{"state"}, nil)
-	failedDesc = prometheus.NewDesc("outturn_runs_failed", "Failed runs by reason.", []string{"reason"}, nil)
-	oldestDesc = prometheus.NewDesc("outturn_queue_oldest_seconds", "Age of the oldest run that waits for a worker.", nil, nil)
-	lapsedDesc = prometheus.NewDesc("outturn_lease_expiries_total", "Leases that ran out, seen by this process.", nil, nil)
-	openDesc   = prometheus.NewDesc("outturn_uploads_open", "Files being written by this process.", nil, nil)
-	sealDesc   = prometheus.NewDesc("outturn_audit_unsealed", "Entries of the audit that no block seals yet.", nil, nil)
-	standDesc  = prometheus.NewDesc("outturn_generators", "Generators by state.", []string{"state"}, nil)
-	firedDesc  = prometheus.NewDesc("outturn_firings_total", "Firings of generators by outcome: run, or why they were skipped.", []string{"outcome"}, nil)
-	lateDesc   = prometheus.NewDesc("outturn_schedule_overdue_seconds", "How long the generator has been due that is due for the longest time. More than 120 is an alarm.", nil, nil)
-	waitDesc   = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
-	expiryDesc = prometheus.NewDesc("outturn_tls_expiry_timestamp_seconds", "When the certificate in force expires, in Unix time.", nil, nil)
+	runsDesc     = prometheus.NewDesc("outturn_runs", "Runs by state.", []string{"state"}, nil)
+	failedDesc   = prometheus.NewDesc("outturn_runs_failed", "Failed runs by reason.", []string{"reason"}, nil)
+	oldestDesc   = prometheus.NewDesc("outturn_queue_oldest_seconds", "Age of the oldest run that waits for a worker.", nil, nil)
+	lapsedDesc   = prometheus.NewDesc("outturn_lease_expiries_total", "Leases that ran out, seen by this process.", nil, nil)
+	openDesc     = prometheus.NewDesc("outturn_uploads_open", "Files being written by this process.", nil, nil)
+	sealDesc     = prometheus.NewDesc("outturn_audit_unsealed", "Entries of the audit that no block seals yet.", nil, nil)
+	standDesc    = prometheus.NewDesc("outturn_generators", "Generators by state.", []string{"state"}, nil)
+	firedDesc    = prometheus.NewDesc("outturn_firings_total", "Firings of generators by outcome: run, or why they were skipped.", []string{"outcome"}, nil)
+	lateDesc     = prometheus.NewDesc("outturn_schedule_overdue_seconds", "How long the generator has been due that is due for the longest time. More than 120 is an alarm.", nil, nil)
+	eventsDesc   = prometheus.NewDesc("outturn_events_waiting", "Events whose generators have not all fired.", nil, nil)
+	eventAgeDesc = prometheus.NewDesc("outturn_events_oldest_seconds", "Age of the oldest of them.", nil, nil)
+	waitDesc     = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
+	expiryDesc   = prometheus.NewDesc("outturn_tls_expiry_timestamp_seconds", "When the certificate in force expires, in Unix time.", nil, nil)
 )
 
 // mostScrape is how long a scrape may wait for the ledger.
@@ -54,7 +56,7 @@ func (m *metrics) handler() http.Handler {
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, standDesc, firedDesc, lateDesc, waitDesc, expiryDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, standDesc, firedDesc, lateDesc, eventsDesc, eventAgeDesc, waitDesc, expiryDesc} {
 		ch <- d
 	}
 }
@@ -83,6 +85,17 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(oldestDesc, age)
 		gauge(sealDesc, float64(stats.Unsealed))
 		m.collectGenerators(ch, stats)
+	}
+	waiting, oldest, err := m.folder.Ledger.EventBacklog(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(eventsDesc, err)
+	} else {
+		age := 0.0
+		if waiting > 0 {
+			age = m.now().Sub(oldest).Seconds()
+		}
+		gauge(eventsDesc, float64(waiting))
+		gauge(eventAgeDesc, age)
 	}
 	if m.certificate != nil {
 		gauge(expiryDesc, float64(m.certificate.expiry().Unix()))

@@ -69,7 +69,11 @@ type Config struct {
 	TenantGrace time.Duration
 	// MinInterval is the least time between two firings of a schedule; 15 minutes.
 	MinInterval time.Duration
-	Lease       time.Duration // after how long without a sign of life a run is taken back; 30 s
+	// Polls are data sets that are asked for events.
+	Polls []scheduler.Poll
+	// Channel is what a source that sends notifications is listened to on; "" is not.
+	Channel string
+	Lease   time.Duration // after how long without a sign of life a run is taken back; 30 s
 
 	Version string
 	Log     *slog.Logger
@@ -123,6 +127,7 @@ type Server struct {
 	runner    *runner.Runner
 	reporting *reporting.Service
 	scheduler *scheduler.Scheduler
+	events    *scheduler.Events
 	auth      *auth.Service
 	sealer    *sealer
 
@@ -179,7 +184,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	}
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
-		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
+		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, WakeEvents: func() { s.events.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
 		Limits: reporting.Limits{Interval: c.MinInterval},
 	})
 	if err != nil {
@@ -187,6 +192,9 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	}
 	s.scheduler, err = scheduler.New(scheduler.Config{Reporting: s.reporting, Log: c.Log, Now: c.Now})
 	if err != nil {
+		return nil, err
+	}
+	if s.events, err = newEvents(s.reporting, c); err != nil {
 		return nil, err
 	}
 	s.auth, err = auth.New(ctx, auth.Config{Ledger: folder.Ledger, Sealer: folder.Sealer, Admit: s.reporting.AdmitToken, Log: c.Log, Now: c.Now})
@@ -238,6 +246,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return err
 	}
 	s.scheduler.Start(ctx)
+	s.events.Start(ctx)
 	s.sealer.start()
 	s.serve(s.api, atMost(s.listener, s.config.MaxConnections, s.config.Log))
 	if scrape != nil {
@@ -358,6 +367,7 @@ func (s *Server) stop(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(ctx, s.config.Drain)
 	defer cancel()
 	s.scheduler.Stop()
+	s.events.Stop()
 	errs := []error{s.runner.Stop(drain)}
 
 	s.watching() // before Shutdown, which waits for them

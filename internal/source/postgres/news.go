@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -136,12 +135,4 @@ func (s *Source) listen(ctx context.Context, channel string, to source.Listener)
 			return err
 		}
 	}
-}
-
-// CheckChannel reports what cannot be the name of a channel.
-func CheckChannel(name string) error {
-	if name == "" || len(name) > 63 || strings.ContainsRune(name, 0) {
-		return outturn.Errorf(outturn.CodeInvalid, "The name of a channel has 1 to 63 bytes.")
-	}
-	return nil
 }
