@@ -163,7 +163,7 @@ func (c *Client) sendOnce(ctx context.Context, call call, body []byte) (*http.Re
 		req.Header[name] = values
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	if body != nil {
+	if body != nil && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	return c.roundTrip(req)

@@ -73,6 +73,7 @@ func New(c Config) (http.Handler, error) {
 	a.registerRuns()
 	a.registerGenerators()
 	a.registerFiles()
+	a.registerPostEvents()
 	a.registerTenants()
 	a.registerClients()
 	a.registerAudit()

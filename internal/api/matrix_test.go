@@ -372,6 +372,11 @@ var cells = map[string]cell{
 	"POST /v1/clients/{id}/rotate": {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}/rotate", clientOf, `{"overlap":60}`), status: 200},
 	"DELETE /v1/clients/{id}":      {least: outturn.RoleAdmin, ask: about("/v1/clients/{id}", clientOf, ""), status: 204, silent: true},
 
+	"POST /v1/events": {least: outturn.RoleManager, ask: func(m *matrix, of *holding, _ bool) ask {
+		body := fmt.Sprintf(`[{"specversion":"1.0","id":"%x","source":"billing","type":"invoice.issued","subject":"1","account":"%s"}]`, m.random.Uint64(), of.account)
+		return ask{"/v1/events", body, []string{"Content-Type", "application/cloudevents-batch+json"}}
+	}, status: 202, silent: true, self: true}, // whose accounts: see TestPostEvents
+
 	"GET /v1/usage": {least: outturn.RoleViewer, ask: about("/v1/usage?tenant={id}", tenantID, ""), status: 200, silent: true},
 	"GET /v1/audit": {least: outturn.RoleAdmin, ask: about("/v1/audit?limit=1000&filter=action+eq+view.create", tenantID, ""), status: 200, self: true},
 

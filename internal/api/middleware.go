@@ -230,7 +230,7 @@ func (a *API) route(mux *http.ServeMux, w *recorder, r *http.Request) {
 
 // isLong says of a path that what is there may take as long as it does.
 func isLong(path string) bool {
-	return strings.HasPrefix(path, "/f/") || strings.HasSuffix(path, "/content") || strings.HasSuffix(path, "/events")
+	return strings.HasPrefix(path, "/f/") || strings.HasPrefix(path, "/v1/") && (strings.HasSuffix(path, "/content") || strings.HasSuffix(path, "/events") && path != "/v1/events")
 }
 
 // runOf says for the log which run a request made or was about; "" is none.

@@ -43,6 +43,7 @@ type commands struct {
 	Demo       demoCmd       `cmd:"" help:"Make a sample shop and serve it, with credentials to try."`
 	Run        runCmd        `cmd:"" help:"Make, watch and download runs of a server."`
 	Generator  generatorCmd  `cmd:"" help:"Make and look after generators of a server, which make runs on a schedule, for events, or by hand."`
+	Event      eventCmd      `cmd:"" help:"Tell a server of what happened, for generators that wait for it."`
 	Tenant     tenantCmd     `cmd:"" help:"Say which accounts of the source have reports of their own."`
 	Client     clientCmd     `cmd:"" help:"Give programs credentials, and take them away."`
 	Usage      usageCmd      `cmd:"" help:"Show what a tenant and all below it have, and how much they may have."`
