@@ -383,6 +383,11 @@ type generatorRunCmd struct {
 	awaited
 }
 
+// Help is what --help adds.
+func (*generatorRunCmd) Help() string {
+	return `Its window is the one that a firing now would have: outturn generator run "Provisioned orders" --download reports`
+}
+
 func (c *generatorRunCmd) Run(ctx context.Context, streams IO) error {
 	return c.with(ctx, func(api *client.Client, g client.Generator) error {
 		run, err := api.RunGenerator(ctx, g.ID)
@@ -403,6 +408,13 @@ type generatorBackfillCmd struct {
 	From   string `name:"from" required:"" placeholder:"WHEN" help:"Windows from then on: a day (2026-01-01), a time or an instant."`
 	To     string `name:"to" required:"" placeholder:"WHEN" help:"Until then, exclusive."`
 	DryRun bool   `name:"dry-run" help:"Say for which windows there would be runs, and make none."`
+}
+
+// Help is what --help adds.
+func (*generatorBackfillCmd) Help() string {
+	return `Each window of the generator that lies whole in the time has a run, the oldest first, after all other runs:
+
+  outturn generator backfill "Provisioned orders" --from 2026-01-01 --to 2026-07-01 --dry-run`
 }
 
 func (c *generatorBackfillCmd) Run(ctx context.Context, streams IO) error {

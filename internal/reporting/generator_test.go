@@ -70,7 +70,7 @@ func TestGeneratorFaults(t *testing.T) {
 		must(t, err)
 		return w
 	}
-	theirs, ours := webhook("parent"), webhook("own")
+	theirs, ours, below := webhook("parent"), webhook("own"), webhook("child")
 	onInvoice := outturn.Trigger{Kind: outturn.TriggerEvent, Event: outturn.EventInvoiceIssued}
 	email := func(to ...string) outturn.Destination {
 		return outturn.Destination{Kind: outturn.DestinationEmail, To: to}
@@ -122,6 +122,7 @@ func TestGeneratorFaults(t *testing.T) {
 		"DeliveryKind":   {deliver(outturn.Destination{Kind: "fax"}), "deliveries[0].kind", "email"},
 		"NoWebhook":      {deliver(outturn.Destination{Kind: outturn.DestinationWebhook}), "deliveries[0].webhook", "by its id"},
 		"UnknownWebhook": {deliver(outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: outturn.NewID(day)}), "deliveries[0].webhook", "has no webhook"},
+		"WebhookBelow":   {deliver(outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: below.ID}), "deliveries[0].webhook", "has no webhook"},
 		"ForeignWebhook": {deliver(outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: theirs.ID}), "deliveries[0].webhook", "has no webhook"},
 		"DeliveryOn": {deliver(outturn.Destination{Kind: outturn.DestinationEmail, To: []string{"a@example.com"}, On: []string{"run.suceeded"}}),
 			"deliveries[0].on[0]", "Did you mean run.succeeded?"},
