@@ -50,6 +50,9 @@ func (s *Source) connect(ctx context.Context) (*conn, error) {
 	return c, err
 }
 
+// dialed is what becomes of a connection that was made: a test has slow ones.
+var dialed = func(c net.Conn) net.Conn { return c }
+
 func (s *Source) dial(ctx context.Context) (*conn, error) {
 	config, err := parse(s.config.URL)
 	if err != nil {
@@ -66,10 +69,14 @@ func (s *Source) dial(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 		c, large = largePieces(c)
-		return c, nil
+		return dialed(c), nil
 	}
 	made, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
+		return nil, connectError(ctx, config, err)
+	}
+	if err := settle(ctx, made); err != nil {
+		_ = made.Close(context.WithoutCancel(ctx))
 		return nil, connectError(ctx, config, err)
 	}
 	hijacked, err := made.Hijack()
@@ -80,6 +87,29 @@ func (s *Source) dial(ctx context.Context) (*conn, error) {
 		wire: wire{conn: hijacked.Conn}, large: large, config: config, pid: hijacked.PID, secret: hijacked.SecretKey,
 		unchecked: hijacked.ParameterStatuses["server_encoding"] == "SQL_ASCII",
 	}, nil
+}
+
+// settle ends what the library may still do with a connection that it has made: while a
+// write is slow it reads in the background, and that would take the first answer. A
+// deadline that has passed ends such a read. Whether it has ended the library tells only
+// by asking for nothing with a context that is over.
+func settle(ctx context.Context, c *pgconn.PgConn) error {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	const most = 1000 // times a millisecond
+	for range most {
+		if c.SyncConn(ended) == nil {
+			break
+		}
+		if err := c.Conn().SetReadDeadline(time.Unix(0, 0)); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := c.Conn().SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return c.SyncConn(ctx) // asks the database where something else is left
 }
 
 // close says goodbye, if anybody listens.

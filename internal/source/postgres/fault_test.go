@@ -304,3 +304,20 @@ func readInfinity(t *testing.T, db string) (int64, error) {
 	}
 	return b.Int(0, 0), nil
 }
+
+// While a connection is made that is slow to write, the library reads in the background.
+// It must have stopped before the answers are read here: it would take the first.
+func TestSlowWrites(t *testing.T) {
+	server := postgrestest.Shared(t)
+	postgres.SlowWrites(t, 30*time.Millisecond)
+	src := postgres.New(postgres.Config{URL: server.URL("postgres"), Silence: 5 * time.Second})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	snapshot, err := src.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := snapshot.Close(); err != nil {
+		t.Error(err)
+	}
+}
