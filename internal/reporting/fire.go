@@ -27,7 +27,7 @@ type firingLedger interface {
 }
 
 // together is how many generators fire at once: their changes share a commit.
-const together = 64
+const together = 32
 
 // FireDue fires the generators that are due, at most so many, and returns how many that
 // were and when the next one is due, zero when none will be. Any number of processes may
