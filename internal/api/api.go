@@ -72,6 +72,8 @@ func New(c Config) (http.Handler, error) {
 	a.registerViews()
 	a.registerRuns()
 	a.registerGenerators()
+	a.registerWebhooks()
+	a.registerDeliveries()
 	a.registerFiles()
 	a.registerPostEvents()
 	a.registerTenants()

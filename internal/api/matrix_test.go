@@ -55,6 +55,8 @@ type holding struct {
 	run      outturn.Run
 	view     outturn.SavedView
 	standing string // a generator
+	webhook  string
+	delivery string // of a test of it
 	client   string
 	linkID   string
 	linkPath string
@@ -160,6 +162,8 @@ func (m *matrix) furnish(h *holding) {
 	h.run = m.newRun(h)
 	h.view = m.newView(h)
 	h.standing = m.newGenerator(h)
+	h.webhook = m.newWebhook(h)
+	h.delivery = m.newDelivery(h)
 	h.linkID, h.linkPath = m.newLink(h)
 	h.client = m.newClient(h)
 	h.leaf = m.newLeaf(h)
@@ -200,6 +204,25 @@ func (m *matrix) newGenerator(h *holding) string {
 	var g client.Generator
 	m.admin(h).do(m.t, "POST", "/v1/generators", m.generatorOf(h)).decode(m.t, http.StatusCreated, &g)
 	return g.ID
+}
+
+// webhookOf leads nowhere: no name ends so (RFC 2606).
+func (m *matrix) webhookOf(h *holding) string {
+	return fmt.Sprintf(`{"name":"hook %x","url":"https://hooks.invalid/%s","tenant":"%s"}`, m.random.Uint64(), h.marker, h.ID)
+}
+
+func (m *matrix) newWebhook(h *holding) string {
+	m.t.Helper()
+	var w outturn.Webhook
+	m.admin(h).do(m.t, "POST", "/v1/webhooks", m.webhookOf(h)).decode(m.t, http.StatusCreated, &w)
+	return w.ID
+}
+
+func (m *matrix) newDelivery(h *holding) string {
+	m.t.Helper()
+	var d outturn.Delivery
+	m.admin(h).do(m.t, "POST", "/v1/webhooks/"+h.webhook+"/test", "").decode(m.t, http.StatusAccepted, &d)
+	return d.ID
 }
 
 func (m *matrix) newLink(h *holding) (id, path string) {
@@ -298,6 +321,15 @@ func linkID(m *matrix, of *holding, spent bool) string {
 	return of.linkID
 }
 
+func webhookID(m *matrix, of *holding, spent bool) string {
+	if spent {
+		return m.newWebhook(of)
+	}
+	return of.webhook
+}
+
+func deliveryID(_ *matrix, of *holding, _ bool) string { return of.delivery }
+
 func clientOf(m *matrix, of *holding, spent bool) string {
 	if spent {
 		return m.newClient(of)
@@ -377,6 +409,17 @@ var cells = map[string]cell{
 		return ask{"/v1/events", body, []string{"Content-Type", "application/cloudevents-batch+json"}}
 	}, status: 202, silent: true, self: true}, // whose accounts: see TestPostEvents
 
+	"GET /v1/webhooks":                {least: outturn.RoleViewer, ask: about("/v1/webhooks?limit=1000", tenantID, ""), status: 200, self: true},
+	"POST /v1/webhooks":               {least: outturn.RoleManager, ask: freshWebhook, status: 201},
+	"GET /v1/webhooks/{id}":           {least: outturn.RoleViewer, ask: about("/v1/webhooks/{id}", webhookID, ""), status: 200},
+	"PATCH /v1/webhooks/{id}":         {least: outturn.RoleManager, ask: about("/v1/webhooks/{id}", webhookID, `{"events":["run.failed"]}`, "If-Match", "*"), status: 200},
+	"DELETE /v1/webhooks/{id}":        {least: outturn.RoleManager, ask: about("/v1/webhooks/{id}", webhookID, "", "If-Match", "*"), status: 204, silent: true},
+	"POST /v1/webhooks/{id}/rotate":   {least: outturn.RoleManager, ask: about("/v1/webhooks/{id}/rotate", webhookID, `{"overlap":60}`), status: 200},
+	"POST /v1/webhooks/{id}/test":     {least: outturn.RoleManager, ask: about("/v1/webhooks/{id}/test", webhookID, ""), status: 202},
+	"GET /v1/deliveries":              {least: outturn.RoleViewer, ask: about("/v1/deliveries?limit=1000", tenantID, ""), status: 200, self: true},
+	"GET /v1/deliveries/{id}":         {least: outturn.RoleViewer, ask: about("/v1/deliveries/{id}", deliveryID, ""), status: 200},
+	"POST /v1/deliveries/{id}/resend": {least: outturn.RoleManager, ask: about("/v1/deliveries/{id}/resend", deliveryID, ""), status: 202},
+
 	"GET /v1/usage": {least: outturn.RoleViewer, ask: about("/v1/usage?tenant={id}", tenantID, ""), status: 200, silent: true},
 	"GET /v1/audit": {least: outturn.RoleAdmin, ask: about("/v1/audit?limit=1000&filter=action+eq+view.create", tenantID, ""), status: 200, self: true},
 
@@ -392,6 +435,10 @@ var cells = map[string]cell{
 	"POST /v1/tenants/{id}/suspend": {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/suspend", leafID, ""), status: 200},
 	"POST /v1/tenants/{id}/resume":  {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/resume", leafID, ""), status: 200},
 	"POST /v1/tenants/{id}/restore": {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/restore", deletedLeafID, ""), status: 200, silent: true},
+}
+
+func freshWebhook(m *matrix, of *holding, _ bool) ask {
+	return ask{path: "/v1/webhooks", body: m.webhookOf(of)}
 }
 
 func freshView(m *matrix, _ *holding, _ bool) ask {

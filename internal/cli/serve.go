@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"outturn"
+	"outturn/internal/delivery"
 	"outturn/internal/scheduler"
+	"outturn/internal/secret"
 	"outturn/internal/server"
 )
 
@@ -46,11 +50,49 @@ type serveCmd struct {
 	PollEvents    []string `name:"poll-events" env:"OUTTURN_POLL_EVENTS" placeholder:"DATASET:TIME" help:"Ask a data set for new invoices as often as that, such as invoices:1m, for generators that wait for them. May be repeated; in the environment with commas between. Default: none."`
 	ListenChannel string   `name:"listen-channel" env:"OUTTURN_LISTEN_CHANNEL" placeholder:"NAME" help:"Channel of a source in PostgreSQL on which triggers tell of invoices (NOTIFY), such as outturn. Default: none."`
 
+	mailFlags
+
+	WebhookAllow []string `name:"webhook-allow" env:"OUTTURN_WEBHOOK_ALLOW" placeholder:"CIDR" help:"Network that webhooks may be in beside the public internet, such as 10.1.2.0/24. May be repeated. Link-local addresses and the metadata services of clouds are never called."`
+	WebhookHTTP  bool     `name:"webhook-http" env:"OUTTURN_WEBHOOK_HTTP" help:"Let webhooks be called without TLS: whoever is on the way reads along."`
+
 	// Lease is for tests that wait for one to end.
 	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
 
 	LogFormat string     `name:"log-format" env:"OUTTURN_LOG_FORMAT" enum:"auto,text,json" default:"auto" placeholder:"NAME" help:"text, json, or auto: text on a terminal, else json."`
 	LogLevel  slog.Level `name:"log-level" env:"OUTTURN_LOG_LEVEL" default:"info" placeholder:"NAME" help:"debug, info, warn or error (${default})."`
+}
+
+// mailFlags say how mail goes out.
+type mailFlags struct {
+	SMTP             string `name:"smtp" env:"OUTTURN_SMTP" placeholder:"HOST:PORT" help:"Server that mail goes by; the port may be left out. Default: no mail goes, and what is to go waits up to three days."`
+	SMTPSecurity     string `name:"smtp-security" env:"OUTTURN_SMTP_SECURITY" default:"starttls" placeholder:"NAME" help:"starttls, tls (from the first byte, as at port 465), or none: only to this machine, or with --insecure (${default})."`
+	SMTPUser         string `name:"smtp-user" env:"OUTTURN_SMTP_USER" placeholder:"NAME" help:"Whom the mail server lets in. Default: nobody is asked for."`
+	SMTPPasswordFile string `name:"smtp-password-file" env:"OUTTURN_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of that user."`
+	SMTPFrom         string `name:"smtp-from" env:"OUTTURN_SMTP_FROM" placeholder:"ADDRESS" help:"Address that mail comes from. Its name is that of the tenant."`
+	MaxAttachment    int64  `name:"max-attachment" env:"OUTTURN_MAX_ATTACHMENT" default:"10485760" placeholder:"BYTES" help:"Bytes of files in one mail, as they are encoded there; larger ones go as a link (${default})."`
+}
+
+// settings are nil where no server is named.
+func (f mailFlags) settings(insecure bool) (*delivery.SMTP, error) {
+	if f.SMTP == "" {
+		return nil, nil //nolint:nilnil // there is no mail then
+	}
+	smtp := &delivery.SMTP{Host: f.SMTP, Security: f.SMTPSecurity, Insecure: insecure, User: f.SMTPUser, From: f.SMTPFrom}
+	if host, port, err := net.SplitHostPort(f.SMTP); err == nil {
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 1 {
+			return nil, outturn.InField("smtp", outturn.Errorf(outturn.CodeInvalid, "%s is no port of a mail server.", outturn.Shown(port)))
+		}
+		smtp.Host, smtp.Port = host, n
+	}
+	if f.SMTPPasswordFile != "" {
+		text, err := os.ReadFile(f.SMTPPasswordFile)
+		if err != nil {
+			return nil, outturn.InField("smtp-password-file", outturn.Errorf(outturn.CodeInvalid, "The file with the mail server's password cannot be read: %w.", err))
+		}
+		smtp.Password = secret.Text(strings.TrimRight(string(text), "\r\n"))
+	}
+	return smtp, nil
 }
 
 // tlsFlags name what the server is known by.
@@ -96,7 +138,12 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if err != nil {
 		return err
 	}
+	smtp, err := c.settings(c.Insecure)
+	if err != nil {
+		return err
+	}
 	s, err := server.New(ctx, folder, server.Config{
+		SMTP: smtp, MaxAttachment: c.MaxAttachment, WebhookAllow: c.WebhookAllow, WebhookHTTP: c.WebhookHTTP,
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"outturn"
@@ -109,6 +110,8 @@ type Worker struct {
 	mailer   *mailer // nil without SMTP
 	lanes    *lanes
 
+	givenUp atomic.Int64
+
 	wake  chan struct{}
 	quit  context.CancelFunc // ends the loop
 	abort context.CancelFunc // ends attempts
@@ -173,6 +176,9 @@ func (w *Worker) Wake() {
 	default: // it is going to look
 	}
 }
+
+// GivenUp is how many messages this process has given up.
+func (w *Worker) GivenUp() int64 { return w.givenUp.Load() }
 
 // mostDue is how many messages of a kind one look at the ledger brings.
 const mostDue = 2000
@@ -269,6 +275,7 @@ func (w *Worker) attempt(ctx context.Context, id string) result {
 		return r
 	}
 	if done.State == outturn.DeliveryFailed {
+		w.givenUp.Add(1)
 		w.Log.Warn("a delivery is given up", "delivery", d.ID, "event", d.Event, "kind", string(d.Kind), "attempt", d.Attempt, "class", r.class, "status", r.status)
 	}
 	return r

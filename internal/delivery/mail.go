@@ -336,8 +336,7 @@ type mailView struct {
 type mailFact struct{ Name, Value string }
 
 type mailFile struct {
-	Name, Size, URL, Until string
-	Rows                   int64
+	Name, Rows, Size, URL, Until string
 }
 
 func newMailView(d outturn.Delivery, l letter, attached, big bool) mailView {
@@ -375,7 +374,7 @@ func newMailView(d outturn.Delivery, l letter, attached, big bool) mailView {
 		v.Facts = append(v.Facts, mailFact{"Data set", l.run.Request.Dataset})
 	}
 	for _, f := range l.Data.Files {
-		shown := mailFile{Name: line(f.Name), Size: size(f.Bytes), Rows: f.Rows, URL: f.URL}
+		shown := mailFile{Name: line(f.Name), Size: size(f.Bytes), Rows: rows(f.Rows), URL: f.URL}
 		if f.URL != "" {
 			shown.Until = f.ExpiresAt.UTC().Format("2 January 2006 15:04 UTC")
 		}
@@ -416,6 +415,13 @@ func period(w outturn.Window) string {
 		return fmt.Sprintf("%s (%s)", from.Format("2 January 2006"), zone)
 	}
 	return fmt.Sprintf("%s to %s (%s)", from.Format("2 January 2006"), last.Format("2 January 2006"), zone)
+}
+
+func rows(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
 }
 
 func size(n int64) string {

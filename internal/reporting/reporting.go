@@ -23,6 +23,7 @@ import (
 	"outturn"
 	"outturn/internal/blob"
 	"outturn/internal/catalog"
+	"outturn/internal/guard"
 	"outturn/internal/queue"
 	"outturn/internal/secret"
 	"outturn/internal/source"
@@ -35,6 +36,8 @@ type Ledger interface {
 	runLedger
 	viewLedger
 	generatorLedger
+	webhookLedger
+	deliveryLedger
 	fileLedger
 	tenantLedger
 	standingLedger
@@ -67,6 +70,11 @@ type Config struct {
 	// Wake tells the runner that runs which were held back by limits or a suspension
 	// may be startable; may be nil.
 	Wake func()
+	// URLs says which may be called; nil is any https URL on the public internet.
+	URLs urlChecker
+	// Deliver tells the worker that a message is due now, which it would see a second
+	// later; may be nil.
+	Deliver func()
 	// Due tells the scheduler that a generator may be due earlier than it knew; may be nil.
 	Due func()
 	// WakeEvents tells who calls HandleEvents that events wait, which would be seen some
@@ -113,6 +121,9 @@ func (c Config) withDefaults() Config {
 	if c.Limits.PollSkew == 0 {
 		c.Limits.PollSkew = 10 * time.Minute
 	}
+	if c.Deliver == nil {
+		c.Deliver = func() {}
+	}
 	if c.Limits.LinkLife <= 0 {
 		c.Limits.LinkLife = 48 * time.Hour
 	}
@@ -152,6 +163,13 @@ const mostPreviews = 4
 func New(config Config) (*Service, error) {
 	if config.Ledger == nil || config.Catalog == nil || config.Source == nil || config.Queue == nil || config.Blobs == nil {
 		return nil, errors.New("reporting: a ledger, catalogue, source, queue and storage are needed")
+	}
+	if config.URLs == nil {
+		g, err := guard.New(guard.Config{})
+		if err != nil {
+			return nil, err
+		}
+		config.URLs = g
 	}
 	s := &Service{
 		config: config.withDefaults(), ledger: config.Ledger,

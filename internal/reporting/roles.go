@@ -56,6 +56,16 @@ const (
 
 	usageRead action = "usage.read"
 
+	webhookCreate action = "webhook.create"
+	webhookRead   action = "webhook.read"
+	webhookUpdate action = "webhook.update"
+	webhookRotate action = "webhook.rotate"
+	webhookTest   action = "webhook.test"
+	webhookDelete action = "webhook.delete"
+
+	deliveryRead   action = "delivery.read"
+	deliveryResend action = "delivery.resend"
+
 	clientCreate action = "client.create"
 	clientRead   action = "client.read"
 	clientRevoke action = "client.revoke"
@@ -108,6 +118,14 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	tenantRestore:     {true, true, false, false},
 	tenantSync:        {true, false, false, false},
 	usageRead:         {true, true, true, true},
+	webhookCreate:     {true, true, true, false},
+	webhookRead:       {true, true, true, true},
+	webhookUpdate:     {true, true, true, false},
+	webhookRotate:     {true, true, true, false},
+	webhookTest:       {true, true, true, false},
+	webhookDelete:     {true, true, true, false},
+	deliveryRead:      {true, true, true, true},
+	deliveryResend:    {true, true, true, false},
 	clientCreate:      {true, true, false, false},
 	clientRead:        {true, true, false, false},
 	clientRevoke:      {true, true, false, false},
@@ -159,7 +177,7 @@ func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, objec
 		return nil
 	}
 	switch a {
-	case runCreate, runList, runPreview, viewCreate, generatorCreate, generatorList, tenantCreate, clientCreate, usageRead:
+	case runCreate, runList, runPreview, viewCreate, generatorCreate, generatorList, tenantCreate, clientCreate, usageRead, webhookCreate:
 		_, err = s.tenantOf(ctx, p, object)
 	case runRead, runCancel, runRetry, runDelete:
 		_, err = s.ledger.Run(ctx, p.Tenant, object)
@@ -167,6 +185,10 @@ func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, objec
 		_, err = s.ledger.View(ctx, p.Tenant, object)
 	case generatorRead, generatorUpdate, generatorDelete, generatorEnable, generatorDisable, generatorRun, generatorBackfill:
 		_, err = s.ledger.Generator(ctx, p.Tenant, object)
+	case webhookRead, webhookUpdate, webhookRotate, webhookTest, webhookDelete:
+		_, err = s.ledger.Webhook(ctx, p.Tenant, object)
+	case deliveryRead, deliveryResend:
+		_, err = s.ledger.Delivery(ctx, p.Tenant, object)
 	case fileRead, fileDownload, linkCreate:
 		_, err = s.ledger.File(ctx, p.Tenant, object)
 	case linkRevoke:

@@ -11,6 +11,7 @@ import (
 
 	"outturn"
 	"outturn/internal/api"
+	"outturn/internal/delivery"
 	"outturn/internal/runner"
 	"outturn/internal/store"
 )
@@ -20,6 +21,7 @@ import (
 type metrics struct {
 	folder      *Folder
 	runner      *runner.Runner
+	delivery    *delivery.Worker
 	certificate *certificate // nil without TLS
 	now         func() time.Time
 }
@@ -38,6 +40,10 @@ var (
 	eventAgeDesc = prometheus.NewDesc("outturn_events_oldest_seconds", "Age of the oldest of them.", nil, nil)
 	waitDesc     = prometheus.NewDesc("outturn_ledger_wait_seconds_total", "Time that this process waited for a connection to the ledger.", nil, nil)
 	expiryDesc   = prometheus.NewDesc("outturn_tls_expiry_timestamp_seconds", "When the certificate in force expires, in Unix time.", nil, nil)
+	tellDesc     = prometheus.NewDesc("outturn_deliveries_waiting", "Messages that are not delivered yet, and not given up.", nil, nil)
+	retryDesc    = prometheus.NewDesc("outturn_deliveries_retrying", "Of those, messages that were tried before.", nil, nil)
+	untoldDesc   = prometheus.NewDesc("outturn_deliveries_oldest_seconds", "Age of the oldest message that waits.", nil, nil)
+	failedMail   = prometheus.NewDesc("outturn_deliveries_given_up_total", "Messages that this process has given up.", nil, nil)
 )
 
 // mostScrape is how long a scrape may wait for the ledger.
@@ -56,7 +62,7 @@ func (m *metrics) handler() http.Handler {
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, standDesc, firedDesc, lateDesc, eventsDesc, eventAgeDesc, waitDesc, expiryDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, failedDesc, oldestDesc, lapsedDesc, openDesc, sealDesc, standDesc, firedDesc, lateDesc, eventsDesc, eventAgeDesc, waitDesc, expiryDesc, tellDesc, retryDesc, untoldDesc, failedMail} {
 		ch <- d
 	}
 }
@@ -97,6 +103,18 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(eventsDesc, float64(waiting))
 		gauge(eventAgeDesc, age)
 	}
+	if told, err := m.folder.Ledger.DeliveryStats(ctx); err != nil {
+		ch <- prometheus.NewInvalidMetric(tellDesc, err)
+	} else {
+		age := 0.0
+		if !told.Oldest.IsZero() {
+			age = m.now().Sub(told.Oldest).Seconds()
+		}
+		gauge(tellDesc, float64(told.Waiting))
+		gauge(retryDesc, float64(told.Late))
+		gauge(untoldDesc, age)
+	}
+	ch <- prometheus.MustNewConstMetric(failedMail, prometheus.CounterValue, float64(m.delivery.GivenUp()))
 	if m.certificate != nil {
 		gauge(expiryDesc, float64(m.certificate.expiry().Unix()))
 	}

@@ -27,6 +27,7 @@ import (
 	"outturn/internal/api"
 	"outturn/internal/auth"
 	"outturn/internal/catalog"
+	"outturn/internal/delivery"
 	"outturn/internal/queue/local"
 	"outturn/internal/reporting"
 	"outturn/internal/runner"
@@ -63,6 +64,15 @@ type Config struct {
 	Retention time.Duration // how long files are kept; 90 days
 	Timeout   time.Duration // how long a run may take; 0 is any time
 	MaxRows   int64         // rows that a run may have; 0 is any number
+	// SMTP is by which server mail goes; nil: none goes, and what is to go waits.
+	SMTP *delivery.SMTP
+	// MaxAttachment is how many bytes files may have in a mail, as they are encoded there;
+	// 10 MiB. Larger ones go as a link.
+	MaxAttachment int64
+	// WebhookAllow are networks that webhooks may be in beside the public internet.
+	WebhookAllow []string
+	// WebhookHTTP lets webhooks be called without TLS.
+	WebhookHTTP bool
 	// SyncTenants is how often tenants are taken from the source's accounts; 0 is never.
 	SyncTenants time.Duration
 	// TenantGrace is for how long a deleted tenant can be restored; 30 days.
@@ -130,6 +140,7 @@ type Server struct {
 	events    *scheduler.Events
 	auth      *auth.Service
 	sealer    *sealer
+	delivery  *delivery.Worker
 
 	api         *http.Server
 	watching    context.CancelFunc // ends what clients hold open
@@ -173,9 +184,17 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	s := &Server{config: c, folder: folder, certificate: certificate}
 	q := local.New(local.Config{Workers: c.Workers, Share: c.Share})
 	host, _ := os.Hostname()
+	owner := host + "/" + outturn.NewID(c.Now())
+	urls, err := openGuard(c)
+	if err != nil {
+		return nil, err
+	}
+	if s.delivery, err = s.newDeliveries(ctx, urls, owner); err != nil {
+		return nil, err
+	}
 	s.runner, err = runner.New(runner.Config{
 		Ledger: folder.Ledger, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
-		Owner: host + "/" + outturn.NewID(c.Now()), Alone: folder.lock != nil, Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
+		Owner: owner, Alone: folder.lock != nil, Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
 		Timeout: c.Timeout, MaxRows: c.MaxRows, Retention: c.Retention,
 		Version: c.Version, Log: c.Log, Now: c.Now,
 	})
@@ -184,7 +203,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	}
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
-		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, WakeEvents: func() { s.events.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
+		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, URLs: urls, Deliver: s.delivery.Wake, WakeEvents: func() { s.events.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
 		Limits: reporting.Limits{Interval: c.MinInterval},
 	})
 	if err != nil {
@@ -219,7 +238,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		s.api.TLSConfig = certificate.config()
 	}
 	if c.Metrics != "" {
-		m := &metrics{folder: folder, runner: s.runner, certificate: certificate, now: c.Now}
+		m := &metrics{folder: folder, runner: s.runner, delivery: s.delivery, certificate: certificate, now: c.Now}
 		s.scrape = newHTTPServer(m.handler(), c)
 		s.scrape.WriteTimeout = mostScrape + c.Stall
 	}
@@ -247,6 +266,9 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.scheduler.Start(ctx)
 	s.events.Start(ctx)
+	if err := s.delivery.Start(ctx); err != nil {
+		s.config.Log.ErrorContext(ctx, "no messages are sent until the server is started again", "error", err)
+	}
 	s.sealer.start()
 	s.serve(s.api, atMost(s.listener, s.config.MaxConnections, s.config.Log))
 	if scrape != nil {
@@ -368,7 +390,7 @@ func (s *Server) stop(ctx context.Context) error {
 	defer cancel()
 	s.scheduler.Stop()
 	s.events.Stop()
-	errs := []error{s.runner.Stop(drain)}
+	errs := []error{s.runner.Stop(drain), s.delivery.Stop(drain)}
 
 	s.watching() // before Shutdown, which waits for them
 	s.reporting.Close()
