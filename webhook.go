@@ -105,7 +105,7 @@ func CheckAddress(text string) error {
 		plain = plain && c > ' ' && c < 0x7f
 	}
 	if !plain {
-		return Errorf(CodeInvalid, "%s is no e-mail address. Write one plain address such as finance@example.com.", Shown(text))
+		return Errorf(CodeInvalid, "%s is no e-mail address. Write one plain address such as finance@example.com, without a name.", Shown(text))
 	}
 	return nil
 }

@@ -94,6 +94,18 @@ func (g *target) generatorID() string {
 	return g.get("generator", func(whose string) string { return g.generator(whose).ID })
 }
 
+func (g *target) webhookID() string {
+	return g.get("webhook", func(whose string) string { return g.webhook(whose).ID })
+}
+
+func (g *target) deliveryID() string {
+	return g.get("delivery", func(whose string) string {
+		d, err := g.Service.TestWebhook(g.t.Context(), g.operator(), g.webhook(whose).ID)
+		must(g.t, err)
+		return d.ID
+	})
+}
+
 // generatorInput is a generator that there is not yet.
 func (g *target) generatorInput() reporting.GeneratorInput {
 	in := monthly("new " + outturn.NewID(day))
@@ -193,6 +205,40 @@ var methods = map[string]struct {
 	}},
 	"DeleteView": {makers, false, "view.delete", func(g *target, p outturn.Principal) (any, error) {
 		return nil, g.DeleteView(g.t.Context(), p, g.viewID(), 1)
+	}},
+	"CreateWebhook": {makers, false, "webhook.create", func(g *target, p outturn.Principal) (any, error) {
+		w, _, err := g.CreateWebhook(g.t.Context(), p, webhookOf(g.tenant()))
+		return w, err
+	}},
+	"Webhook": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Service.Webhook(g.t.Context(), p, g.webhookID())
+	}},
+	"Webhooks": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		g.webhookID()
+		return g.Webhooks(g.t.Context(), p, outturn.ListQuery{})
+	}},
+	"UpdateWebhook": {makers, false, "webhook.update", func(g *target, p outturn.Principal) (any, error) {
+		return g.UpdateWebhook(g.t.Context(), p, g.webhookID(), 0, reporting.WebhookUpdate{Enabled: new(bool)})
+	}},
+	"RotateWebhook": {makers, false, "webhook.rotate", func(g *target, p outturn.Principal) (any, error) {
+		w, _, err := g.RotateWebhook(g.t.Context(), p, g.webhookID(), time.Hour)
+		return w, err
+	}},
+	"TestWebhook": {makers, false, "webhook.test", func(g *target, p outturn.Principal) (any, error) {
+		return g.TestWebhook(g.t.Context(), p, g.webhookID())
+	}},
+	"DeleteWebhook": {makers, false, "webhook.delete", func(g *target, p outturn.Principal) (any, error) {
+		return nil, g.DeleteWebhook(g.t.Context(), p, g.webhookID(), 0)
+	}},
+	"Delivery": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Delivery(g.t.Context(), p, g.deliveryID())
+	}},
+	"Deliveries": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		g.deliveryID()
+		return g.Deliveries(g.t.Context(), p, outturn.ListQuery{})
+	}},
+	"ResendDelivery": {makers, false, "delivery.resend", func(g *target, p outturn.Principal) (any, error) {
+		return g.ResendDelivery(g.t.Context(), p, g.deliveryID())
 	}},
 	"CreateGenerator": {makers, false, "generator.create", func(g *target, p outturn.Principal) (any, error) {
 		return g.CreateGenerator(g.t.Context(), p, g.generatorInput())
