@@ -44,6 +44,8 @@ type commands struct {
 	Run        runCmd        `cmd:"" help:"Make, watch and download runs of a server."`
 	Generator  generatorCmd  `cmd:"" help:"Make and look after generators of a server, which make runs on a schedule, for events, or by hand."`
 	Event      eventCmd      `cmd:"" help:"Tell a server of what happened, for generators that wait for it."`
+	Webhook    webhookCmd    `cmd:"" help:"Have programs told of runs by webhooks of a server."`
+	Delivery   deliveryCmd   `cmd:"" help:"Show what people and programs were told, and tell it again."`
 	Tenant     tenantCmd     `cmd:"" help:"Say which accounts of the source have reports of their own."`
 	Client     clientCmd     `cmd:"" help:"Give programs credentials, and take them away."`
 	Usage      usageCmd      `cmd:"" help:"Show what a tenant and all below it have, and how much they may have."`
