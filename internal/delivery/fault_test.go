@@ -2,6 +2,8 @@ package delivery_test
 
 import (
 	"context"
+	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +18,6 @@ import (
 	"outturn/internal/guard"
 	"outturn/internal/secret"
 	"outturn/internal/store"
-
-	"net/http"
-	"net/netip"
 )
 
 // Of a process that is to die, these name the folder that it works in and the step at
@@ -47,7 +46,8 @@ type dying struct {
 
 func (d dying) die(step int) {
 	if d.at == step {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		self, _ := os.FindProcess(os.Getpid())
+		_ = self.Kill()
 		select {}
 	}
 }

@@ -266,7 +266,7 @@ func (s *Store) EndDelivery(ctx context.Context, c outturn.DeliveryClaim, o outt
 		if err != nil {
 			return err
 		}
-		log := append(was.Log, o.Attempt)
+		log := slices.Concat(was.Log, []outturn.DeliveryAttempt{o.Attempt})
 		kept, err := json.Marshal(log[max(0, len(log)-outturn.MostAttemptsKept):])
 		if err != nil {
 			return err
