@@ -222,6 +222,10 @@ func (m *matrix) newDelivery(h *holding) string {
 	m.t.Helper()
 	var d outturn.Delivery
 	m.admin(h).do(m.t, "POST", "/v1/webhooks/"+h.webhook+"/test", "").decode(m.t, http.StatusAccepted, &d)
+	for id := d.ID; d.EndedAt.IsZero(); time.Sleep(5 * time.Millisecond) { // until it is not being sent
+		d = outturn.Delivery{}
+		m.admin(h).do(m.t, "GET", "/v1/deliveries/"+id, "").decode(m.t, http.StatusOK, &d)
+	}
 	return d.ID
 }
 
@@ -328,7 +332,12 @@ func webhookID(m *matrix, of *holding, spent bool) string {
 	return of.webhook
 }
 
-func deliveryID(_ *matrix, of *holding, _ bool) string { return of.delivery }
+func deliveryID(m *matrix, of *holding, spent bool) string {
+	if spent {
+		return m.newDelivery(of)
+	}
+	return of.delivery
+}
 
 func clientOf(m *matrix, of *holding, spent bool) string {
 	if spent {
@@ -418,7 +427,7 @@ var cells = map[string]cell{
 	"POST /v1/webhooks/{id}/test":     {least: outturn.RoleManager, ask: about("/v1/webhooks/{id}/test", webhookID, ""), status: 202},
 	"GET /v1/deliveries":              {least: outturn.RoleViewer, ask: about("/v1/deliveries?limit=1000", tenantID, ""), status: 200, self: true},
 	"GET /v1/deliveries/{id}":         {least: outturn.RoleViewer, ask: about("/v1/deliveries/{id}", deliveryID, ""), status: 200},
-	"POST /v1/deliveries/{id}/resend": {least: outturn.RoleManager, ask: about("/v1/deliveries/{id}/resend", deliveryID, ""), status: 202},
+	"POST /v1/deliveries/{id}/resend": {least: outturn.RoleManager, ask: about("/v1/deliveries/{id}/resend", deliveryID, ""), status: 202, silent: true},
 
 	"GET /v1/usage": {least: outturn.RoleViewer, ask: about("/v1/usage?tenant={id}", tenantID, ""), status: 200, silent: true},
 	"GET /v1/audit": {least: outturn.RoleAdmin, ask: about("/v1/audit?limit=1000&filter=action+eq+view.create", tenantID, ""), status: 200, self: true},
