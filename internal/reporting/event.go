@@ -184,7 +184,7 @@ func accountsAbove(ctx context.Context, snapshot source.Snapshot, tree *outturn.
 		}
 		account = parent
 	}
-	return nil, errors.New("the tenant tree goes in a circle")
+	return nil, outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree goes in a circle above the account %s.", outturn.Shown(account))
 }
 
 // A Notification is what a database sends to the channel that is listened to.
@@ -256,40 +256,59 @@ func (s *Service) keepOwn(ctx context.Context, root outturn.Tenant, events []out
 // eventsAtOnce is how many events are handled in one look at the source.
 const eventsAtOnce = 100
 
+// mostEventFaults is how many faults one call of HandleEvents tells of.
+const mostEventFaults = 100
+
 // HandleEvents makes the runs of those who wait for events, and says how many events it
 // is done with. An event is marked only when all generators have fired for it, and one
 // that stopped halfway is done again: each generator fires once all the same, in any
-// number of processes. What could not be done waits for the next time.
+// number of processes. What could not be done waits for the next time, and nothing behind
+// it waits for that.
 func (s *Service) HandleEvents(ctx context.Context) (handled int, err error) {
-	var failed []error
+	h := handling{Service: s, full: map[string]bool{}}
 	var after outturn.Event
-	for {
+	for ctx.Err() == nil {
 		events, err := s.ledger.WaitingEvents(ctx, after, eventsAtOnce)
 		if err != nil {
-			return handled, errors.Join(append(failed, err)...)
+			return h.handled, errors.Join(append(h.failed, err)...)
 		}
 		if len(events) == 0 {
-			return handled, errors.Join(failed...)
+			break
 		}
 		after = events[len(events)-1]
-		n, errs := s.handleEvents(ctx, events)
-		handled += n
-		failed = append(failed, errs...)
-		if ctx.Err() != nil || len(failed) > eventsAtOnce {
-			return handled, errors.Join(failed...)
+		if err := h.events(ctx, events); err != nil {
+			return h.handled, errors.Join(append(h.failed, err)...)
 		}
+	}
+	return h.handled, errors.Join(append(h.failed, ctx.Err())...)
+}
+
+// A handling is one call of HandleEvents.
+type handling struct {
+	*Service
+	handled int
+	failed  []error
+	// full are the generators that had no room for an event: they are not asked again, and
+	// told of once.
+	full map[string]bool
+}
+
+func (h *handling) fail(err error) {
+	if len(h.failed) < mostEventFaults {
+		h.failed = append(h.failed, err)
 	}
 }
 
-func (s *Service) handleEvents(ctx context.Context, events []outturn.Event) (handled int, failed []error) {
+// events handles some events. Its error says that others cannot be handled now either.
+func (h *handling) events(ctx context.Context, events []outturn.Event) error {
 	awaited := map[string]bool{}
 	var wait []outturn.Event
 	for _, e := range events {
 		is, asked := awaited[e.Type]
 		if !asked {
 			var err error
-			if is, err = s.ledger.Awaited(ctx, e.Type); err != nil {
-				return handled, append(failed, err)
+			if is, err = h.ledger.Awaited(ctx, e.Type); err != nil {
+				return err
 			}
 			awaited[e.Type] = is
 		}
@@ -297,30 +316,32 @@ func (s *Service) handleEvents(ctx context.Context, events []outturn.Event) (han
 			wait = append(wait, e)
 			continue
 		}
-		if err := s.ledger.HandleEvent(ctx, e.ID); err != nil {
-			return handled, append(failed, err)
+		if err := h.ledger.HandleEvent(ctx, e.ID); err != nil {
+			return err
 		}
-		handled++
+		h.handled++
 	}
 	if len(wait) == 0 {
-		return handled, failed
+		return nil
 	}
-	chains, err := s.chains(ctx, wait)
+	chains, err := h.chains(ctx, wait)
 	if err != nil {
-		return handled, append(failed, fmt.Errorf("look up accounts: %w", err))
+		return fmt.Errorf("look up accounts: %w", err)
 	}
 	for i, e := range wait {
-		if err := s.handleEvent(ctx, e, chains[i]); err != nil {
-			failed = append(failed, fmt.Errorf("event %s: %w", e.ID, err))
-			continue
+		switch done, err := h.event(ctx, e, chains[i]); {
+		case err != nil:
+			h.fail(fmt.Errorf("event %s: %w", e.ID, err))
+		case done:
+			h.handled++
 		}
-		handled++
 	}
-	return handled, failed
+	return nil
 }
 
 // chains are the accounts of events, each with those above it. Of an account that the
-// source has no more, or does not have yet, it is that account alone.
+// source has no more, or does not have yet, it is that account alone; of one about which
+// the tree says what cannot be it is none.
 func (s *Service) chains(ctx context.Context, events []outturn.Event) ([][]string, error) {
 	chains := make([][]string, len(events))
 	for i, e := range events {
@@ -334,12 +355,14 @@ func (s *Service) chains(ctx context.Context, events []outturn.Event) ([][]strin
 		above := map[string]string{}
 		for i, e := range events {
 			chain, err := accountsAbove(ctx, snapshot, tree, e.Account, above)
-			if err != nil {
+			switch {
+			case outturn.ErrorCode(err) == outturn.CodeDatasetInvalid:
+				chains[i] = nil
+			case err != nil:
 				return err
-			}
-			if len(chain) > 0 {
+			case len(chain) > 0:
 				chains[i] = chain
-			} else {
+			default:
 				s.config.Log.WarnContext(ctx, "the source has no account of that id; an event is for generators of its own tenant alone", "event", e.ID, "account", e.Account)
 			}
 		}
@@ -347,22 +370,40 @@ func (s *Service) chains(ctx context.Context, events []outturn.Event) ([][]strin
 	})
 }
 
-func (s *Service) handleEvent(ctx context.Context, e outturn.Event, chain []string) error {
-	generators, err := s.ledger.WaitingGenerators(ctx, e, chain)
-	if err != nil {
-		return err
+// event fires all generators that wait for an event, and says whether that is done.
+func (h *handling) event(ctx context.Context, e outturn.Event, chain []string) (done bool, err error) {
+	if len(chain) == 0 {
+		return false, outturn.Errorf(outturn.CodeDatasetInvalid, "The tenant tree has the account %s twice, or in a circle. The event waits until that is mended.", outturn.Shown(e.Account))
 	}
+	generators, err := h.ledger.WaitingGenerators(ctx, e, chain)
+	if err != nil {
+		return false, err
+	}
+	done = true
 	var failed []error
 	for _, g := range generators {
-		if err := s.fireEvent(ctx, g, e); err != nil {
+		patient := h.now().Sub(e.ReceivedAt) < eventPatience
+		if patient && h.full[g.ID] {
+			done = false
+			continue
+		}
+		err := h.fireEvent(ctx, g, e, patient)
+		if outturn.ErrorCode(err) == outturn.CodeLimit {
+			h.full[g.ID] = true
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("generator %s: %w", g.ID, err))
 		}
 	}
-	if len(failed) > 0 {
-		return errors.Join(failed...)
+	if len(failed) > 0 || !done {
+		return false, errors.Join(failed...)
 	}
-	return s.ledger.HandleEvent(ctx, e.ID)
+	return true, h.ledger.HandleEvent(ctx, e.ID)
 }
+
+// eventPatience is for how long an event waits until a tenant has room for its run. Then
+// it is skipped: what waits for ever is looked at for ever.
+const eventPatience = 7 * 24 * time.Hour
 
 // eventLife is for how long an event is known after it came: as long as one that is told
 // again is known to be the same.

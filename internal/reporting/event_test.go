@@ -249,6 +249,44 @@ func TestEventsWait(t *testing.T) {
 	b.wantMade("own subtree 1", "own subtree 2")
 }
 
+// Events that cannot be handled keep nobody else from its runs: those of an account that
+// the tree has in a circle, and however many of a tenant that may queue nothing. After
+// a week these are skipped, and it is told.
+func TestEventsThatCannotBeHandled(t *testing.T) {
+	b := newBilling(t)
+	ctx := t.Context()
+	full := b.waits("own", outturn.ScopeSelf)
+	b.waits("sibling", outturn.ScopeSelf)
+	b.set("own", "most_queued = 0")
+	flood := make([]outturn.Event, 130)
+	for i := range flood {
+		flood[i] = told(fmt.Sprint("own-", i), accounts["own"].id)
+	}
+	b.write(`INSERT INTO accounts VALUES (7, 8, 'Reseller', 'a', 'EUR', 'UTC'), (8, 7, 'Reseller', 'b', 'EUR', 'UTC')`)
+	must(t, b.NotifyEvent(ctx, "c", `{"invoice": "2", "account": "7"}`)) // of an account in a circle
+	for _, list := range [][]outturn.Event{flood, {told("1", accounts["sibling"].id)}} {
+		_, err := b.AcceptEvents(ctx, b.operator(), list, nil)
+		must(t, err)
+		b.clock.advance(time.Second)
+	}
+	_, err := b.HandleEvents(ctx)
+	if text := fmt.Sprint(err); !strings.Contains(text, "circle") || strings.Count(text, full.ID) != 1 {
+		t.Errorf("it is told that %v; want the circle, and once that there is no room", err)
+	}
+	b.wantMade("sibling self 1")
+	b.write(`DELETE FROM accounts WHERE id IN (7, 8)`)
+	b.clock.advance(7*24*time.Hour + time.Minute)
+	b.handle()
+	if n, _, err := b.ledger.EventBacklog(ctx); n != 0 || err != nil {
+		t.Errorf("%d events wait, %v", n, err)
+	}
+	for _, f := range b.firings(full) {
+		if f.Skipped != outturn.SkippedLimit || f.Message == "" {
+			t.Errorf("got %+v", f)
+		}
+	}
+}
+
 // A faulty ledger dies between the firings of an event and its mark.
 type faulty struct {
 	*store.Store

@@ -248,9 +248,9 @@ func (s *Service) ringMade(ctx context.Context, made []outturn.Run) {
 }
 
 // fireEvent makes the run of a generator for an event that it waits for, once however
-// often it is asked. For a limit that is reached it is CodeLimit, and can be asked again
-// later.
-func (s *Service) fireEvent(ctx context.Context, g outturn.Generator, e outturn.Event) error {
+// often it is asked. For a limit that is reached it is CodeLimit, where it is patient, and
+// can be asked again later; else the event is skipped.
+func (s *Service) fireEvent(ctx context.Context, g outturn.Generator, e outturn.Event, patient bool) error {
 	p := generatorPrincipal(g)
 	in := outturn.FireInput{Generator: g, Entry: s.entry(p, runCreate, "", "", map[string]string{"generator": g.ID, "event": e.ID, "dataset": g.Request.Dataset})}
 	f := firingOf(g, outturn.CauseEvent, s.now())
@@ -267,16 +267,25 @@ func (s *Service) fireEvent(ctx context.Context, g outturn.Generator, e outturn.
 		case "":
 			r.ID = outturn.NewID(s.now())
 			f.Run, in.Runs = r.ID, []outturn.Run{r}
-			err = s.hasRoom(ctx, tenant, 1)
 		case outturn.CodeInvalid, outturn.CodeDatasetInvalid, outturn.CodeNotFound:
-			f.Skipped, f.Message, err = outturn.SkippedInvalid, err.Error(), nil
-		}
-		if err != nil {
+			f.Skipped, f.Message = outturn.SkippedInvalid, err.Error()
+		default:
 			return err
 		}
 	}
-	in.Firings = []outturn.Firing{f}
-	made, err := s.ledger.Fire(ctx, in)
+	if f.Run != "" {
+		err = s.hasRoom(ctx, tenant, 1)
+	}
+	var made []outturn.Run
+	if err == nil {
+		in.Firings = []outturn.Firing{f}
+		made, err = s.ledger.Fire(ctx, in)
+	}
+	if outturn.ErrorCode(err) == outturn.CodeLimit && !patient {
+		f.Run, f.Skipped, f.Message = "", outturn.SkippedLimit, err.Error()
+		in.Runs, in.Firings = nil, []outturn.Firing{f}
+		made, err = s.ledger.Fire(ctx, in)
+	}
 	if outturn.ErrorCode(err) == outturn.CodeConflict {
 		return nil // it has fired for it
 	}
