@@ -138,13 +138,14 @@ func (s *Service) specify(ctx context.Context, p outturn.Principal, tenant outtu
 		return err
 	}
 	again := !same(spec.Trigger, g.Trigger)
+	goesOn := spec.Trigger.Kind == outturn.TriggerSchedule && g.Trigger.Kind == outturn.TriggerSchedule
 	g.GeneratorSpec = spec
 	switch {
 	case !again: // what is due stays due
 	case g.State == outturn.GeneratorDone:
 		g.State, g.NextAt = outturn.GeneratorActive, next
 	case g.State == outturn.GeneratorDisabled:
-	case g.NextAt.IsZero() || g.NextAt.After(c.now): // else it is due by what it was until now
+	case !goesOn, g.NextAt.IsZero(), g.NextAt.After(c.now): // else it is due by what it was until now
 		g.NextAt = next
 	}
 	return nil

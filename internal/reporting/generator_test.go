@@ -375,6 +375,23 @@ func TestUpdateGenerator(t *testing.T) {
 		t.Errorf("what was due at %s is due at %s", due, g.NextAt)
 	}
 
+	// What is due by a schedule is over where the trigger is of another kind: else it would
+	// fire once more as what it is not, and be done.
+	for _, to := range []outturn.Trigger{
+		{Kind: outturn.TriggerManual}, {Kind: outturn.TriggerEvent, Event: outturn.EventInvoiceIssued}, {Kind: outturn.TriggerOnce, At: "2030-01-01T06:00", Zone: "UTC"},
+	} {
+		g := s.generator("own", hourly())
+		s.clock.advance(time.Hour)
+		in := monthly("now " + string(to.Kind))
+		in.Spec.Request.Dataset, in.Spec.Window, in.Spec.Trigger = "invoices", outturn.WindowRule{}, to
+		g, err := s.UpdateGenerator(t.Context(), s.operator(), g.ID, 1, in)
+		must(t, err)
+		s.fire()
+		if got := s.read(g); got.State != outturn.GeneratorActive || !got.NextAt.Equal(g.NextAt) || g.NextAt.IsZero() != (to.At == "") || len(s.runsOf(g)) > 0 {
+			t.Errorf("%s: due at %s, %s, %d runs", to.Kind, got.NextAt, got.State, len(s.runsOf(g)))
+		}
+	}
+
 	// One that waits for something else has no time; nor has one that is switched off.
 	in = at("08:00")
 	in.Spec.Name = "by hand"
