@@ -238,6 +238,7 @@ type result struct {
 	final      bool // another try would end the same
 	gone       bool // the webhook wants nothing any more
 	ours       bool // it says nothing of the destination
+	answers    bool // nor that the mail server is down: it will not have this one mail now
 }
 
 // ClassInternal is the class of an attempt that failed within Outturn; the log says how.

@@ -139,7 +139,7 @@ func (l *lanes) leave(p *lane, r result) {
 	}
 	b := l.breakers[p.target]
 	switch {
-	case r.ok || r.gone || r.final: // it answers
+	case r.ok || r.gone || r.final || r.answers:
 		delete(l.breakers, p.target)
 	case r.ours:
 		if b != nil {

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -296,6 +297,10 @@ func mailFailed(ctx context.Context, err error) result {
 	case errors.As(err, &refused) && refused.ErrorCode() != 0:
 		r.class, r.status = classStatus, refused.ErrorCode()
 		r.final = refused.Reason == gomail.ErrSMTPRcptTo && r.status >= 500
+		// What it has against an address or a text, such as a domain that is not found, must
+		// not stop the mail of all. With 421 it says good-bye to everybody.
+		ofOne := []gomail.SendErrReason{gomail.ErrSMTPRcptTo, gomail.ErrSMTPData, gomail.ErrSMTPDataClose}
+		r.answers = slices.Contains(ofOne, refused.Reason) && r.status != 421
 	case errors.As(err, &answer):
 		r.class, r.status = classStatus, answer.Code
 	}

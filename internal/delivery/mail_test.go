@@ -393,6 +393,34 @@ func TestMailOutcomes(t *testing.T) {
 	}
 }
 
+// TestMailOfOthers: a server that takes mail to some addresses later is not one that is
+// down, so mail to others goes.
+func TestMailOfOthers(t *testing.T) {
+	b := newBench(t)
+	server, _ := newMailServer(t, delivery.SecurityNone)
+	server.refuses = func(n int) error {
+		if n > 6 {
+			return nil
+		}
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 1, 2}, Message: "Domain not found"}
+	}
+	c := b.config()
+	c.SMTP = &delivery.SMTP{Host: server.host, Port: server.port, Security: delivery.SecurityNone, From: "reports@example.com"}
+	w := b.work(c)
+	for range 6 {
+		run := b.ended(runEnd{to: toAddress(outturn.Destination{})})
+		w.Wake()
+		if d := b.await(b.message(run.ID).ID, 1); d.State != outturn.DeliveryPending || d.Log[0].Status != 450 {
+			t.Fatalf("got %+v", d)
+		}
+	}
+	run := b.ended(runEnd{to: toAddress(outturn.Destination{})})
+	w.Wake()
+	if d := b.await(b.message(run.ID).ID, 1); d.State != outturn.DeliveryDelivered {
+		t.Errorf("got %+v", d)
+	}
+}
+
 func TestSMTPSettings(t *testing.T) {
 	b := newBench(t)
 	for want, s := range map[string]delivery.SMTP{
