@@ -32,6 +32,10 @@ const LinkPrefix = "otl_"
 // is gone: it was not sent.
 const DeliveryDisabled = "disabled"
 
+// MostWebhooks is how many webhooks a tenant may have: each end of a run may tell all of
+// them, in its transaction.
+const MostWebhooks = 100
+
 // MostAddresses is how many addresses one destination may have.
 const MostAddresses = 20
 

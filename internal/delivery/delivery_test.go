@@ -515,6 +515,37 @@ func TestP29DeadDestinations(t *testing.T) {
 	}
 }
 
+// TestOneTenantOfMany has a tenant whose many hosts all hang, and a message of another
+// behind theirs: no tenant has all the room there is.
+func TestOneTenantOfMany(t *testing.T) {
+	b := newBench(t)
+	for range 3 {
+		hook, _ := b.webhook(newReceiver(t, func(_ http.ResponseWriter, req *http.Request, _ int) { <-req.Context().Done() }).URL)
+		for range 2 {
+			b.ended(runEnd{to: toHook(hook)})
+		}
+	}
+	c := b.config()
+	c.Webhooks = 4
+	w := b.work(c)
+	for {
+		sending, err := b.store.Deliveries(t.Context(), b.tenant.ID, outturn.ListQuery{Where: &outturn.Expr{Op: outturn.OpEQ, Field: "state", Values: []string{"sending"}}})
+		b.ok(err)
+		if len(sending.Items) > 1 {
+			break
+		}
+	}
+	var err error
+	b.tenant, err = b.store.CreateTenant(t.Context(), outturn.Tenant{Parent: b.tenant.Parent, Kind: outturn.KindReseller, Name: "Other", ExternalID: "a-2"}, none)
+	b.ok(err)
+	hook, _ := b.webhook(newReceiver(t, func(http.ResponseWriter, *http.Request, int) {}).URL)
+	run := b.ended(runEnd{to: toHook(hook)})
+	w.Wake()
+	if d := b.await(b.message(run.ID).ID, 1); d.State != outturn.DeliveryDelivered {
+		t.Errorf("got %+v", d)
+	}
+}
+
 // TestStop gives back at once what is being sent.
 func TestStop(t *testing.T) {
 	b := newBench(t)

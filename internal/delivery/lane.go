@@ -47,8 +47,9 @@ const (
 
 // lanes say what may be tried now. A host, or an address, has a lane with room for a
 // few attempts; a target has a breaker, which lets nothing through for a while when
-// nothing arrives, and then one attempt to see. Lanes of hosts that fail together use no
-// more than half of all the room there is.
+// nothing arrives, and then one attempt to see. Lanes of hosts that fail use together no
+// more than half of all the room there is, and so do those of one tenant: who names a
+// thousand hosts that hang, each for the first time, has no breaker yet.
 type lanes struct {
 	each     int
 	most     map[outturn.DestinationKind]int
@@ -57,8 +58,15 @@ type lanes struct {
 	busy     map[string]int // attempts by lane
 	all      map[outturn.DestinationKind]int
 	shaky    map[outturn.DestinationKind]int // of those, attempts at targets that failed last
+	whose    map[owned]int
 	ids      map[string]bool
 	breakers map[string]*breaker
+}
+
+// An owned is whose attempts of a kind are counted.
+type owned struct {
+	tenant string
+	kind   outturn.DestinationKind
 }
 
 type breaker struct {
@@ -70,15 +78,15 @@ type breaker struct {
 // A lane is one attempt's place.
 type lane struct {
 	id, host, target string
-	kind             outturn.DestinationKind
-	shaky            bool
+	owned
+	shaky bool
 }
 
 func newLanes(c Config) *lanes {
 	return &lanes{
 		each: c.Each, now: c.Now,
 		most: map[outturn.DestinationKind]int{outturn.DestinationWebhook: c.Webhooks, outturn.DestinationEmail: c.Mails},
-		busy: map[string]int{}, all: map[outturn.DestinationKind]int{}, shaky: map[outturn.DestinationKind]int{},
+		busy: map[string]int{}, all: map[outturn.DestinationKind]int{}, shaky: map[outturn.DestinationKind]int{}, whose: map[owned]int{},
 		ids: map[string]bool{}, breakers: map[string]*breaker{},
 	}
 }
@@ -91,7 +99,7 @@ func (l *lanes) full(kind outturn.DestinationKind) bool {
 
 // enter gives a message a place, or nil, and then perhaps until when there is none.
 func (l *lanes) enter(d outturn.Delivery) (*lane, time.Time) {
-	p := &lane{id: d.ID, kind: d.Kind, host: strings.ToLower(d.Target), target: d.Target}
+	p := &lane{id: d.ID, owned: owned{d.Tenant, d.Kind}, host: strings.ToLower(d.Target), target: d.Target}
 	if d.Kind == outturn.DestinationWebhook {
 		if u, err := url.Parse(d.Target); err == nil {
 			p.host = u.Host
@@ -103,10 +111,11 @@ func (l *lanes) enter(d outturn.Delivery) (*lane, time.Time) {
 	defer l.mu.Unlock()
 	b := l.breakers[p.target]
 	p.shaky = b != nil
+	half := max(1, l.most[p.kind]/2)
 	switch {
 	case l.ids[d.ID], l.all[p.kind] >= l.most[p.kind], l.busy[p.host] >= l.each:
 		return nil, time.Time{}
-	case p.shaky && l.shaky[p.kind] >= max(1, l.most[p.kind]/2):
+	case p.shaky && l.shaky[p.kind] >= half, l.whose[p.owned] >= half:
 		return nil, time.Time{}
 	case b != nil && b.failed >= opensAfter && d.Event != outturn.WebhookTestEvent: // who tests wants to know now
 		if l.now().Before(b.until) {
@@ -120,6 +129,7 @@ func (l *lanes) enter(d outturn.Delivery) (*lane, time.Time) {
 	l.ids[d.ID] = true
 	l.busy[p.host]++
 	l.all[p.kind]++
+	l.whose[p.owned]++
 	if p.shaky {
 		l.shaky[p.kind]++
 	}
@@ -134,6 +144,9 @@ func (l *lanes) leave(p *lane, r result) {
 		delete(l.busy, p.host)
 	}
 	l.all[p.kind]--
+	if l.whose[p.owned]--; l.whose[p.owned] == 0 {
+		delete(l.whose, p.owned)
+	}
 	if p.shaky {
 		l.shaky[p.kind]--
 	}

@@ -222,15 +222,17 @@ func (s *Store) ResendDelivery(ctx context.Context, viewer, id string, a outturn
 	return d, err
 }
 
-// DueDeliveries lists messages of a kind that may be sent now, each target's oldest first,
-// then the second of each, and at most each of one: so a backlog to one target hides no
-// other.
+// DueDeliveries lists messages of a kind that may be sent now: each tenant's first, then
+// the second of each, and of a tenant each target's oldest first, at most each of one. So
+// a backlog to one target hides no other, and that of a tenant no other tenant's.
 func (s *Store) DueDeliveries(ctx context.Context, kind outturn.DestinationKind, limit, each int) ([]outturn.Delivery, error) {
 	rows, err := s.look(ctx).rows(`WITH turns AS (
-			SELECT id AS due, next_at AS since, ROW_NUMBER() OVER (PARTITION BY target ORDER BY next_at, id) AS turn
+			SELECT id AS due, tenant AS whose, next_at AS since, ROW_NUMBER() OVER (PARTITION BY tenant, target ORDER BY next_at, id) AS turn
 			FROM deliveries WHERE state = 'pending' AND next_at <= ?1 AND kind = ?4),
-		first AS (SELECT due, since, turn FROM turns WHERE turn <= ?3 ORDER BY turn, since, due LIMIT ?2)
-		SELECT `+deliveryColumns+` FROM first JOIN deliveries ON deliveries.id = first.due ORDER BY turn, since, due`,
+		places AS (
+			SELECT due, since, ROW_NUMBER() OVER (PARTITION BY whose ORDER BY turn, since, due) AS place FROM turns WHERE turn <= ?3),
+		first AS (SELECT due, since, place FROM places ORDER BY place, since, due LIMIT ?2)
+		SELECT `+deliveryColumns+` FROM first JOIN deliveries ON deliveries.id = first.due ORDER BY place, since, due`,
 		micros(s.instant()), limit, each, kind)
 	list, err := all(rows, err, scanDelivery)
 	return list, fault("list due deliveries", err)

@@ -30,7 +30,8 @@ func scanPlainWebhook(scan func(...any) error) (outturn.Webhook, error) {
 	return w.Webhook, err
 }
 
-// CreateWebhook adds a webhook, at version 1, and makes its id where it has none.
+// CreateWebhook adds a webhook, at version 1, and makes its id where it has none. It is
+// CodeLimit where its tenant has as many as one may.
 func (s *Store) CreateWebhook(ctx context.Context, w outturn.Webhook, keys outturn.WebhookKeys, a outturn.AuditEntry) (outturn.Webhook, error) {
 	events, err := json.Marshal(w.Events)
 	if err != nil {
@@ -44,6 +45,13 @@ func (s *Store) CreateWebhook(ctx context.Context, w outturn.Webhook, keys outtu
 		made.Version, made.CreatedAt, made.UpdatedAt = 1, t.now, t.now
 		if made.ID == "" {
 			made.ID = outturn.NewID(t.now)
+		}
+		var n int
+		if err := t.row(`SELECT COUNT(*) FROM webhooks WHERE tenant = ?1`, made.Tenant).scan(&n); err != nil {
+			return err
+		}
+		if n >= outturn.MostWebhooks {
+			return outturn.Errorf(outturn.CodeLimit, "The tenant has %d webhooks, which is the most that one may have. Delete some first.", n)
 		}
 		_, err := t.exec(`INSERT INTO webhooks (`+webhookColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)`,
 			made.ID, made.Tenant, made.Name, made.URL, string(events), flag(made.Enabled), text(made.DisabledFor), made.Version,

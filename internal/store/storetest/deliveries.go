@@ -132,6 +132,17 @@ func testDeliveryClaims(t *testing.T, b *bench) {
 	if got := due(10, 1); len(got) != 2 {
 		t.Errorf("got %d due of two targets, one of each", len(got))
 	}
+	rival := b.tenant(b.root.ID, outturn.KindReseller)
+	r = b.telling(rival.ID, email("", "rival@example.com"))
+	must[outturn.Run](t)(b.store.SucceedRun(ctx, b.claimed(r.ID).Claim(), outturn.Manifest{}, nil))
+	ofRival := func(d outturn.Delivery) bool { return d.Tenant == rival.ID }
+	got := due(2, 10)
+	place := slices.IndexFunc(got, ofRival)
+	if place < 0 {
+		t.Fatalf("a backlog of one tenant hides that of another: %+v", got)
+	}
+	its := must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, got[place].ID, worker, lease))
+	must[outturn.Delivery](t)(b.store.EndDelivery(ctx, its.Claim(), outturn.DeliveryOutcome{Delivered: true}))
 	d := due(10, 10)[0]
 	claimed := must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, worker, lease))
 	if claimed.Attempt != 1 || claimed.State != outturn.DeliverySending || len(claimed.Destination.To) != 1 {
@@ -200,6 +211,12 @@ func testWebhooks(t *testing.T, b *bench) {
 	w := b.webhook(n.ID)
 	_, err := b.store.CreateWebhook(ctx, outturn.Webhook{Tenant: n.ID, Name: w.Name, URL: "https://x.example"}, outturn.WebhookKeys{}, none)
 	refused(t, "a name twice", err, outturn.CodeConflict)
+	many := b.tenant(b.root.ID, outturn.KindReseller)
+	for range outturn.MostWebhooks {
+		b.webhook(many.ID)
+	}
+	_, err = b.store.CreateWebhook(ctx, outturn.Webhook{Tenant: many.ID, Name: "one more", URL: "https://x.example"}, outturn.WebhookKeys{}, none)
+	refused(t, "one more than a tenant may have", err, outturn.CodeLimit)
 	rename := func(w *outturn.Webhook, k *outturn.WebhookKeys) error {
 		w.Name, k.Old, k.OldUntil = "New", k.Sealed, b.now()
 		return nil
