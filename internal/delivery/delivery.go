@@ -296,7 +296,7 @@ func (w *Worker) outcome(d outturn.Delivery, r result, begun time.Time) outturn.
 	default:
 		if wait, again := backoff(d.ID, d.Attempt, r.retryAfter); again {
 			o.RetryAt = now.Add(wait)
-		} else if d.Attempt == mostAttempts {
+		} else if d.Attempt == mostAttempts && !r.ours {
 			o.Disable = outturn.DisabledFailing
 		}
 	}

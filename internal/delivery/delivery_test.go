@@ -413,24 +413,30 @@ func TestWebhookOutcomes(t *testing.T) {
 	}
 }
 
+// givenUp lets time pass until nobody tries a message any more.
+func (b *bench) givenUp(d outturn.Delivery) outturn.Delivery {
+	b.Helper()
+	for ends := time.Now().Add(20 * time.Second); d.State != outturn.DeliveryFailed; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(ends) || d.Attempt > 20 {
+			b.Fatalf("it is tried for ever: %+v", d)
+		}
+		if d = b.await(d.ID, 0); d.State == outturn.DeliveryPending {
+			b.pass(max(0, d.NextAt.Sub(b.now())))
+		}
+	}
+	return d
+}
+
 // TestGivenUp tries a message until nobody tries any more, three days later, and one of
-// a test once.
+// a test once. What Outturn cannot do says nothing against a webhook.
 func TestGivenUp(t *testing.T) {
 	b := newBench(t)
 	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(500) })
 	hook, _ := b.webhook(r.URL)
 	run := b.ended(runEnd{to: toHook(hook)})
 	b.work(b.config())
-	d := b.message(run.ID)
 	begun := b.now()
-	for ends := time.Now().Add(20 * time.Second); d.State != outturn.DeliveryFailed; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(ends) || d.Attempt > 20 {
-			t.Fatalf("it is tried for ever: %+v", d)
-		}
-		if d = b.await(d.ID, 0); d.State == outturn.DeliveryPending {
-			b.pass(max(0, d.NextAt.Sub(b.now())))
-		}
-	}
+	d := b.givenUp(b.message(run.ID))
 	if took := d.EndedAt.Sub(begun); took < 60*time.Hour || took > 75*time.Hour || d.Attempt != 11 {
 		t.Errorf("given up after %s and %d attempts", took, d.Attempt)
 	}
@@ -442,6 +448,15 @@ func TestGivenUp(t *testing.T) {
 	b.ok(err)
 	if test = b.await(test.ID, 1); test.State != outturn.DeliveryFailed || test.Log[0].Status != 500 {
 		t.Errorf("a test is %+v", test)
+	}
+
+	unopened := outturn.Webhook{Tenant: b.tenant.ID, Name: "unopened", URL: r.URL + "/unopened", Enabled: true}
+	unopened, err = b.store.CreateWebhook(t.Context(), unopened, outturn.WebhookKeys{Sealed: []byte("by another key")}, none)
+	b.ok(err)
+	run = b.ended(runEnd{to: toHook(unopened)})
+	d = b.givenUp(b.message(run.ID))
+	if unopened, err = b.store.Webhook(t.Context(), b.tenant.ID, unopened.ID); err != nil || !unopened.Enabled || d.Log[0].Class != delivery.ClassInternal {
+		t.Errorf("the webhook is %+v after %+v: %v", unopened, d.Log[0], err)
 	}
 }
 
