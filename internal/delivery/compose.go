@@ -16,8 +16,8 @@ import (
 type contentLedger interface {
 	Run(ctx context.Context, viewer, id string) (outturn.Run, error)
 	Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error)
-	// GeneratorName returns "" for one that is gone.
-	GeneratorName(ctx context.Context, id string) (string, error)
+	// GeneratorName returns "" for one that is gone, or that viewer does not see any more.
+	GeneratorName(ctx context.Context, viewer, id string) (string, error)
 	// SkippedAt returns why a firing was skipped that was decided at an instant.
 	SkippedAt(ctx context.Context, generator string, at time.Time) (string, error)
 	WebhookKeys(ctx context.Context, id string) (outturn.Webhook, outturn.WebhookKeys, error)
@@ -117,7 +117,7 @@ func (c composer) compose(ctx context.Context, d outturn.Delivery) (l letter, er
 		return l, err
 	}
 	if d.Generator != "" {
-		name, err := c.ledger.GeneratorName(ctx, d.Generator)
+		name, err := c.ledger.GeneratorName(ctx, d.Tenant, d.Generator)
 		if err != nil {
 			return l, err
 		}

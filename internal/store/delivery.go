@@ -387,9 +387,10 @@ func (s *Store) KeepLink(ctx context.Context, l outturn.Link, a outturn.AuditEnt
 	return until, err
 }
 
-// GeneratorName returns the name of a generator, "" where it is gone, for messages.
-func (s *Store) GeneratorName(ctx context.Context, id string) (name string, err error) {
-	err = s.look(ctx).row(`SELECT name FROM generators WHERE id = ?1`, id).scan(&name)
+// GeneratorName returns the name of a generator for a message to viewer, "" where it is
+// gone, or is none that viewer sees any more: its tenant may have been moved.
+func (s *Store) GeneratorName(ctx context.Context, viewer, id string) (name string, err error) {
+	err = s.look(ctx).row(`SELECT name FROM generators WHERE id = ?2 AND `+seen("generators.tenant"), viewer, id).scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

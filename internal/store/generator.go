@@ -142,8 +142,8 @@ func (s *Store) Generators(ctx context.Context, viewer, tenant string, q outturn
 }
 
 // UpdateGenerator gives a generator the spec, state and NextAt of g in the place of a
-// revision, and is then one further; CodeVersionChanged when it is another by now. Runs
-// that it has made stay as they are.
+// revision, and is then one further; CodeVersionChanged when it is another by now, or was
+// switched on or off, which g does not know of. Runs that it has made stay as they are.
 func (s *Store) UpdateGenerator(ctx context.Context, viewer, id string, revision int, g outturn.Generator, a outturn.AuditEntry) (outturn.Generator, error) {
 	spec, err := json.Marshal(g.GeneratorSpec)
 	if err != nil {
@@ -154,6 +154,9 @@ func (s *Store) UpdateGenerator(ctx context.Context, viewer, id string, revision
 		saved, err := t.generatorAt(viewer, id, revision)
 		if err != nil {
 			return err
+		}
+		if (saved.State == outturn.GeneratorDisabled) != (g.State == outturn.GeneratorDisabled) {
+			return outturn.Errorf(outturn.CodeVersionChanged, "The generator was switched on or off meanwhile. Read it again, and make your change to that.")
 		}
 		was := saved
 		saved.GeneratorSpec, saved.State, saved.NextAt = g.GeneratorSpec, g.State, g.NextAt

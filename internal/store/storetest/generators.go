@@ -77,6 +77,12 @@ func testGenerators(t *testing.T, b *bench) {
 	}
 	_, err = b.store.UpdateGenerator(ctx, b.root.ID, g.ID, 1, change, none)
 	refused(t, "a change of what was changed", err, outturn.CodeVersionChanged)
+	for _, state := range []outturn.GeneratorState{outturn.GeneratorDisabled, outturn.GeneratorActive} {
+		as := b.read(g)
+		must[outturn.Generator](t)(b.store.SwitchGenerator(ctx, tenant.ID, g.ID, state, change.NextAt, none))
+		_, err = b.store.UpdateGenerator(ctx, b.root.ID, g.ID, 2, as, none)
+		refused(t, "a change of what is "+string(state)+" by now", err, outturn.CodeVersionChanged)
+	}
 	change.Name = other.Name
 	_, err = b.store.UpdateGenerator(ctx, b.root.ID, g.ID, 2, change, none)
 	refused(t, "a name that is taken", err, outturn.CodeConflict)
@@ -417,5 +423,11 @@ func testToldOfGenerators(t *testing.T, b *bench) {
 	}
 	if got := must[string](t)(b.store.SkippedAt(ctx, g.ID, b.now())); got != "The view is gone." {
 		t.Errorf("why: %q", got)
+	}
+	named := func() string { return must[string](t)(b.store.GeneratorName(ctx, reseller.ID, g.ID)) }
+	before := named()
+	must[outturn.Tenant](t)(b.store.MoveTenant(ctx, b.root.ID, tenant.ID, b.root.ID, none))
+	if after := named(); before != g.Name || after != "" {
+		t.Errorf("a message that waits says %q, and %q after the tenant was moved away", before, after)
 	}
 }
