@@ -117,15 +117,15 @@ func parseInstant(field, text string, zone *time.Location) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
 		return StartOfDay(day.Year(), day.Month(), day.Day(), zone), nil
 	}
-	text = strings.Replace(text, " ", "T", 1)
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+	written := strings.Replace(text, " ", "T", 1)
+	if t, err := time.Parse(time.RFC3339Nano, written); err == nil {
 		return t, nil
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05.999999", "2006-01-02T15:04"} {
-		if wall, err := time.Parse(layout, text); err == nil {
+		if wall, err := time.Parse(layout, written); err == nil {
 			return FirstInstant(wall, zone), nil
 		}
-		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
+		if t, err := time.Parse(layout+"Z07:00", written); err == nil {
 			return t, nil
 		}
 	}

@@ -47,6 +47,7 @@ func TestNewWindowErrors(t *testing.T) {
 		{"EndBeforeStart", "2026-10-01", "2026-09-01", "is not before"},
 		{"Empty", "2026-09-01", "2026-09-01", "The end is exclusive"},
 		{"NoDate", "yesterday", "2026-09-01", `from "yesterday" is not a date`},
+		{"AsItWasWritten", "last month", "2026-09-01", `from "last month" is not a date`},
 		{"LongTextIsCut", strings.Repeat("x", 5000), "2026-09-01", `x…" is not a date`},
 		{"NoSuchDay", "2026-02-28", "2026-02-30", `to "2026-02-30" is not a date`},
 	} {

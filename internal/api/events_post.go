@@ -131,6 +131,8 @@ func parseEvents(text []byte, many bool) (events []outturn.Event, faults, err er
 		err = json.Unmarshal(text, &list)
 	} else if !json.Valid(text) {
 		err = json.Unmarshal(text, &list[0])
+	} else if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		return nil, nil, outturn.Errorf(outturn.CodeInvalid, "The body of %s is one event. Send a list as %s.", oneEvent, manyEvents)
 	}
 	if err != nil {
 		var syntax *json.SyntaxError

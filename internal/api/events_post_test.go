@@ -76,6 +76,10 @@ func TestPostEvents(t *testing.T) {
 		}
 	}
 
+	if a := send(oneEvent, "[]"); !strings.Contains(string(a.body), "Send a list as "+manyEvents) {
+		t.Errorf("a list as one event: got %s", a.body)
+	}
+
 	type answers struct{ Events []client.EventAnswer }
 	var first, again, many answers
 	send(oneEvent+"; charset=utf-8", eventOf(own, "7", "")).decode(t, http.StatusAccepted, &first)
