@@ -71,6 +71,7 @@ type letterRun struct {
 	Dataset      string           `json:"dataset"`
 	State        outturn.RunState `json:"state"`
 	Window       *outturn.Window  `json:"window,omitempty"`
+	Invoice      string           `json:"invoice,omitempty"` // of a run about one
 	ScheduledFor time.Time        `json:"scheduled_for,omitzero"`
 	CreatedAt    time.Time        `json:"created_at"`
 	FinishedAt   time.Time        `json:"finished_at,omitzero"`
@@ -134,7 +135,7 @@ func (c composer) compose(ctx context.Context, d outturn.Delivery) (l letter, er
 	}
 	r := l.run
 	l.Data.Run = &letterRun{
-		ID: r.ID, Name: r.Name, Tenant: r.Tenant, Dataset: r.Request.Dataset, State: r.State, Window: r.Request.Window,
+		ID: r.ID, Name: r.Name, Tenant: r.Tenant, Dataset: r.Request.Dataset, State: r.State, Window: r.Request.Window, Invoice: r.Request.Invoice,
 		ScheduledFor: r.ScheduledFor, CreatedAt: r.CreatedAt, FinishedAt: r.FinishedAt, Reason: r.Reason,
 	}
 	for _, f := range r.Files {

@@ -102,10 +102,11 @@ const fileText = "ID,AMOUNT\r\n1,2.50\r\n"
 
 // A runEnd says what becomes of a run.
 type runEnd struct {
-	name   string
-	text   string // of its file; "" is fileText
-	reason *outturn.Reason
-	to     []outturn.Destination
+	name    string
+	invoice string
+	text    string // of its file; "" is fileText
+	reason  *outturn.Reason
+	to      []outturn.Destination
 }
 
 // ended makes a run that has ended, which queues its messages.
@@ -121,7 +122,7 @@ func (b *bench) ended(e runEnd) outturn.Run {
 	b.ok(err)
 	r, err := b.store.CreateRun(b.Context(), outturn.Run{
 		Tenant: b.tenant.ID, Name: e.name, Origin: "api", CreatedBy: "client:1", Deliveries: e.to,
-		Request: outturn.RunRequest{Dataset: "orders", Window: &window, Outputs: []outturn.Output{{Format: "csv"}}},
+		Request: outturn.RunRequest{Dataset: "orders", Window: &window, Invoice: e.invoice, Outputs: []outturn.Output{{Format: "csv"}}},
 	}, nil, none)
 	b.ok(err)
 	r, err = b.store.ClaimRun(b.Context(), r.ID, "runner", time.Minute)
@@ -250,7 +251,7 @@ func TestWebhookMessage(t *testing.T) {
 		}
 	})
 	hook, first := b.webhook(r.URL)
-	run := b.ended(runEnd{to: toHook(hook)})
+	run := b.ended(runEnd{invoice: "0042", to: toHook(hook)})
 	b.work(b.config())
 	d := b.await(b.message(run.ID).ID, 1)
 	if d.State != outturn.DeliveryPending || d.Log[0].Status != 500 || d.Log[0].Class != "status" {
@@ -296,7 +297,7 @@ func TestWebhookMessage(t *testing.T) {
 		Timestamp time.Time
 		Data      struct {
 			Run struct {
-				ID, Name, State string
+				ID, Name, State, Invoice string
 			}
 			Files []struct {
 				Name, URL, SHA256 string
@@ -306,7 +307,7 @@ func TestWebhookMessage(t *testing.T) {
 		}
 	}
 	b.ok(json.Unmarshal(calls[1].body, &body))
-	if body.Type != "run.succeeded" || !body.Timestamp.Equal(d.CreatedAt) || body.Data.Run.ID != run.ID || body.Data.Run.State != "succeeded" || len(body.Data.Files) != 1 {
+	if body.Type != "run.succeeded" || !body.Timestamp.Equal(d.CreatedAt) || body.Data.Run.ID != run.ID || body.Data.Run.State != "succeeded" || body.Data.Run.Invoice != "0042" || len(body.Data.Files) != 1 {
 		t.Errorf("the body is %s", calls[1].body)
 	}
 	f := body.Data.Files[0]

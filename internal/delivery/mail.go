@@ -352,6 +352,7 @@ func newMailView(d outturn.Delivery, l letter, attached, big bool) mailView {
 	if name == "" {
 		name = "Your report"
 	}
+	invoice := line(l.run.Request.Invoice)
 	v := mailView{Tenant: line(l.tenant.Name)}
 	switch d.Event {
 	case outturn.RunSucceededEvent:
@@ -372,6 +373,10 @@ func newMailView(d outturn.Delivery, l letter, attached, big bool) mailView {
 		v.Sentences = append(v.Sentences, "It makes no reports until its account is active and has an administrator again. Then it goes on by itself.")
 	}
 	v.Subject = v.Headline
+	if invoice != "" { // or all mails of a generator of events would be called the same
+		v.Subject += ": invoice " + invoice
+		v.Facts = append(v.Facts, mailFact{"Invoice", invoice})
+	}
 	if w := l.run.Request.Window; w != nil {
 		v.Facts = append(v.Facts, mailFact{"Period", period(*w)})
 	}
@@ -386,8 +391,12 @@ func newMailView(d outturn.Delivery, l letter, attached, big bool) mailView {
 		v.Files = append(v.Files, shown)
 	}
 	switch {
+	case attached && len(v.Files) > 1:
+		v.Sentences = append(v.Sentences, "The files are attached, and also here:")
 	case attached:
 		v.Sentences = append(v.Sentences, "The file is attached, and also here:")
+	case big && len(v.Files) > 1:
+		v.Sentences = append(v.Sentences, "You asked for the files themselves, but they are too large for an e-mail. Here are links instead:")
 	case big:
 		v.Sentences = append(v.Sentences, "You asked for the file itself, but it is too large for an e-mail. Here is a link instead:")
 	}

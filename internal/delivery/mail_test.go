@@ -260,6 +260,7 @@ func TestP34Attachments(t *testing.T) {
 		{"Fits", runEnd{text: strings.Repeat("x", fits-100), to: attach}, true, []string{"attached", "/f/otl_"}, []string{"too large"}},
 		{"TooLargeEncoded", runEnd{text: strings.Repeat("x", fits+100), to: attach}, false, []string{"too large for an e-mail", "/f/otl_"}, nil},
 		{"NotAsked", runEnd{to: toAddress(outturn.Destination{})}, false, []string{"/f/otl_"}, []string{"attached", "too large"}},
+		{"Invoice", runEnd{invoice: "0042", to: toAddress(outturn.Destination{})}, false, []string{"July orders is ready", "Invoice", "0042"}, nil},
 		{"Failed", runEnd{reason: &reason, to: attach}, false, []string{"July orders failed", reason.Message, "needs a change"}, []string{"/f/"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -268,7 +269,10 @@ func TestP34Attachments(t *testing.T) {
 			if d := b.await(b.message(run.ID).ID, 1); d.State != outturn.DeliveryDelivered {
 				t.Fatalf("it is %+v", d)
 			}
-			_, plain, html, attached := read(t, server.mails()[before].text)
+			h, plain, html, attached := read(t, server.mails()[before].text)
+			if subject := h.Get("Subject"); strings.HasSuffix(subject, ": invoice 0042") != (tt.end.invoice != "") {
+				t.Errorf("the subject is %q", subject)
+			}
 			if got, is := attached["orders.csv"]; is != tt.attached || is && got != tt.end.text {
 				t.Errorf("attached is %d bytes, %v", len(got), is)
 			}
@@ -297,7 +301,7 @@ func TestMailInjection(t *testing.T) {
 	evil := "x\r\nBcc: all@example.com\r\n\r\n<script>alert(1)</script>\u2028\"é"
 	_, err := b.store.UpdateTenant(t.Context(), b.tenant.ID, b.tenant.ID, func(n *outturn.Tenant) error { n.Name = evil; return nil }, none)
 	b.ok(err)
-	run := b.ended(runEnd{name: evil, to: toAddress(outturn.Destination{})})
+	run := b.ended(runEnd{name: evil, invoice: evil, to: toAddress(outturn.Destination{})})
 	b.work(c)
 	b.await(b.message(run.ID).ID, 1)
 	h, _, html, _ := read(t, server.mails()[0].text)
