@@ -148,13 +148,32 @@ func runLines(w io.Writer, run outturn.Run) {
 	if !run.CreatedAt.IsZero() {
 		when = run.CreatedAt.Local().Format("2006-01-02 15:04:05")
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", run.ID, run.State, when, run.Name)
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s%s\n", run.ID, run.State, when, run.Name, aboutText(run.Request))
 	if run.Reason != nil {
 		fmt.Fprintf(w, "  %s\t%s\n", run.Reason.Code, oneLine(run.Reason.Message))
 	}
 	for _, f := range run.Files {
 		fmt.Fprintf(w, "  %s\t%s rows\t%s\t%s\n", f.ID, groupDigits(f.Rows), bytesText(f.Bytes), f.Name)
 	}
+}
+
+// aboutText tells runs of one name apart: "" where a run is about all there is.
+func aboutText(r outturn.RunRequest) string {
+	var about []string
+	if r.Invoice != "" {
+		about = append(about, "invoice "+r.Invoice)
+	}
+	if w := r.Window; w != nil {
+		zone := ""
+		if w.Zone != nil {
+			zone = w.Zone.String()
+		}
+		about = append(about, windowText(outturn.ManifestWindow{From: w.From, To: w.To, Zone: zone}))
+	}
+	if len(about) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(about, ", ")
 }
 
 // endedWell makes an error of a run that has no files.
