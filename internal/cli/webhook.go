@@ -126,6 +126,9 @@ type webhookSetCmd struct {
 }
 
 func (c *webhookSetCmd) Run(ctx context.Context, streams IO) error {
+	if c.Name == nil && c.To == nil && len(c.Events) == 0 && !c.Enable && !c.Disable {
+		return outturn.Errorf(outturn.CodeInvalid, "Say what is to change: --name, --target, --event, --enable or --disable.")
+	}
 	api, err := c.connect()
 	if err != nil {
 		return err
