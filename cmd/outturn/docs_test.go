@@ -51,6 +51,11 @@ func TestDocumentedCommands(t *testing.T) {
 			d.env["TENANT"] = member(t, out, "id")
 		case strings.HasSuffix(command, "$URL/v1/generators"):
 			d.env["GENERATOR"] = member(t, out, "id")
+		case strings.HasSuffix(command, "$URL/v1/webhooks"):
+			d.env["WEBHOOK"] = member(t, out, "id")
+		case strings.HasSuffix(command, "$WEBHOOK/test"):
+			d.env["DELIVERY"] = member(t, out, "id")
+			d.run(t, `until curl -sS -H "Authorization: Bearer $TOKEN" $URL/v1/deliveries/$DELIVERY | grep -q '"state":"failed"'; do :; done`)
 		case strings.Contains(command, "/oauth2/token"):
 			d.env["TOKEN"] = member(t, out, "access_token")
 		case strings.HasSuffix(command, "$URL/v1/runs") && strings.Contains(command, "-d '{"):
