@@ -1,6 +1,7 @@
 package server
 
 import (
+	"regexp"
 	"time"
 
 	"outturn"
@@ -12,9 +13,10 @@ import (
 const (
 	// leastPoll is how often a data set may be asked for events.
 	leastPoll = time.Second
-	// longestChannel is what PostgreSQL has room for, in bytes.
-	longestChannel = 63
 )
+
+// channelName is a name that PostgreSQL takes as it is, and has room for.
+var channelName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 
 // newEvents makes what hears of events, and reports all that is wrong with the settings
 // of it.
@@ -34,11 +36,12 @@ func newEvents(service *reporting.Service, c Config) (*scheduler.Events, error) 
 		if !ok {
 			faults = append(faults, outturn.Errorf(outturn.CodeInvalid, "--listen-channel: only a source in PostgreSQL sends notifications."))
 		}
-		if !outturn.IsLine(c.Channel) || len(c.Channel) > longestChannel {
-			faults = append(faults, outturn.Errorf(outturn.CodeInvalid, "--listen-channel: the name of a channel has 1 to %d bytes.", longestChannel))
+		named := channelName.MatchString(c.Channel)
+		if !named {
+			faults = append(faults, outturn.Errorf(outturn.CodeInvalid, "--listen-channel: the name of a channel is 1 to 63 letters, digits and underscores, such as outturn."))
 		}
 		config.Source = notifier
-		if len(c.Polls) == 0 {
+		if ok && named && len(c.Polls) == 0 {
 			c.Log.Warn("what is sent to the channel while the connection is lost is never heard of: --poll-events would find it", "channel", c.Channel)
 		}
 	}

@@ -113,7 +113,7 @@ func TestEventSettings(t *testing.T) {
 	}{
 		{server.Config{Polls: []scheduler.Poll{{Dataset: "nothing", Every: time.Minute}}}, []string{"--poll-events", "nothing"}},
 		{server.Config{Polls: []scheduler.Poll{{Dataset: "sales", Every: 10 * time.Millisecond}}}, []string{"does not say key, invoice, changed", "every 1s at most, not every 10ms"}},
-		{server.Config{Channel: strings.Repeat("x", 64)}, []string{"only a source in PostgreSQL", "1 to 63 bytes"}},
+		{server.Config{Channel: strings.Repeat("x", 64)}, []string{"only a source in PostgreSQL", "1 to 63 letters"}},
 	} {
 		test.config.Source, test.config.Catalog = src, cat
 		_, err := server.New(t.Context(), folder, test.config)
