@@ -24,6 +24,9 @@ const (
 	manyEvents = "application/cloudevents-batch+json"
 )
 
+const exampleEvent = `{"specversion": "1.0", "id": "INV-2026-0042/issued", "source": "https://billing.example.com", "type": "invoice.issued",
+	"subject": "INV-2026-0042", "account": "1000013", "time": "2026-11-27T08:00:00Z"}`
+
 func (a *API) registerPostEvents() {
 	r := route{id: "postEvents", method: http.MethodPost, path: "/v1/events", status: http.StatusAccepted, tags: []string{"Events"},
 		errors: []int{400, 404, 408, 413, 415}, summary: "Tell of what happened, such as an invoice that was issued"}
@@ -33,8 +36,8 @@ func (a *API) registerPostEvents() {
 	handle(a, r, a.postEvents)
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[CloudEvent](), true, "CloudEvent")
 	a.huma.OpenAPI().Paths["/v1/events"].Post.RequestBody.Content = map[string]*huma.MediaType{
-		oneEvent:   {Schema: schema},
-		manyEvents: {Schema: &huma.Schema{Type: huma.TypeArray, Items: schema}},
+		oneEvent:   {Schema: schema, Example: json.RawMessage(exampleEvent)},
+		manyEvents: {Schema: &huma.Schema{Type: huma.TypeArray, Items: schema}, Example: json.RawMessage("[" + exampleEvent + "]")},
 	}
 }
 

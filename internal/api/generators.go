@@ -49,6 +49,12 @@ func (a *API) registerGenerators() {
 	paths := a.huma.OpenAPI().Paths
 	alsoAnswers(paths["/v1/generators"].Post, http.StatusCreated, http.StatusOK, "Nothing was kept.")
 	alsoAnswers(paths["/v1/generators"].Put, http.StatusOK, http.StatusCreated, "It was made.")
+	const body = `{"name": "Provisioned orders", "dataset": "provisioned_orders", "formats": ["xlsx"], "window": {"kind": "previous", "unit": "month"},
+		"trigger": {"kind": "schedule", "schedule": {"every": "month", "nth": 2, "of": "business_day", "at": "06:00", "zone": "Europe/Warsaw"}},
+		"deliveries": [{"kind": "email", "to": ["finance@example.com"]}]}`
+	showExample(paths["/v1/generators"].Post, body)
+	showExample(paths["/v1/generators"].Put, body)
+	showExample(paths["/v1/generators/{id}"].Patch, `{"trigger": {"schedule": {"at": "07:00"}}}`)
 }
 
 // alsoAnswers describes that an operation answers another status in the same way.
@@ -56,6 +62,14 @@ func alsoAnswers(op *huma.Operation, status, other int, description string) {
 	same := *op.Responses[strconv.Itoa(status)]
 	same.Description = description
 	op.Responses[strconv.Itoa(other)] = &same
+}
+
+// showExample describes a body that can be sent as it is. What readers of the description
+// make up by themselves has every member at once, also those that exclude one another.
+func showExample(op *huma.Operation, body string) {
+	for _, media := range op.RequestBody.Content {
+		media.Example = json.RawMessage(body)
+	}
 }
 
 // A GeneratorBody is a generator as a client writes it.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -62,6 +63,33 @@ func openapi(t testing.TB) *description {
 
 func escapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// TestExamples sends the bodies that the description shows, which are good as they are.
+func TestExamples(t *testing.T) {
+	who, shown := callerOf(t, "Northwind", outturn.RoleManager), 0
+	for _, o := range openapi(t).operations {
+		body, _ := o.spec["requestBody"].(map[string]any)
+		content, _ := body["content"].(map[string]any)
+		for media, described := range content {
+			example, err := json.Marshal(described.(map[string]any)["example"])
+			if err != nil || string(example) == "null" {
+				continue
+			}
+			shown++
+			path := strings.Replace(o.path, "{id}", outturn.NewID(time.Now()), 1)
+			if strings.HasPrefix(path, "/v1/generators") {
+				path += "?dry_run=true"
+			}
+			a := who.do(t, o.method, path, string(example), "Content-Type", media, "If-Match", "*")
+			if a.status >= 300 && a.status != http.StatusNotFound { // its id or account is nobody's
+				t.Errorf("%s as %s: got %d: %s", o, media, a.status, a.body)
+			}
+		}
+	}
+	if shown < 7 {
+		t.Errorf("only %d examples are shown", shown)
+	}
 }
 
 // follow returns what a schema refers to, if it does.

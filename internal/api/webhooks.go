@@ -32,6 +32,9 @@ func (a *API) registerWebhooks() {
 	test := r("testWebhook", http.MethodPost, "/v1/webhooks/{id}/test", "Send a webhook a message to see whether it arrives", http.StatusAccepted, 404)
 	test.about = "It is sent once. The answer is the delivery, at Location: what came of it stands there a moment later."
 	handle(a, test, a.testWebhook)
+	paths := a.huma.OpenAPI().Paths
+	showExample(paths["/v1/webhooks"].Post, `{"name": "ERP", "url": "https://erp.example.com/outturn", "events": ["run.succeeded", "run.failed"]}`)
+	showExample(paths["/v1/webhooks/{id}"].Patch, `{"enabled": true}`)
 }
 
 // A webhookJSON is a webhook with its secret, which only who makes it sees.
