@@ -54,7 +54,7 @@ type Webhook struct {
 	Events  []string `json:"events,omitempty"`
 	Enabled bool     `json:"enabled"`
 	// DisabledFor says why it is not enabled, where nobody switched it off: gone (it
-	// answered 410) or failing.
+	// answered 410), failing, or moved.
 	DisabledFor string    `json:"disabled_for,omitempty"`
 	Version     int       `json:"version"`
 	CreatedBy   string    `json:"created_by"`

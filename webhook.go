@@ -20,6 +20,7 @@ type WebhookKeys struct {
 const (
 	DisabledGone    = "gone"    // it answered 410
 	DisabledFailing = "failing" // nothing reached it for as long as is tried
+	DisabledMoved   = "moved"   // its tenant was moved away from whose client made it
 )
 
 // WebhookSecretPrefix opens the secrets of webhooks, as Standard Webhooks says.

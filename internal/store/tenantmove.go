@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"outturn"
 )
@@ -59,6 +60,9 @@ func (t *tx) moveTenant(n outturn.Tenant, parent string, a outturn.AuditEntry) (
 	if err := t.endLinksOfFormer(n.ID, old, parent); err != nil {
 		return n, err
 	}
+	if err := t.endToldOfFormer(n.ID, old, parent, a); err != nil {
+		return n, err
+	}
 	if err := t.moveClosure(n.ID, old, parent); err != nil {
 		return n, err
 	}
@@ -110,6 +114,52 @@ func (t *tx) endLinksOfFormer(id, old, parent string) error {
 		AND created_by IN (SELECT 'client:' || id FROM clients WHERE tenant IN `+alone("?2", "?3")+`)
 		AND EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = links.tenant)`, id, old, parent, micros(t.now))
 	return err
+}
+
+// endToldOfFormer ends what clients of those who do not see the subtree of id any more
+// have set up to be told of it: their webhooks are disabled, and so are generators to
+// which they gave their latest revision and that send mail, until somebody has looked at
+// whom. Runs of these that have not ended are told to nobody.
+func (t *tx) endToldOfFormer(id, old, parent string, a outturn.AuditEntry) error {
+	former := `IN (SELECT 'client:' || id FROM clients WHERE tenant IN ` + alone("?2", "?3") + `)`
+	below := func(table string) string {
+		return `EXISTS (SELECT 1 FROM tenant_closure WHERE ancestor = ?1 AND descendant = ` + table + `.tenant)`
+	}
+	a.Detail = map[string]string{"for": outturn.DisabledMoved}
+	rows, err := t.rows(`UPDATE webhooks SET enabled = 0, disabled_for = ?4, version = version + 1, updated_at = ?5
+		WHERE enabled = 1 AND created_by `+former+` AND `+below("webhooks")+` RETURNING `+webhookColumns,
+		id, old, parent, outturn.DisabledMoved, micros(t.now))
+	hooks, err := all(rows, err, scanPlainWebhook)
+	if err != nil {
+		return err
+	}
+	for _, w := range hooks {
+		if err := t.tell(a, "webhook.disable", w.Tenant, w.ID); err != nil {
+			return err
+		}
+	}
+	rows, err = t.rows(`SELECT `+generatorColumns+` FROM generators WHERE state <> 'disabled' AND `+below("generators")+`
+		AND (SELECT changed_by FROM generator_revisions v WHERE v.generator = generators.id AND v.revision = generators.revision) `+former, id, old, parent)
+	generators, err := all(rows, err, scanGenerator)
+	if err != nil {
+		return err
+	}
+	for _, g := range generators {
+		mails := func(d outturn.Destination) bool { return d.Kind == outturn.DestinationEmail }
+		if !slices.ContainsFunc(g.Deliveries, mails) {
+			continue
+		}
+		if _, err := t.exec(`UPDATE generators SET state = 'disabled', paused_for = NULL, next_at = NULL WHERE id = ?1`, g.ID); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE runs SET deliveries = NULL WHERE generator = ?1 AND finished_at IS NULL`, g.ID); err != nil {
+			return err
+		}
+		if err := t.tell(a, "generator.disable", g.Tenant, g.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moveClosure changes who sees the subtree of id. Those that are above it before and

@@ -69,6 +69,7 @@ func Run(t *testing.T, open Open) {
 		{"Held", testHeld},
 		{"LinksOfRevoked", testLinksOfRevoked},
 		{"LinksAfterMove", testLinksAfterMove},
+		{"ToldAfterMove", testToldAfterMove},
 		{"Events", testEvents},
 		{"WaitingGenerators", testWaitingGenerators},
 		{"FiltersAbove", testFiltersAbove},

@@ -442,6 +442,59 @@ func testLinksAfterMove(t *testing.T, b *bench) {
 	}
 }
 
+// testToldAfterMove: who is no longer above a tenant is told nothing more of it, by what
+// its clients had set up there.
+func testToldAfterMove(t *testing.T, b *bench) {
+	former, next := b.tenant(b.root.ID, outturn.KindReseller), b.tenant(b.root.ID, outturn.KindReseller)
+	tenant := b.tenant(former.ID, outturn.KindCustomer)
+	mail, self := email("", "boss@former.example"), outturn.Destination{Kind: outturn.DestinationWebhook, Webhook: "any"}
+	type made struct {
+		hook          outturn.Webhook
+		mails, silent outturn.Generator
+		run           outturn.Run
+	}
+	by := map[string]made{}
+	for name, of := range map[string]outturn.Tenant{"former": former, "own": tenant, "provider": b.root} {
+		ok(t, b.store.CreateClient(ctx, outturn.Client{ID: "ot_" + name, Tenant: of.ID, Role: outturn.RoleAdmin}, none))
+		who := "client:ot_" + name
+		generator := func(to outturn.Destination) outturn.Generator {
+			g := b.generator(tenant.ID, "")
+			g.Deliveries = []outturn.Destination{to}
+			return must[outturn.Generator](t)(b.store.UpdateGenerator(ctx, tenant.ID, g.ID, 1, g, outturn.AuditEntry{Subject: who}))
+		}
+		m := made{mails: generator(mail), silent: generator(self)}
+		m.hook = must[outturn.Webhook](t)(b.store.CreateWebhook(ctx, outturn.Webhook{
+			Tenant: tenant.ID, Name: name, URL: "https://" + name + ".example/", Events: []string{outturn.RunSucceededEvent}, Enabled: true, CreatedBy: who,
+		}, outturn.WebhookKeys{}, none))
+		in := b.due(m.mails)
+		in.Runs[0].Deliveries = m.mails.Deliveries
+		m.run = b.fired(in)
+		by[name] = m
+	}
+	must[outturn.Tenant](t)(b.store.MoveTenant(ctx, b.root.ID, tenant.ID, next.ID, none))
+	for name, m := range by {
+		isFormer := name == "former"
+		hook := must[outturn.Webhook](t)(b.store.Webhook(ctx, next.ID, m.hook.ID))
+		if hook.Enabled == isFormer || (hook.DisabledFor == outturn.DisabledMoved) != isFormer {
+			t.Errorf("a webhook of %s is %+v", name, hook)
+		}
+		if g := b.read(m.mails); (g.State == outturn.GeneratorDisabled) != isFormer || g.NextAt.IsZero() != isFormer {
+			t.Errorf("a generator of %s that sends mail is %s, next at %s", name, g.State, g.NextAt)
+		}
+		if g := b.read(m.silent); g.State != outturn.GeneratorActive {
+			t.Errorf("a generator of %s that sends none is %s", name, g.State)
+		}
+		must[outturn.Run](t)(b.store.SucceedRun(ctx, b.claimed(m.run.ID).Claim(), outturn.Manifest{}, nil))
+		if told := strings.Contains(strings.Join(b.messages(m.run.ID), " "), "boss@former.example"); told == isFormer {
+			t.Errorf("a run of %s is told by mail: %t", name, told)
+		}
+	}
+	want := []string{"generator.disable " + tenant.ID, "webhook.disable " + tenant.ID}
+	if got := b.rowsOf(`SELECT action || ' ' || tenant FROM audit WHERE action LIKE '%.disable' ORDER BY action`); !slices.Equal(got, want) {
+		t.Errorf("the audit has %v, want %v", got, want)
+	}
+}
+
 // testFiltersAbove asks in every way for the parent of the tenant that asks.
 func testFiltersAbove(t *testing.T, b *bench) {
 	f := b.family()
