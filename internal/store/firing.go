@@ -128,6 +128,7 @@ func (t *tx) fire(in outturn.FireInput) (made []outturn.Run, err error) {
 	if err != nil {
 		return nil, err
 	}
+	failed := false
 	for _, f := range in.Firings {
 		if in.Due {
 			if again, err := t.hasFired(f); err != nil || again {
@@ -158,8 +159,12 @@ func (t *tx) fire(in outturn.FireInput) (made []outturn.Run, err error) {
 		if err := t.createFiring(f, in.Generator.Tenant); err != nil {
 			return nil, err
 		}
+		failed = failed || f.Skipped == outturn.SkippedInvalid || f.Skipped == outturn.SkippedLimit
 	}
-	return made, nil
+	if failed { // once, however many are made up for
+		err = t.announce(announcement{event: outturn.RunFailedEvent, tenant: in.Generator.Tenant, generator: in.Generator.ID})
+	}
+	return made, err
 }
 
 // hasFired says whether a firing of a schedule is kept already.
@@ -245,11 +250,6 @@ func (t *tx) createFiring(f outturn.Firing, tenant string) error {
 	}
 	if err != nil {
 		return err
-	}
-	if f.Skipped == outturn.SkippedInvalid || f.Skipped == outturn.SkippedLimit {
-		if err := t.announce(announcement{event: outturn.RunFailedEvent, tenant: tenant, generator: f.Generator}); err != nil {
-			return err
-		}
 	}
 	_, err = t.exec(`INSERT INTO firing_totals (cause, outcome, n) VALUES (?1, ?2, 1)
 		ON CONFLICT (cause, outcome) DO UPDATE SET n = firing_totals.n + 1`, f.Cause, f.Skipped)

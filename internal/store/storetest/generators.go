@@ -415,6 +415,9 @@ func testToldOfGenerators(t *testing.T, b *bench) {
 	in := b.due(g)
 	in.Runs, in.Firings[0].Run = nil, ""
 	in.Firings[0].Skipped, in.Firings[0].Message = outturn.SkippedInvalid, "The view is gone."
+	later := in.Firings[0] // made up for at once: it is told once
+	later.ID, later.ScheduledFor = "", later.ScheduledFor.Add(time.Minute)
+	in.Firings = append(in.Firings, later)
 	must[[]outturn.Run](t)(b.store.Fire(ctx, in))
 	want = []string{"run.failed " + tenant.ID, "run.failed mail"}
 	slices.Sort(want)
