@@ -94,7 +94,7 @@ func TestGeneratorFaults(t *testing.T) {
 		"At":             {schedule(func(r *outturn.Recurrence) { r.At = "25:00" }), "trigger.schedule.at", "25:00"},
 		"CronOutOfRange": {cron("61 * * * *"), "trigger.schedule.cron", "61"},
 		"CronNeverFires": {cron("0 0 30 2 *"), "trigger.schedule.cron", "never fires"},
-		"CronTooOften":   {cron("*/5 * * * *"), "trigger.schedule.cron", "every 5m at times, and a schedule here may fire every 15m"},
+		"CronTooOften":   {cron("*/5 * * * *"), "trigger.schedule.cron", "every 5m at times, and a schedule here may fire once in 15m"},
 		"AllExcluded": {schedule(func(r *outturn.Recurrence) {
 			*r = outturn.Recurrence{Every: outturn.UnitWeek, Weekdays: []string{"sat"}, Exclude: &outturn.Exclusion{Weekends: true}}
 		}), "trigger.schedule.exclude", "never fires"},

@@ -160,7 +160,7 @@ func (c *specCompiler) schedule(t *outturn.Trigger, zone string) {
 		field = "trigger.schedule.cron"
 	}
 	if least := c.service.config.Limits.Interval; rule.Gap() < least {
-		f.addf(field, "It fires every %s at times, and a schedule here may fire every %s at most.", spanText(rule.Gap()), spanText(least))
+		f.addf(field, "It fires every %s at times, and a schedule here may fire once in %s at most.", spanText(rule.Gap()), spanText(least))
 	}
 	next, fires := rule.Next(c.now)
 	if !fires {
