@@ -18,6 +18,8 @@ type firingLedger interface {
 	DueGenerators(ctx context.Context, most int) ([]outturn.Generator, error)
 	NextDue(ctx context.Context) (time.Time, error)
 	Generator(ctx context.Context, viewer, id string) (outturn.Generator, error)
+	// GeneratorMaker returns the tenant whose client made a revision.
+	GeneratorMaker(ctx context.Context, id string, revision int) (tenant string, err error)
 	// Fire keeps what a generator fires and returns the runs that it made. It is
 	// CodeVersionChanged where somebody else has fired it since it was read, or changed
 	// it, and CodeConflict where it has fired for an event already.
@@ -164,7 +166,7 @@ func (s *Service) hasRoom(ctx context.Context, tenant outturn.Tenant, n int) err
 func (s *Service) runOf(ctx context.Context, g outturn.Generator, tenant outturn.Tenant, f outturn.Firing, invoice string) (outturn.Run, error) {
 	req := g.Request
 	req.Window, req.Invoice = f.Window, invoice
-	if err := s.viewAbove(ctx, tenant, &req); err != nil {
+	if err := s.viewAbove(ctx, g, tenant, &req); err != nil {
 		return outturn.Run{}, err
 	}
 	var faults faults
@@ -196,24 +198,28 @@ func sentences(err error) (text string) {
 	return text
 }
 
-// viewAbove finds the view that a request names among those of the tenants above, where
-// it is no shipped one and not the tenant's own: whoever made the generator may be above
-// its tenant.
-func (s *Service) viewAbove(ctx context.Context, tenant outturn.Tenant, req *outturn.RunRequest) error {
+// viewAbove finds the view that a request names among those of the tenant above whose
+// client made the revision of g, where it is no shipped one and not the tenant's own. The
+// views of those above are not for others to name.
+func (s *Service) viewAbove(ctx context.Context, g outturn.Generator, tenant outturn.Tenant, req *outturn.RunRequest) error {
 	if req.View == "" || req.OwnView != nil {
 		return nil
 	}
-	for of := tenant; of.Parent != ""; {
-		above, err := s.ledger.Tenant(ctx, of.Parent, of.Parent)
-		if err != nil {
+	maker, err := s.ledger.GeneratorMaker(ctx, g.ID, g.Revision)
+	if err != nil {
+		return err
+	}
+	for of := tenant; of.Parent != "" && of.ID != maker; {
+		if of, err = s.ledger.Tenant(ctx, of.Parent, of.Parent); err != nil {
 			return err
 		}
-		found := *req
-		if err := s.ownView(ctx, outturn.Principal{Tenant: above.ID}, tenant, &found); err == nil {
-			*req = found
-			return nil
+		if of.ID != maker {
+			continue
 		}
-		of = above
+		found := *req
+		if err := s.ownView(ctx, outturn.Principal{Tenant: maker}, tenant, &found); err == nil {
+			*req = found
+		}
 	}
 	return nil
 }

@@ -205,6 +205,32 @@ func TestP25NothingDiesSilently(t *testing.T) {
 	}
 }
 
+// P36: a view of who is above serves generators that are made there, and none that its own
+// tenant made: nobody gets at a view by naming one of his own so, and deleting that.
+func TestP36ViewAbove(t *testing.T) {
+	s := newStage(t)
+	s.view("parent", "secret")
+	own := s.view("own", "secret")
+	above, _ := s.client("parent", outturn.RoleAdmin)
+	named := func(p outturn.Principal) outturn.Generator {
+		in := monthly("of " + p.Subject)
+		in.Tenant, in.Spec.Request.View = s.tenants["own"].ID, "secret"
+		g, err := s.CreateGenerator(t.Context(), p, in)
+		must(t, err)
+		return g
+	}
+	parents := named(outturn.Principal{Subject: "client:" + above.ID, Tenant: above.Tenant, Roles: []outturn.Role{outturn.RoleAdmin}})
+	its := named(s.as(outturn.RoleManager))
+	must(t, s.DeleteView(t.Context(), s.operator(), own.ID, 1))
+	_, err := s.RunGenerator(t.Context(), s.as(outturn.RoleManager), its.ID, "", "")
+	wantCode(t, "a view of who is above", err, outturn.CodeInvalid)
+	r, err := s.RunGenerator(t.Context(), s.as(outturn.RoleManager), parents.ID, "", "")
+	must(t, err)
+	if r.Request.OwnView == nil || r.Request.OwnView.Description != markers["parent"] {
+		t.Errorf("a generator of who is above has the view %+v", r.Request.OwnView)
+	}
+}
+
 // A generator goes on when its maker leaves. It stops with the last admin of its tenant,
 // which is told to who is above, and goes on with the next one; so it does with a
 // suspension.

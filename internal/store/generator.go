@@ -103,6 +103,18 @@ func (t *tx) generator(viewer, id string) (outturn.Generator, error) {
 	return g, found("generator", id, err)
 }
 
+// GeneratorMaker returns the tenant whose client made a revision of a generator; of what
+// was made on the server itself it is the provider, and "" where the client is unknown.
+func (s *Store) GeneratorMaker(ctx context.Context, id string, revision int) (tenant string, err error) {
+	err = s.look(ctx).row(`SELECT CASE WHEN v.changed_by LIKE 'client:%' THEN c.tenant ELSE (SELECT id FROM tenants WHERE parent IS NULL) END
+		FROM generator_revisions v LEFT JOIN clients c ON c.id = SUBSTR(v.changed_by, 8)
+		WHERE v.generator = ?1 AND v.revision = ?2`, id, revision).scan(textTo{&tenant})
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return tenant, fault("read generator", err)
+}
+
 // GeneratorByName returns the generator of that name that is tenant's own.
 func (s *Store) GeneratorByName(ctx context.Context, tenant, name string) (outturn.Generator, error) {
 	g, err := scanGenerator(s.look(ctx).row(`SELECT `+generatorColumns+` FROM generators WHERE tenant = ?1 AND name = ?2`, tenant, name).scan)

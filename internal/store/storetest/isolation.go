@@ -306,7 +306,7 @@ var accesses = map[string][]access{
 	"ClaimRun":      {{spans: ofWorkers}}, "ExtendLease": {{spans: ofWorkers}}, "CancelRequests": {{spans: ofWorkers}}, "SucceedRun": {{spans: ofWorkers}},
 	"FailRun": {{spans: ofWorkers}}, "FinishCancelled": {{spans: ofWorkers}}, "ReleaseRun": {{spans: ofWorkers}}, "DueRuns": {{spans: ofWorkers}}, "NextRuns": {{spans: ofWorkers}}, "NextInTurn": {{spans: ofWorkers}}, "Waiting": {{spans: ofWorkers}},
 	"CreateWebhook": {{spans: ofCreators}}, "WebhookKeys": {{spans: ofWorkers}}, "DueDeliveries": {{spans: ofWorkers}}, "ClaimDelivery": {{spans: ofWorkers}},
-	"EndDelivery": {{spans: ofWorkers}}, "ReleaseDelivery": {{spans: ofWorkers}}, "PostponeDelivery": {{spans: ofWorkers}}, "GeneratorName": {{spans: ofWorkers}}, "SkippedAt": {{spans: ofWorkers}},
+	"EndDelivery": {{spans: ofWorkers}}, "ReleaseDelivery": {{spans: ofWorkers}}, "PostponeDelivery": {{spans: ofWorkers}}, "GeneratorName": {{spans: ofWorkers}}, "GeneratorMaker": {{spans: ofWorkers}}, "SkippedAt": {{spans: ofWorkers}},
 	"KeepLink": {{spans: ofWorkers}}, "SweepDeliveries": {{spans: ofSweeps}}, "DeliveryStats": {{spans: ofOperators}},
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"DueGenerators": {{spans: ofWorkers}}, "NextDue": {{spans: ofWorkers}},
