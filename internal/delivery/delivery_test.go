@@ -362,7 +362,7 @@ func TestWebhookOutcomes(t *testing.T) {
 			w.Header().Set("Location", stranger.URL)
 			w.WriteHeader(307)
 		}, state: outturn.DeliveryPending, status: 307, class: "status", least: 8 * time.Second, most: 11 * time.Second},
-		{name: "Hangs", answer: func(_ http.ResponseWriter, req *http.Request, _ int) { <-req.Context().Done() }, state: outturn.DeliveryPending, class: "timeout", least: 8 * time.Second, most: 11 * time.Second},
+		{name: "Hangs", answer: func(_ http.ResponseWriter, req *http.Request, _ int) { <-req.Context().Done() }, state: outturn.DeliveryPending, class: "timeout", least: 8 * time.Second, most: 14 * time.Second},
 		{name: "ClosesInMidAnswer", answer: func(http.ResponseWriter, *http.Request, int) { panic(http.ErrAbortHandler) }, state: outturn.DeliveryPending, class: "protocol", least: 8 * time.Second, most: 11 * time.Second},
 		{name: "Refuses", url: "http://" + unused(t), state: outturn.DeliveryPending, class: "connect", least: 8 * time.Second, most: 11 * time.Second},
 		{name: "Forbidden", url: "http://169.254.169.254/latest", state: outturn.DeliveryPending, class: "refused_address", least: 8 * time.Second, most: 11 * time.Second},
@@ -370,7 +370,7 @@ func TestWebhookOutcomes(t *testing.T) {
 		{name: "Disabled", state: outturn.DeliveryFailed, class: "disabled", sinceDisabled: true},
 	}
 	c := b.config()
-	c.Timeout = 500 * time.Millisecond
+	c.Timeout = 3 * time.Second
 	type waiting struct {
 		hook outturn.Webhook
 		d    outturn.Delivery

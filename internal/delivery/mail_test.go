@@ -367,7 +367,7 @@ func TestMailOutcomes(t *testing.T) {
 			server, _ := newMailServer(t, delivery.SecurityNone)
 			server.refuses = tt.refuses
 			c := b.config()
-			c.Timeout = 500 * time.Millisecond
+			c.Timeout = 3 * time.Second
 			c.SMTP = &delivery.SMTP{Host: server.host, Port: server.port, Security: delivery.SecurityNone, From: "reports@example.com"}
 			if tt.change != nil {
 				tt.change(c.SMTP)
