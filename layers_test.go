@@ -36,7 +36,7 @@ var layers = []layer{
 	{"1", []string{"./internal/source/*", "./internal/queue/*", "./internal/store", "./internal/blob", "./internal/catalog"}},
 	{"2", []string{"./internal/pipeline", "./internal/workbench", "./internal/seed", "./internal/verify"}},
 	{"3", []string{"./internal/reporting", "./internal/runner", "./internal/delivery", "./internal/auth"}},
-	{"4", []string{"./internal/scheduler", "./internal/download"}},
+	{"4", []string{"./internal/scheduler", "./internal/download", "./internal/edge"}},
 	{"5", []string{"./internal/api", "./internal/web", "./internal/dialect/*"}},
 	{"6", []string{"./internal/server"}},
 	{"7", []string{"./internal/cli"}},
@@ -47,6 +47,9 @@ var layers = []layer{
 // the layer.
 var sideways = []struct{ from, to string }{
 	{"*", "."}, // everybody may use the words of the business
+	// What APS and CMP share, which are two ways to ask for the same reports.
+	{"./internal/dialect/aps", "./internal/dialect/rde"},
+	{"./internal/dialect/cmp", "./internal/dialect/rde"},
 }
 
 // apart holds what must not be linked, by itself or through others, though its

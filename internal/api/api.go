@@ -11,39 +11,30 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"outturn"
-	"outturn/internal/auth"
-	"outturn/internal/reporting"
+	"outturn/internal/edge"
 )
 
-// Config says what the API stands on. Service and Auth must be set.
+// Config says what the API stands on. Gate must be set.
 type Config struct {
-	Service *reporting.Service
-	Auth    *auth.Service
+	Gate *edge.Gate
 	// Ready reports why no requests should come now; nil: never.
-	Ready func(context.Context) error
-	// BaseURL is how clients reach the server, for links; "" is what each has called.
-	BaseURL string
-	// Proxies are who may say whom a request comes from and what it called.
-	Proxies Proxies
-	// Stall is how long a client may read nothing of an answer; 0 is two minutes.
-	Stall   time.Duration
+	Ready   func(context.Context) error
 	Version string
-	Log     *slog.Logger
 }
 
 // An API serves the routes.
 type API struct {
-	Config
-	huma huma.API
+	*edge.Gate
+	ready func(context.Context) error
+	built string // the version of Outturn
+	huma  huma.API
 }
 
 const description = `Every reseller and customer gets their own numbers as files. A program makes a **run** of a **data set** over a
@@ -55,17 +46,11 @@ Whatever is refused is answered with problem details (RFC 9457): ` + "`code`" + 
 
 // New returns the handler of all routes.
 func New(c Config) (http.Handler, error) {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
 	}
-	if c.Stall <= 0 {
-		c.Stall = 2 * time.Minute
-	}
 	mux := http.NewServeMux()
-	a := &API{Config: c, huma: humago.New(mux, config(c.Version))}
+	a := &API{Gate: c.Gate, ready: c.Ready, built: c.Version, huma: humago.New(mux, config(c.Version))}
 	a.huma.UseMiddleware(a.authenticate)
 	a.registerTokens()
 	a.registerDatasets()
@@ -129,13 +114,10 @@ type route struct {
 	open             bool     // nobody needs to say who they are
 }
 
-// mostBody is the size of the largest body that is taken.
-const mostBody = 1 << 20
-
 func (r route) operation() huma.Operation {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, Description: r.about, DefaultStatus: r.status, Tags: r.tags,
-		MaxBodyBytes: mostBody + 1, // huma refuses a body that is as long as this
+		MaxBodyBytes: edge.MostBody + 1, // huma refuses a body that is as long as this
 		Errors:       append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}, r.errors...),
 	}
 	if !r.open {

@@ -1,46 +1,19 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"outturn"
+	"outturn/internal/edge"
 )
-
-// statuses is the one table from an error's code to its HTTP status.
-var statuses = map[outturn.Code]int{
-	outturn.CodeInvalid:            http.StatusUnprocessableEntity,
-	outturn.CodeNotFound:           http.StatusNotFound,
-	outturn.CodeUnauthenticated:    http.StatusUnauthorized,
-	outturn.CodeForbidden:          http.StatusForbidden,
-	outturn.CodeConflict:           http.StatusConflict,
-	outturn.CodeKeyInFlight:        http.StatusConflict,
-	outturn.CodeKeyReused:          http.StatusUnprocessableEntity,
-	outturn.CodeVersionChanged:     http.StatusPreconditionFailed,
-	outturn.CodeGone:               http.StatusGone,
-	outturn.CodeTooLarge:           http.StatusRequestEntityTooLarge,
-	outturn.CodeLimit:              http.StatusTooManyRequests,
-	outturn.CodeUnavailable:        http.StatusServiceUnavailable,
-	outturn.CodeSourceUnavailable:  http.StatusServiceUnavailable,
-	outturn.CodeSourceRefused:      http.StatusServiceUnavailable,
-	outturn.CodeStorageUnavailable: http.StatusServiceUnavailable,
-	outturn.CodeDiskFull:           http.StatusServiceUnavailable,
-	outturn.CodeQueryTimeout:       http.StatusServiceUnavailable,
-	outturn.CodeMemoryLimit:        http.StatusServiceUnavailable,
-	outturn.CodeQueryFailed:        http.StatusServiceUnavailable,
-	outturn.CodeDatasetInvalid:     http.StatusServiceUnavailable,
-}
 
 // codes are those of refusals that come from HTTP itself.
 var codes = map[int]outturn.Code{
@@ -118,23 +91,18 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 		known.Request = request
 		return known
 	}
-	code := outturn.ErrorCode(err)
-	status, ok := statuses[code]
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		status, code, ok = http.StatusServiceUnavailable, outturn.CodeUnavailable, true
-		err = outturn.Errorf(code, "The request took too long, or its client is gone.")
-	}
-	if !ok {
-		a.Log.Error("request failed", "request", request, "error", err)
-		p := newProblem(http.StatusInternalServerError, outturn.CodeInternal, internalDetail(request))
+	if errors.Is(err, edge.ErrCutOff) {
+		p := newProblem(http.StatusBadRequest, codes[http.StatusBadRequest], err.Error())
 		p.Request = request
 		return p
 	}
-	p := newProblem(status, code, err.Error())
+	err = a.Gate.Tellable(ctx, err)
+	code := outturn.ErrorCode(err)
+	p := newProblem(edge.Statuses[code], code, err.Error())
 	p.Request = request
 	var told *outturn.Error
 	if errors.As(err, &told) && told.RetryAfter > 0 {
-		p.header.Set("Retry-After", strconv.FormatInt(seconds(told.RetryAfter), 10))
+		p.header.Set("Retry-After", strconv.FormatInt(edge.Seconds(told.RetryAfter), 10))
 	}
 	faults := outturn.Faults(err)
 	if len(faults) > 1 {
@@ -148,13 +116,6 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	return p
 }
 
-// seconds rounds up: who waits so long has waited long enough.
-func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
-
-func internalDetail(request string) string {
-	return "Internal error. The operator finds it in the log under " + request + "."
-}
-
 // memberOf is a field of a run as a request has it.
 func memberOf(field string) string {
 	if rest, ok := strings.CutPrefix(field, "outputs"); ok {
@@ -165,6 +126,9 @@ func memberOf(field string) string {
 
 // writeProblem answers where no operation of the API was reached.
 func writeProblem(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	if status == http.StatusNotFound {
+		detail += " /docs shows those that there are."
+	}
 	p := newProblem(status, codes[status], detail)
 	p.Request = requestID(r.Context())
 	text, _ := json.Marshal(p) // of strings and numbers
@@ -177,21 +141,4 @@ func writeProblem(w http.ResponseWriter, r *http.Request, status int, detail str
 }
 
 // jsonFormat reads and writes JSON as the API has it.
-var jsonFormat = huma.Format{
-	Marshal: func(w io.Writer, v any) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(v)
-	},
-	Unmarshal: func(text []byte, v any) error {
-		err := json.Unmarshal(text, v)
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			before := text[:min(int(syntax.Offset), len(text))]
-			line := bytes.Count(before, []byte("\n")) + 1
-			column := len(before) - bytes.LastIndexByte(before, '\n') - 1
-			return fmt.Errorf("at line %d, column %d it is not JSON: %w", line, max(column, 1), err)
-		}
-		return err
-	},
-}
+var jsonFormat = huma.Format{Marshal: edge.WriteJSON, Unmarshal: edge.ReadJSON}

@@ -14,6 +14,7 @@ import (
 
 	"outturn"
 	"outturn/internal/auth"
+	"outturn/internal/edge"
 )
 
 // huma holds a request against the schema, and makes its errors through these
@@ -40,10 +41,10 @@ func misfit(ctx huma.Context, status int, message string, errs []error) *problem
 		status, errs = http.StatusBadRequest, nil
 	}
 	p := newProblem(status, codes[status], sentence(message))
-	p.Request = r.id
+	p.Request = r.ID
 	switch status {
 	case http.StatusInternalServerError:
-		p.Detail = internalDetail(r.id)
+		p.Detail = edge.Internal(r.ID)
 		return p
 	case http.StatusBadRequest:
 		p.Detail = "The body could not be read: " + detailOf(errs, "it is not there, or was cut off") + "."

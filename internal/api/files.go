@@ -48,7 +48,7 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 		if err != nil {
 			return nil, err
 		}
-		requestOf(ctx).run = file.Run
+		requestOf(ctx).Run = file.Run
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			defer content.Close()
 			r, w := humago.Unwrap(h)
@@ -92,7 +92,7 @@ type linkInput struct {
 
 // GET /f/{token}
 func (a *API) openLink(ctx context.Context, in *linkInput) (outturn.File, blob.Object, error) {
-	return a.Service.OpenLink(ctx, in.Token, in.Reason, requestOf(ctx).origin.address, requestID(ctx))
+	return a.Service.OpenLink(ctx, in.Token, in.Reason, requestOf(ctx).Origin.Address, requestID(ctx))
 }
 
 type createLinkInput struct {
@@ -122,7 +122,7 @@ func (a *API) createLink(ctx context.Context, p outturn.Principal, in *createLin
 	if err != nil {
 		return nil, err
 	}
-	return &linkAnswer{Location: "/f/" + token, Body: linkJSON{l, a.base(ctx) + "/f/" + token}}, nil
+	return &linkAnswer{Location: "/f/" + token, Body: linkJSON{l, a.Gate.Base(ctx) + "/f/" + token}}, nil
 }
 
 // DELETE /v1/links/{id}

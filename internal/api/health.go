@@ -25,7 +25,7 @@ func (a *API) isAlive(context.Context, outturn.Principal, *struct{}) (*body[heal
 
 // GET /readyz
 func (a *API) isReady(ctx context.Context, _ outturn.Principal, _ *struct{}) (*body[healthJSON], error) {
-	return &body[healthJSON]{healthJSON{"ok"}}, a.Ready(ctx)
+	return &body[healthJSON]{healthJSON{"ok"}}, a.ready(ctx)
 }
 
 type versionJSON struct {
@@ -34,5 +34,5 @@ type versionJSON struct {
 
 // GET /version
 func (a *API) getVersion(context.Context, outturn.Principal, *struct{}) (*body[versionJSON], error) {
-	return &body[versionJSON]{versionJSON{a.Version}}, nil
+	return &body[versionJSON]{versionJSON{a.built}}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"outturn"
 	"outturn/internal/auth"
+	"outturn/internal/edge"
 	"outturn/internal/secret"
 )
 
@@ -88,7 +89,7 @@ func (a *API) createToken(ctx context.Context, in *tokenInput) (*body[tokenAnswe
 	r := auth.TokenRequest{
 		GrantType: form.Get("grant_type"), Scope: form.Get("scope"), SubscriptionKey: secret.Text(in.Subscription),
 		ClientID: form.Get("client_id"), Secret: secret.Text(form.Get("client_secret")),
-		From: requestOf(ctx).origin.address, Request: requestID(ctx),
+		From: requestOf(ctx).Origin.Address, Request: requestID(ctx),
 	}
 	if in.Authorization != "" {
 		basic := http.Request{Header: http.Header{"Authorization": {in.Authorization}}}
@@ -126,7 +127,7 @@ func refuseToken(err error) error {
 		r.header.Set("WWW-Authenticate", `Basic realm="outturn"`)
 	case outturn.CodeLimit:
 		r.status = http.StatusTooManyRequests
-		r.header.Set("Retry-After", strconv.FormatInt(max(seconds(refused.RetryAfter), 1), 10))
+		r.header.Set("Retry-After", strconv.FormatInt(max(edge.Seconds(refused.RetryAfter), 1), 10))
 	}
 	return r
 }
@@ -150,7 +151,7 @@ func (a *API) createBasicToken(ctx context.Context, _ outturn.Principal, in *bas
 	user, password, _ := basic.BasicAuth()
 	t, err := a.Auth.BasicToken(ctx, auth.BasicRequest{
 		Username: user, Password: secret.Text(password), SubscriptionKey: secret.Text(in.Subscription),
-		From: requestOf(ctx).origin.address, ID: requestID(ctx),
+		From: requestOf(ctx).Origin.Address, ID: requestID(ctx),
 	})
 	if outturn.ErrorCode(err) == outturn.CodeUnauthenticated {
 		p := a.problem(ctx, err)

@@ -2,13 +2,9 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"outturn"
-	"outturn/internal/reporting"
 )
 
 func (a *API) registerUsage() {
@@ -31,18 +27,4 @@ func (a *API) getUsage(ctx context.Context, p outturn.Principal, in *usageInput)
 		return nil, err
 	}
 	return &body[outturn.Allowance]{allowance}, nil
-}
-
-// tellQuota says how many requests are left, in the fields of
-// draft-ietf-httpapi-ratelimit-headers-10.
-func tellQuota(ctx huma.Context, q reporting.Quota) {
-	if !q.Limited {
-		return
-	}
-	policy := "tenant"
-	if q.Above {
-		policy = "above"
-	}
-	ctx.SetHeader("RateLimit-Policy", fmt.Sprintf(`"%s";q=%d;w=60`, policy, q.PerMinute))
-	ctx.SetHeader("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%d`, policy, q.Remaining, seconds(q.Reset)))
 }

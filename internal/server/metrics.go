@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"outturn"
-	"outturn/internal/api"
 	"outturn/internal/delivery"
+	"outturn/internal/edge"
 	"outturn/internal/runner"
 	"outturn/internal/store"
 )
@@ -55,7 +55,7 @@ func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		api.Protect(w.Header())
+		edge.Protect(w.Header())
 		mux.ServeHTTP(w, r)
 	})
 }

@@ -28,6 +28,7 @@ import (
 	"outturn/internal/auth"
 	"outturn/internal/catalog"
 	"outturn/internal/delivery"
+	"outturn/internal/edge"
 	"outturn/internal/queue/local"
 	"outturn/internal/reporting"
 	"outturn/internal/runner"
@@ -172,7 +173,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		return nil, err
 	}
-	proxies, err := api.ParseProxies(c.TrustedProxies)
+	proxies, err := edge.ParseProxies(c.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
@@ -223,10 +224,13 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if s.sealer, err = newSealer(ctx, folder.Ledger, folder.Sealer, c.Log, c.Now); err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{
-		Service: s.reporting, Auth: s.auth, Ready: s.check, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), Proxies: proxies, Stall: c.Stall,
-		Version: c.Version, Log: c.Log,
+	gate, err := edge.New(edge.Config{
+		Service: s.reporting, Auth: s.auth, BaseURL: strings.TrimSuffix(c.BaseURL, "/"), Proxies: proxies, Stall: c.Stall, Log: c.Log,
 	})
+	if err != nil {
+		return nil, err
+	}
+	handler, err := api.New(api.Config{Gate: gate, Ready: s.check, Version: c.Version})
 	if err != nil {
 		return nil, err
 	}

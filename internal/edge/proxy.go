@@ -1,7 +1,6 @@
-package api
+package edge
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -56,40 +55,40 @@ func (p Proxies) trust(a netip.Addr) bool {
 	return false
 }
 
-// An origin is where a request came from and what its client called, as the client
+// An Origin is where a request came from and what its client called, as the client
 // sees it.
-type origin struct {
-	address string // of the client, without a port
-	scheme  string
-	host    string // with the port where it named one
+type Origin struct {
+	Address string // of the client, without a port
+	Scheme  string
+	Host    string // with the port where it named one
 }
 
 // origin looks through the proxies that p trusts. What makes no sense in a header is
 // as if it were not there.
-func (p Proxies) origin(r *http.Request) origin {
-	o := origin{address: r.RemoteAddr, scheme: "http", host: r.Host}
+func (p Proxies) origin(r *http.Request) Origin {
+	o := Origin{Address: r.RemoteAddr, Scheme: "http", Host: r.Host}
 	if r.TLS != nil {
-		o.scheme = "https"
+		o.Scheme = "https"
 	}
-	if o.host == "" { // HTTP/1.0
+	if o.Host == "" { // HTTP/1.0
 		if here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-			o.host = here.String()
+			o.Host = here.String()
 		}
 	}
 	peer, ok := hostAddress(r.RemoteAddr)
 	if !ok {
 		return o
 	}
-	o.address = peer.String()
+	o.Address = peer.String()
 	if !p.trust(peer) {
 		return o
 	}
-	o.address = p.client(peer, r.Header.Values("X-Forwarded-For")).String()
+	o.Address = p.client(peer, r.Header.Values("X-Forwarded-For")).String()
 	if scheme := strings.ToLower(single(r.Header, "X-Forwarded-Proto")); scheme == "http" || scheme == "https" {
-		o.scheme = scheme
+		o.Scheme = scheme
 	}
 	if host := single(r.Header, "X-Forwarded-Host"); saneHost(host) {
-		o.host = host
+		o.Host = host
 	}
 	return o
 }
@@ -142,13 +141,4 @@ func saneHost(text string) bool {
 	}
 	u, err := url.Parse("http://" + text)
 	return err == nil && u.Host == text && u.Hostname() != ""
-}
-
-// base is what links begin with for whoever made a request.
-func (a *API) base(ctx context.Context) string {
-	if a.BaseURL != "" {
-		return a.BaseURL
-	}
-	o := requestOf(ctx).origin
-	return o.scheme + "://" + o.host
 }

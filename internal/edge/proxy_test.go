@@ -1,4 +1,4 @@
-package api
+package edge
 
 import (
 	"crypto/tls"
@@ -66,7 +66,7 @@ func TestOrigin(t *testing.T) {
 				r.Header.Add(c.headers[i], c.headers[i+1])
 			}
 			o := proxies.origin(r)
-			if got := o.address + " " + o.scheme + "://" + o.host; got != c.want {
+			if got := o.Address + " " + o.Scheme + "://" + o.Host; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
