@@ -24,7 +24,6 @@ import (
 	"time"
 
 	"outturn"
-	"outturn/internal/api"
 	"outturn/internal/auth"
 	"outturn/internal/catalog"
 	"outturn/internal/delivery"
@@ -230,7 +229,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{Gate: gate, Ready: s.check, Version: c.Version})
+	handler, err := s.edges(gate)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,32 @@
+package server
+
+import (
+	"net/http"
+
+	"outturn/internal/api"
+	"outturn/internal/edge"
+)
+
+// A dialect is an edge that serves some paths; all others are the native API's.
+type dialect interface {
+	http.Handler
+	Serves(path string) bool
+}
+
+// edges puts together all that answers over HTTP.
+func (s *Server) edges(gate *edge.Gate) (http.Handler, error) {
+	native, err := api.New(api.Config{Gate: gate, Ready: s.check, Version: s.config.Version})
+	if err != nil {
+		return nil, err
+	}
+	var dialects []dialect
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, d := range dialects {
+			if d.Serves(r.URL.Path) {
+				d.ServeHTTP(w, r)
+				return
+			}
+		}
+		native.ServeHTTP(w, r)
+	}), nil
+}
