@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,10 +23,11 @@ import (
 )
 
 // Of a process that is to die, these name the folder that it works in and the step at
-// which it kills itself.
+// which it kills itself. While mail is sent its server kills it.
 const (
-	dieIn = "OUTTURN_TEST_DIE_IN"
-	dieAt = "OUTTURN_TEST_DIE_AT"
+	dieIn    = "OUTTURN_TEST_DIE_IN"
+	dieAt    = "OUTTURN_TEST_DIE_AT"
+	dieMails = "OUTTURN_TEST_DIE_MAILS" // the port of its mail server
 )
 
 // The steps of a delivery.
@@ -94,7 +97,9 @@ func dieInChild() bool {
 	g, err := guard.New(guard.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, AllowHTTP: true})
 	must(err)
 	d := dying{Store: s, next: g.Client().Transport, at: step}
+	port, _ := strconv.Atoi(os.Getenv(dieMails))
 	w, err := delivery.New(ctx, delivery.Config{
+		SMTP:   &delivery.SMTP{Host: "127.0.0.1", Port: port, Security: delivery.SecurityNone, From: "reports@example.com"},
 		Ledger: d, Blobs: blobs, Sealer: keys, Client: &http.Client{Transport: d}, Owner: outturn.NewID(time.Now()), Alone: true,
 		BaseURL: func() string { return "https://reports.example.com" }, Poll: 5 * time.Millisecond,
 	})
@@ -106,45 +111,93 @@ func dieInChild() bool {
 // TestFaultKilled kills the process at every step of a delivery, again and again: each
 // message arrives at least once, and never under another id.
 func TestFaultKilled(t *testing.T) {
+	t.Run("Webhook", func(t *testing.T) {
+		dir := t.TempDir()
+		b := openBench(t, dir)
+		r := newReceiver(t, nil)
+		want := b.killed(dir, 0, func() []outturn.Destination {
+			hook, _ := b.webhook(r.URL)
+			return toHook(hook)
+		}, func(int, *exec.Cmd) {})
+		b.delivered(want, b.config())
+		arrived(t, want, r.got(), func(c call) string { return c.header.Get("Webhook-Id") })
+	})
+	t.Run("Mail", func(t *testing.T) {
+		dir := t.TempDir()
+		b := openBench(t, dir)
+		server, _ := newMailServer(t, delivery.SecurityNone)
+		want := b.killed(dir, server.port, func() []outturn.Destination { return toAddress(outturn.Destination{}) }, func(at int, child *exec.Cmd) {
+			server.onStep(func(step int) {
+				if step == at {
+					_ = child.Process.Kill()
+				}
+			})
+		})
+		server.onStep(nil)
+		c := b.config()
+		c.SMTP = &delivery.SMTP{Host: server.host, Port: server.port, Security: delivery.SecurityNone, From: "reports@example.com"}
+		b.delivered(want, c)
+		arrived(t, want, server.mails(), func(m gotMail) string {
+			h, _, _, _ := read(t, m.text)
+			id, _, _ := strings.Cut(strings.TrimPrefix(h.Get("Message-Id"), "<"), "@")
+			return id
+		})
+	})
+}
+
+// killed queues a message for each step of a delivery and has a process die at it. It
+// returns the ids of the messages. started is called when a process was.
+func (b *bench) killed(dir string, port int, to func() []outturn.Destination, started func(step int, child *exec.Cmd)) map[string]bool {
+	b.Helper()
 	rounds := 1
 	if os.Getenv("OUTTURN_TEST_CHAOS") != "" {
 		rounds = 20
 	}
-	dir := t.TempDir()
-	b := openBench(t, dir)
-	r := newReceiver(t, nil)
 	want := map[string]bool{}
 	for range rounds {
 		for step := range steps {
-			hook, _ := b.webhook(r.URL)
-			want[b.message(b.ended(runEnd{to: toHook(hook)}).ID).ID] = true
-			child := exec.CommandContext(t.Context(), os.Args[0])
-			child.Env = append(os.Environ(), dieIn+"="+dir, dieAt+"="+strconv.Itoa(step))
-			out, err := child.CombinedOutput()
+			want[b.message(b.ended(runEnd{to: to()}).ID).ID] = true
+			var out bytes.Buffer
+			child := exec.CommandContext(b.Context(), os.Args[0])
+			child.Env = append(os.Environ(), dieIn+"="+dir, dieAt+"="+strconv.Itoa(step), dieMails+"="+strconv.Itoa(port))
+			child.Stdout, child.Stderr = &out, &out
+			b.ok(child.Start())
+			started(step, child)
+			err := child.Wait()
 			if status, is := child.ProcessState.Sys().(syscall.WaitStatus); !is || !status.Signaled() || status.Signal() != syscall.SIGKILL {
-				t.Fatalf("step %d: the process ended with %v\n%s", step, err, out)
+				b.Fatalf("step %d: the process ended with %v\n%s", step, err, &out)
 			}
 		}
 	}
-	c := b.config()
+	return want
+}
+
+// delivered has a process that lives deliver what those that died have left.
+func (b *bench) delivered(want map[string]bool, c delivery.Config) {
+	b.Helper()
 	c.Alone = true
 	b.work(c)
 	for id := range want {
 		if d := b.await(id, 1); d.State != outturn.DeliveryDelivered {
-			t.Errorf("%s is %+v", id, d)
+			b.Errorf("%s is %+v", id, d)
 		}
 	}
-	arrived := map[string]int{}
-	for _, call := range r.got() {
-		arrived[call.header.Get("Webhook-Id")]++
+}
+
+// arrived checks that each message that was wanted came, and no other.
+func arrived[T any](t *testing.T, want map[string]bool, got []T, id func(T) string) {
+	t.Helper()
+	times := map[string]int{}
+	for _, one := range got {
+		times[id(one)]++
 	}
-	for id := range arrived {
+	for id := range times {
 		if !want[id] {
 			t.Errorf("%s arrived, and was never queued", id)
 		}
 	}
 	for id := range want {
-		if arrived[id] == 0 {
+		if times[id] == 0 {
 			t.Errorf("%s never arrived", id)
 		}
 	}

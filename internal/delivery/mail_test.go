@@ -35,6 +35,7 @@ type mailServer struct {
 	mu      sync.Mutex
 	got     []gotMail
 	refuses func(n int) error // of the n-th recipient
+	reached func(step int)    // is called when a mail has come so far; may be nil
 	asked   int
 	logins  []string
 }
@@ -59,6 +60,7 @@ func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.reach(beforeSending)
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	s.server.asked++
@@ -74,9 +76,25 @@ func (s *mailSession) Data(r io.Reader) error {
 	_, s.mail.tls = s.conn.TLSConnectionState()
 	s.mail.text = string(text)
 	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
 	s.server.got = append(s.server.got, s.mail)
+	s.server.mu.Unlock()
+	s.reach(afterSending)
 	return err
+}
+
+func (s *mailSession) reach(step int) {
+	s.server.mu.Lock()
+	reached := s.server.reached
+	s.server.mu.Unlock()
+	if reached != nil {
+		reached(step)
+	}
+}
+
+func (m *mailServer) onStep(reached func(step int)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reached = reached
 }
 
 func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }

@@ -202,6 +202,10 @@ func (a *attempt) export(ctx context.Context, snapshot source.Snapshot, plan pip
 	if m, err = pipeline.Export(ctx, snapshot, plan, outputs, &a.progress); err != nil {
 		return m, err
 	}
+	if a.tooEarly() {
+		return m, outturn.Errorf(outturn.CodeSourceUnavailable,
+			"The source has no rows of the invoice %s yet, of which an event told. It is looked for again for some minutes.", outturn.Shown(a.run.Request.Invoice))
+	}
 	for i, up := range a.uploads {
 		if err := up.Commit(ctx); err != nil {
 			return m, err
@@ -209,6 +213,13 @@ func (a *attempt) export(ctx context.Context, snapshot source.Snapshot, plan pip
 		a.files[i].ManifestFile = m.Files[i]
 	}
 	return m, nil
+}
+
+// tooEarly says whether an attempt has read nothing because an event was faster than the
+// source: who tells of an invoice may do so before the transaction that makes it has
+// reached a replica. The last attempt takes it for what there is.
+func (a *attempt) tooEarly() bool {
+	return a.run.Cause == outturn.CauseEvent && a.run.Request.Invoice != "" && a.progress.Rows.Load() == 0 && a.run.Attempt < a.runner.MaxAttempts
 }
 
 // createOutputs starts an upload for each file that was asked for.

@@ -91,7 +91,7 @@ func newBench(t *testing.T) *bench {
 	sets := filepath.Join(dir, "sets")
 	must(t, os.Mkdir(sets, 0o700))
 	for name, sql := range selects {
-		text := "/*\nversion: 1\nsource: test\ndescription: Numbers\nfields:\n  - {name: N, type: int}\n*/\n" + sql
+		text := "/*\nversion: 1\nsource: test\ndescription: Numbers\ninvoice: N\nfields:\n  - {name: N, type: int}\n*/\n" + sql
 		must(t, os.WriteFile(filepath.Join(sets, name+".sql"), []byte(text), 0o600))
 	}
 	cat, err := catalog.OpenFolder(sets, "duckdb")

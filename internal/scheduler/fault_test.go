@@ -11,17 +11,102 @@ import (
 	"time"
 
 	"outturn"
+	"outturn/internal/queue"
+	"outturn/internal/queue/local"
+	"outturn/internal/reporting"
+	"outturn/internal/store"
 )
 
 // Of a process that is to be killed, this names the folder of its ledger.
 const toBeKilled = "OUTTURN_TEST_LEDGER"
+
+// dieAt is the step of a firing at which it kills itself; "" is none.
+const dieAt = "OUTTURN_TEST_DIE_AT"
+
+// The steps of a firing.
+const (
+	dueRead = "due read"
+	asked   = "asked"
+	kept    = "kept"
+	rung    = "rung"
+)
+
+// A dying ledger and queue kill the process, as kill -9 does, at one step.
+type dying struct {
+	*store.Store
+	*local.Queue
+	at string
+}
+
+func (d dying) die(step string) {
+	if d.at == step {
+		self, _ := os.FindProcess(os.Getpid())
+		_ = self.Kill()
+		select {}
+	}
+}
+
+func (d dying) DueGenerators(ctx context.Context, most int) ([]outturn.Generator, error) {
+	due, err := d.Store.DueGenerators(ctx, most)
+	if len(due) > 0 {
+		d.die(dueRead)
+	}
+	return due, err
+}
+
+func (d dying) Fire(ctx context.Context, in outturn.FireInput) ([]outturn.Run, error) {
+	d.die(asked)
+	made, err := d.Store.Fire(ctx, in)
+	d.die(kept)
+	return made, err
+}
+
+func (d dying) Ring(ctx context.Context, j queue.Job) error {
+	err := d.Queue.Ring(ctx, j)
+	d.die(rung)
+	return err
+}
+
+// TestFaultKilledAtEachStep: wherever in a firing the process dies, the next one finds it
+// not begun or kept whole.
+func TestFaultKilledAtEachStep(t *testing.T) {
+	for _, step := range []string{dueRead, asked, kept, rung} {
+		t.Run(step, func(t *testing.T) {
+			y := newYard(t)
+			const generators = 5
+			y.generators(generators, func(int) outturn.Recurrence { return outturn.Recurrence{Every: outturn.UnitDay} })
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), toBeKilled+"="+y.folder, dieAt+"="+step)
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != -1 {
+				t.Fatalf("the process ended with %v\n%s", err, out)
+			}
+			y.clock.advance(time.Minute)
+			p := y.open()
+			before := len(y.fired(p.ledger)) // others fired beside the one that died
+			if step == dueRead && before > 0 || (step == kept || step == rung) && before == 0 {
+				t.Errorf("%d firings are kept", before)
+			}
+			n, _, err := p.service.FireDue(t.Context(), 100)
+			must(t, err)
+			if n != generators-before {
+				t.Errorf("%d fired after it, want %d", n, generators-before)
+			}
+			y.once(p.ledger, generators)
+			must(t, p.close())
+		})
+	}
+}
 
 // fireForEver fires what is due, hour after hour by a clock of its own, and says how
 // much of it was kept.
 func fireForEver(folder string) {
 	ctx := context.Background()
 	c := &clock{now: day}
-	p, err := open(ctx, folder, c.Now)
+	p, err := open(ctx, folder, c.Now, func(p *process, config *reporting.Config) {
+		d := dying{Store: p.ledger, Queue: local.New(local.Config{}), at: os.Getenv(dieAt)}
+		config.Ledger, config.Queue = d, d
+	})
 	if err != nil {
 		panic(err)
 	}

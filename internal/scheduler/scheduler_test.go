@@ -61,7 +61,7 @@ type process struct {
 }
 
 // open opens the ledger of a folder as a process does.
-func open(ctx context.Context, folder string, now func() time.Time) (p *process, err error) {
+func open(ctx context.Context, folder string, now func() time.Time, change ...func(*process, *reporting.Config)) (p *process, err error) {
 	p = &process{}
 	if p.ledger, err = store.Open(ctx, store.Config{Path: filepath.Join(folder, "ledger.db"), Now: now}); err != nil {
 		return nil, err
@@ -74,12 +74,15 @@ func open(ctx context.Context, folder string, now func() time.Time) (p *process,
 	if err != nil {
 		return nil, err
 	}
-	p.service, err = reporting.New(reporting.Config{
+	config := reporting.Config{
 		Ledger: p.ledger, Catalog: cat, Queue: local.New(local.Config{}), Blobs: files, Now: now,
 		Source: duckdb.New(duckdb.Config{Path: filepath.Join(folder, "none.duckdb")}), // to fire reads no source
 		Limits: reporting.Limits{Queued: 1_000_000, Interval: time.Second},
-	})
-	if err != nil {
+	}
+	for _, change := range change {
+		change(p, &config)
+	}
+	if p.service, err = reporting.New(config); err != nil {
 		return nil, err
 	}
 	p.scheduler, err = scheduler.New(scheduler.Config{Reporting: p.service, Now: now, Check: 20 * time.Millisecond})
