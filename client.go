@@ -18,6 +18,8 @@ type Client struct {
 	Tenant string     `json:"tenant"`
 	Name   string     `json:"name"`
 	Role   Role       `json:"role"`
+	// Email is where to write to whom it acts for; "" is nowhere.
+	Email string `json:"email,omitempty"`
 
 	// SecretHash is the SHA-256 of its secret, in hexadecimal. After a rotation
 	// OldHash is good until OldUntil.
@@ -28,6 +30,10 @@ type Client struct {
 	// signature (ClientOAuth1); OldSealed goes with OldHash.
 	Sealed    []byte `json:"-"`
 	OldSealed []byte `json:"-"`
+	// SubscriptionHash is the SHA-256 of the subscription key of a ClientCMP, in
+	// hexadecimal: it tells whose a key is. OldSubscription goes with OldHash.
+	SubscriptionHash string `json:"-"`
+	OldSubscription  string `json:"-"`
 
 	CreatedAt time.Time `json:"created_at"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`

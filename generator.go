@@ -46,6 +46,9 @@ type Generator struct {
 // as JSON.
 type GeneratorSpec struct {
 	Name string `json:"name"` // no two of a tenant's have the same
+	// RunName is what its runs are called, and so what the names of their files begin
+	// with; "" is Name.
+	RunName string `json:"run_name,omitempty"`
 	// Request is what each run has. Its window comes from Window, its account from the
 	// tenant at each firing; Zone is set.
 	Request    RunRequest    `json:"request"`
@@ -113,6 +116,34 @@ const (
 
 // TriggerKinds lists every kind.
 var TriggerKinds = []TriggerKind{TriggerOnce, TriggerSchedule, TriggerEvent, TriggerManual}
+
+// A Rhythm says in one word how often a generator fires, so that lists can be asked for
+// it.
+type Rhythm string
+
+const (
+	RhythmOnce   Rhythm = "once"
+	RhythmDay    Rhythm = "day" // also every so many days; so with weeks and months
+	RhythmWeek   Rhythm = "week"
+	RhythmMonth  Rhythm = "month"
+	RhythmCron   Rhythm = "cron"
+	RhythmEvent  Rhythm = "event"
+	RhythmManual Rhythm = "manual"
+)
+
+// Rhythms lists every rhythm.
+var Rhythms = []Rhythm{RhythmOnce, RhythmDay, RhythmWeek, RhythmMonth, RhythmCron, RhythmEvent, RhythmManual}
+
+// Rhythm returns t's: its kind, and of a schedule its unit.
+func (t Trigger) Rhythm() Rhythm {
+	if t.Kind != TriggerSchedule {
+		return Rhythm(t.Kind)
+	}
+	if t.Schedule == nil {
+		return ""
+	}
+	return Rhythm(t.Schedule.Every)
+}
 
 // A CatchUp is a policy for firings that were missed.
 type CatchUp string

@@ -25,7 +25,7 @@ func Unknown(kind, name string, allowed []string) *Error {
 }
 
 // mostListed is how many names a sentence lists.
-const mostListed = 16
+const mostListed = 20
 
 // shortList lists names, and of many says how many more there are.
 func shortList(names []string) string {

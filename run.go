@@ -71,6 +71,8 @@ type Run struct {
 	Name   string `json:"name"`   // what its maker calls it; begins the names of its files
 
 	Request RunRequest `json:"request"`
+	// Format is that of the first file it makes, so that lists of runs can be asked for it.
+	Format string `json:"-"`
 
 	State RunState `json:"state"`
 	// Phase is what a running run is at, else empty. Furthest is the last phase it
@@ -105,6 +107,9 @@ type Run struct {
 	Cause        Cause     `json:"cause,omitempty"`
 	ScheduledFor time.Time `json:"scheduled_for,omitzero"`
 	Event        string    `json:"event,omitempty"` // id of the Event
+	// Rhythm is that of its generator when it made the run, "" where none did. A run that
+	// repeats another keeps it.
+	Rhythm Rhythm `json:"rhythm,omitempty"`
 	// InTurn: it starts only when no older run of its generator is left. Low: it waits
 	// until others have had their turn.
 	InTurn bool `json:"-"`

@@ -15,6 +15,8 @@ type ClientInput struct {
 	Role outturn.Role `json:"role"` // no higher than that of who makes it
 	// Kind is how it shows who it is; "" is outturn.ClientOAuth2.
 	Kind outturn.ClientKind `json:"kind,omitempty"`
+	// Email is where to write to whom it acts for; "" is nowhere.
+	Email string `json:"email,omitempty"`
 	// Tenant is the id of the tenant it belongs to; "" is that of who makes it.
 	Tenant string `json:"tenant,omitempty"`
 }

@@ -14,7 +14,9 @@ import (
 // A GeneratorInput is a generator as a client writes it: what each run has, and what
 // makes it.
 type GeneratorInput struct {
-	Name    string `json:"name,omitempty"` // no two of a tenant have the same
+	Name string `json:"name,omitempty"` // no two of a tenant have the same
+	// RunName is what its runs are called; "" is Name.
+	RunName string `json:"run_name,omitempty"`
 	Dataset string `json:"dataset,omitempty"`
 	// View names a view, which is looked up each time it fires; Columns lists fields
 	// instead. Both empty is the full view.
@@ -38,6 +40,7 @@ type GeneratorInput struct {
 type Generator struct {
 	ID string `json:"id"` // "" where nothing was kept
 	GeneratorInput
+	Rhythm      outturn.Rhythm         `json:"rhythm"` // of its trigger
 	Revision    int                    `json:"revision"`
 	State       outturn.GeneratorState `json:"state"`
 	PausedFor   string                 `json:"paused_for,omitempty"`

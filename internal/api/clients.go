@@ -14,7 +14,7 @@ func (a *API) registerClients() {
 		return route{id: id, method: method, path: path, summary: summary, status: status, errors: errors, tags: []string{"Clients"}}
 	}
 	list := r("listClients", http.MethodGet, "/v1/clients", "List the clients of the tenant and of all below it", 0)
-	list.about = "The filter may name: client_id, tenant, name, kind, role, created_at, revoked_at, used_at. The order is one of: created_at."
+	list.about = "The filter may name: client_id, tenant, name, kind, role, email, created_at, revoked_at, used_at. The order is one of: created_at."
 	handle(a, list, a.listClients)
 	create := r("createClient", http.MethodPost, "/v1/clients", "Give a program credentials", http.StatusCreated, 404, 409)
 	create.about = "The parts of `credential` are those of the client's kind, by the names that its documentation has for them. They are shown once."
@@ -42,6 +42,7 @@ type createClientInput struct {
 		Name   string             `json:"name" maxLength:"120" example:"ERP" doc:"What it is for."`
 		Role   outturn.Role       `json:"role" enum:"operator,admin,manager,viewer" doc:"No higher than the caller's."`
 		Kind   outturn.ClientKind `json:"kind,omitempty" enum:"oauth2,oauth1,apikey,cmp,zuora" doc:"How it shows who it is. Default: oauth2."`
+		Email  string             `json:"email,omitempty" maxLength:"254" doc:"Where to write to whom it acts for: one plain address."`
 		Tenant string             `json:"tenant,omitempty" doc:"Id of the tenant it belongs to: the caller's own, or one below. Default: its own."`
 	}
 }
@@ -60,7 +61,7 @@ type clientAnswer struct {
 // POST /v1/clients
 func (a *API) createClient(ctx context.Context, p outturn.Principal, in *createClientInput) (*clientAnswer, error) {
 	c, shown, err := a.Service.CreateClient(ctx, p, outturn.Client{
-		Name: in.Body.Name, Role: in.Body.Role, Kind: in.Body.Kind, Tenant: in.Body.Tenant,
+		Name: in.Body.Name, Role: in.Body.Role, Kind: in.Body.Kind, Email: in.Body.Email, Tenant: in.Body.Tenant,
 	})
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func (a *API) registerGenerators() {
 		"with the generator as it would be, and the next 12 times at which it would fire, each with its window."
 	handle(a, create, a.createGenerator)
 	list := r("listGenerators", http.MethodGet, "/v1/generators", "List generators", 0, 404)
-	list.about = "The filter may name: id, tenant, name, dataset, kind, event, state, origin, created_by, created_at, updated_at, next_at. The order is one of: name, created_at."
+	list.about = "The filter may name: id, tenant, name, dataset, kind, event, state, format, rhythm, origin, created_by, created_at, updated_at, next_at. The order is one of: name, created_at, updated_at."
 	handle(a, list, a.listGenerators)
 	apply := r("applyGenerator", http.MethodPut, "/v1/generators", "Make the generator of that name what the body says", 0, 404, 409)
 	apply.about = "It can be repeated: where there is none of the name it is made (201), where it is another it gets a new revision, and where it is so already nothing is done; " +
@@ -75,6 +75,7 @@ func showExample(op *huma.Operation, body string) {
 // A GeneratorBody is a generator as a client writes it.
 type GeneratorBody struct {
 	Name       string            `json:"name" example:"Provisioned orders" doc:"No two generators of a tenant have the same."`
+	RunName    string            `json:"run_name,omitempty" doc:"What its runs are called, so that the names of their files begin with it. Default: name."`
 	Dataset    string            `json:"dataset" example:"provisioned_orders" doc:"See /v1/datasets."`
 	View       string            `json:"view,omitempty" doc:"A view of the data set, looked up each time it fires. Default: full."`
 	Columns    []string          `json:"columns,omitempty" doc:"Fields, instead of a view."`
@@ -138,7 +139,7 @@ type destinationJSON struct {
 func (b GeneratorBody) input() reporting.GeneratorInput {
 	chosen := Selection{View: b.View, Columns: b.Columns, Filter: b.Filter, Order: b.Order, Zone: b.Zone, ReportType: b.ReportType, Tenant: b.Tenant}.input()
 	in := reporting.GeneratorInput{Tenant: chosen.Tenant, Faults: chosen.Faults, Origin: chosen.Origin}
-	in.Spec = outturn.GeneratorSpec{Name: b.Name, Request: chosen.Request, Trigger: b.Trigger.trigger()}
+	in.Spec = outturn.GeneratorSpec{Name: b.Name, RunName: b.RunName, Request: chosen.Request, Trigger: b.Trigger.trigger()}
 	in.Spec.Request.Dataset, in.Spec.Request.Zone = b.Dataset, b.Zone
 	for _, f := range b.Formats {
 		in.Spec.Request.Outputs = append(in.Spec.Request.Outputs, f.Output)
@@ -171,7 +172,7 @@ func toGeneratorBody(g outturn.Generator) GeneratorBody {
 	q := g.Request
 	window := windowRuleJSON(g.Window)
 	b := GeneratorBody{
-		Name: g.Name, Dataset: q.Dataset, View: q.View, Columns: q.Columns, Filter: newFilterText(q.Where), Order: newOrderText(q.Order),
+		Name: g.Name, RunName: g.RunName, Dataset: q.Dataset, View: q.View, Columns: q.Columns, Filter: newFilterText(q.Where), Order: newOrderText(q.Order),
 		ReportType: q.ReportType, Zone: q.Zone, Tenant: g.Tenant, Window: &window, Formats: []formatText{}, Trigger: toTrigger(g.Trigger),
 	}
 	for _, o := range q.Outputs {
@@ -187,6 +188,7 @@ func toGeneratorBody(g outturn.Generator) GeneratorBody {
 type generatorJSON struct {
 	ID string `json:"id,omitempty" doc:"Absent where nothing was kept."`
 	GeneratorBody
+	Rhythm      outturn.Rhythm         `json:"rhythm,omitempty" doc:"How often it fires, by its trigger: once, day, week, month, cron, event or manual."`
 	Revision    int                    `json:"revision" doc:"One more with each change; runs keep the one they were made by."`
 	State       outturn.GeneratorState `json:"state" enum:"active,disabled,paused,done"`
 	PausedFor   string                 `json:"paused_for,omitempty" doc:"Why it is paused: tenant_suspended or no_admin."`
@@ -214,7 +216,7 @@ type forecastJSON struct {
 
 func toGenerator(g outturn.Generator) generatorJSON {
 	return generatorJSON{
-		ID: g.ID, GeneratorBody: toGeneratorBody(g), Revision: g.Revision, State: g.State, PausedFor: g.PausedFor,
+		ID: g.ID, GeneratorBody: toGeneratorBody(g), Rhythm: g.Trigger.Rhythm(), Revision: g.Revision, State: g.State, PausedFor: g.PausedFor,
 		NextAt: g.NextAt, LastFiredAt: g.LastFiredAt, CoveredTo: g.CoveredTo,
 		Origin: g.Origin, CreatedBy: g.CreatedBy, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt,
 	}

@@ -21,7 +21,7 @@ func (a *API) registerRuns() {
 	}
 	handle(a, r("createRun", http.MethodPost, "/v1/runs", "Ask for a run", http.StatusAccepted, 404, 409), a.createRun)
 	list := r("listRuns", http.MethodGet, "/v1/runs", "List runs", 0, 404)
-	list.about = "The filter may name: id, tenant, name, dataset, state, origin, created_by, retry_of, reason, generator, cause, created_at, started_at, finished_at. " +
+	list.about = "The filter may name: id, tenant, name, dataset, state, origin, created_by, retry_of, reason, generator, cause, format, rhythm, furthest, created_at, updated_at, files_gone_at, started_at, finished_at. " +
 		"The order is one of: name, created_at, finished_at."
 	handle(a, list, a.listRuns)
 	handle(a, r("getRun", http.MethodGet, "/v1/runs/{id}", "Show a run", 0, 404), a.getRun)
@@ -102,7 +102,7 @@ func created(r outturn.Run) *createdRun {
 	return &createdRun{"/v1/runs/" + r.ID, toRun(outturn.Run{
 		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Request: r.Request, State: outturn.RunQueued, RetryOf: r.RetryOf,
 		Origin: r.Origin, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, UpdatedAt: r.CreatedAt,
-		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, ScheduledFor: r.ScheduledFor, Event: r.Event,
+		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, Rhythm: r.Rhythm, ScheduledFor: r.ScheduledFor, Event: r.Event,
 	})}
 }
 
@@ -289,11 +289,12 @@ type runJSON struct {
 	Files       []outturn.File      `json:"files,omitempty"`
 	FilesGoneAt time.Time           `json:"files_gone_at,omitzero"`
 
-	Generator    string        `json:"generator,omitempty" doc:"What made it; absent where somebody asked for this one run."`
-	Revision     int           `json:"revision,omitempty" doc:"Of the generator, that it was made by."`
-	Cause        outturn.Cause `json:"cause,omitempty" doc:"Why the generator made it: schedule, manual, backfill or event."`
-	ScheduledFor time.Time     `json:"scheduled_for,omitzero" doc:"When it was due."`
-	Event        string        `json:"event,omitempty" doc:"Id of the event that it is for."`
+	Generator    string         `json:"generator,omitempty" doc:"What made it; absent where somebody asked for this one run."`
+	Revision     int            `json:"revision,omitempty" doc:"Of the generator, that it was made by."`
+	Cause        outturn.Cause  `json:"cause,omitempty" doc:"Why the generator made it: schedule, manual, backfill or event."`
+	Rhythm       outturn.Rhythm `json:"rhythm,omitempty" doc:"How often the generator fired then: once, day, week, month, cron, event or manual."`
+	ScheduledFor time.Time      `json:"scheduled_for,omitzero" doc:"When it was due."`
+	Event        string         `json:"event,omitempty" doc:"Id of the event that it is for."`
 }
 
 // A requestJSON is what a run was asked for, with all that was filled in.
@@ -330,7 +331,7 @@ func toRun(r outturn.Run) runJSON {
 		Attempt: r.Attempt, Progress: r.Progress, Reason: r.Reason, RetryOf: r.RetryOf, CancelledBy: r.CancelledBy, CancelAt: r.CancelAt,
 		Origin: r.Origin, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt,
 		Files: r.Files, FilesGoneAt: r.FilesGoneAt,
-		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, ScheduledFor: r.ScheduledFor, Event: r.Event,
+		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, Rhythm: r.Rhythm, ScheduledFor: r.ScheduledFor, Event: r.Event,
 	}
 }
 

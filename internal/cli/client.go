@@ -22,12 +22,13 @@ type clientAddCmd struct {
 	Role   outturn.Role `name:"role" enum:"operator,admin,manager,viewer" default:"manager" placeholder:"ROLE" help:"operator, admin, manager or viewer (${default})."`
 	Kind   string       `name:"kind" enum:"oauth2,oauth1,apikey,cmp,zuora" default:"oauth2" placeholder:"KIND" help:"How it shows who it is: oauth2, oauth1 (APS), apikey (Connect), cmp or zuora (${default})."`
 	Name   string       `name:"name" default:"program" placeholder:"NAME" help:"What it is for (${default})."`
+	Email  string       `name:"email" placeholder:"ADDRESS" help:"Where to write to whom it acts for, such as when a report that it asked for is there."`
 	JSON   bool         `name:"json" help:"Print the parts of the credential as JSON, by the names that its kind has for them."`
 }
 
 func (c *clientAddCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
 	return settings.withReporting(ctx, func(r *reporting.Service, p outturn.Principal) error {
-		made, shown, err := r.CreateClient(ctx, p, outturn.Client{Kind: outturn.ClientKind(c.Kind), Tenant: c.Tenant, Role: c.Role, Name: c.Name})
+		made, shown, err := r.CreateClient(ctx, p, outturn.Client{Kind: outturn.ClientKind(c.Kind), Tenant: c.Tenant, Role: c.Role, Name: c.Name, Email: c.Email})
 		if err != nil {
 			return err
 		}
@@ -99,7 +100,7 @@ func (c *clientListCmd) Run(ctx context.Context, streams IO, settings *Settings)
 				if !cl.UsedAt.IsZero() {
 					used = "used " + cl.UsedAt.UTC().Format("2006-01-02 15:04Z")
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cl.ID, cl.Kind, cl.Role, cl.Tenant, state, used, cl.Name)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cl.ID, cl.Kind, cl.Role, cl.Tenant, state, used, cl.Name, cl.Email)
 			}
 		})
 	})

@@ -29,6 +29,9 @@ func (s *Service) CreateClient(ctx context.Context, p outturn.Principal, c outtu
 	}
 	kind, err := outturn.ParseClientKind(string(c.Kind))
 	f.add("kind", err)
+	if c.Email != "" {
+		f.add("email", outturn.CheckAddress(c.Email))
+	}
 	role, err := outturn.ParseRole(string(c.Role))
 	f.add("role", err)
 	if role == outturn.RoleOperator && tenant.Parent != "" {
@@ -40,8 +43,11 @@ func (s *Service) CreateClient(ctx context.Context, p outturn.Principal, c outtu
 	if !mayGive(p, role) {
 		return outturn.Client{}, outturn.Credential{}, s.refuse(ctx, p, clientCreate, "", outturn.Errorf(outturn.CodeForbidden, "Your role does not allow this: it gives none above itself."))
 	}
-	c = outturn.Client{Kind: kind, Tenant: tenant.ID, Name: c.Name, Role: role, CreatedAt: s.now()}
+	c = outturn.Client{Kind: kind, Tenant: tenant.ID, Name: c.Name, Role: role, Email: c.Email, CreatedAt: s.now()}
 	detail := map[string]string{"name": c.Name, "role": string(c.Role), "kind": string(c.Kind)}
+	if c.Email != "" {
+		detail["email"] = c.Email
+	}
 	for range mostTries {
 		c.ID = newClientID(kind)
 		var shown outturn.Credential
@@ -117,9 +123,9 @@ func (s *Service) RotateClient(ctx context.Context, p outturn.Principal, id stri
 		if !c.RevokedAt.IsZero() {
 			return outturn.Errorf(outturn.CodeConflict, "The client was revoked and gets no new secret. Make another one.")
 		}
-		c.OldHash, c.OldSealed, c.OldUntil = "", nil, time.Time{}
+		c.OldHash, c.OldSealed, c.OldSubscription, c.OldUntil = "", nil, "", time.Time{}
 		if overlap > 0 {
-			c.OldHash, c.OldSealed, c.OldUntil = c.SecretHash, c.Sealed, s.now().Add(overlap)
+			c.OldHash, c.OldSealed, c.OldSubscription, c.OldUntil = c.SecretHash, c.Sealed, c.SubscriptionHash, s.now().Add(overlap)
 		}
 		var err error
 		shown, err = s.renew(c)

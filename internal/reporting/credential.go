@@ -60,6 +60,7 @@ func (s *Service) renew(c *outturn.Client) (outturn.Credential, error) {
 	case outturn.ClientCMP:
 		subscription := secret.Text(randomHex(16))
 		shown = outturn.Credential{Username: c.ID, Password: token.Reveal(), SubscriptionKey: subscription.Reveal()}
+		c.SubscriptionHash = secret.Hash(subscription.Reveal())
 		token = secret.Pair(token, subscription)
 	case outturn.ClientZuora: // whose clients take at most 42 characters: these are 40, of 240 bits
 		token = secret.Text(base64.RawURLEncoding.EncodeToString(random(30)))

@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -181,7 +182,7 @@ func (s *Service) runOf(ctx context.Context, g outturn.Generator, tenant outturn
 		return outturn.Run{}, &outturn.Error{Code: outturn.CodeInvalid, Message: sentences(err)}
 	}
 	return outturn.Run{
-		Tenant: g.Tenant, Name: g.Name, Request: req, Generator: g.ID, Revision: f.Revision, Cause: f.Cause, ScheduledFor: f.ScheduledFor,
+		Tenant: g.Tenant, Name: cmp.Or(g.RunName, g.Name), Request: req, Rhythm: g.Trigger.Rhythm(), Generator: g.ID, Revision: f.Revision, Cause: f.Cause, ScheduledFor: f.ScheduledFor,
 		Event: f.Event, InTurn: f.Cause != outturn.CauseEvent, Low: f.Cause == outturn.CauseBackfill, Deliveries: g.Deliveries,
 		Origin: g.Origin, CreatedBy: "generator:" + g.ID,
 	}, nil

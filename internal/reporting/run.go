@@ -386,7 +386,7 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 	}
 	r := outturn.Run{
 		Tenant: old.Tenant, Name: old.Name, Request: req, RetryOf: old.ID,
-		Generator: old.Generator, Revision: old.Revision, Cause: old.Cause, ScheduledFor: old.ScheduledFor, Event: old.Event,
+		Generator: old.Generator, Revision: old.Revision, Rhythm: old.Rhythm, Cause: old.Cause, ScheduledFor: old.ScheduledFor, Event: old.Event,
 		InTurn: old.InTurn, Deliveries: old.Deliveries,
 		Origin: old.Origin, Foreign: old.Foreign,
 	}

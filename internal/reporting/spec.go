@@ -28,6 +28,9 @@ type specCompiler struct {
 func (c *specCompiler) compile(ctx context.Context, p outturn.Principal, spec outturn.GeneratorSpec) (outturn.GeneratorSpec, time.Time) {
 	f := c.faults
 	f.name("name", spec.Name)
+	if spec.RunName != "" {
+		f.name("run_name", spec.RunName)
+	}
 	zone := c.zone(&spec)
 	c.trigger(&spec.Trigger, zone)
 	window := c.window(&spec)

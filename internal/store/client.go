@@ -2,16 +2,20 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"outturn"
 )
 
-const clientColumns = `id, tenant, name, role, secret_hash, old_hash, old_until, created_at, revoked_at, used_at, kind, sealed, old_sealed`
+const clientColumns = `id, tenant, name, role, secret_hash, old_hash, old_until, created_at, revoked_at, used_at, kind, sealed, old_sealed,
+	email, subscription_hash, old_subscription`
 
 func scanClient(scan func(...any) error) (c outturn.Client, err error) {
 	err = scan(&c.ID, &c.Tenant, &c.Name, &c.Role, &c.SecretHash, &c.OldHash, instantTo{&c.OldUntil},
-		instantTo{&c.CreatedAt}, instantTo{&c.RevokedAt}, instantTo{&c.UsedAt}, &c.Kind, bytesTo{&c.Sealed}, bytesTo{&c.OldSealed})
+		instantTo{&c.CreatedAt}, instantTo{&c.RevokedAt}, instantTo{&c.UsedAt}, &c.Kind, bytesTo{&c.Sealed}, bytesTo{&c.OldSealed},
+		textTo{&c.Email}, textTo{&c.SubscriptionHash}, textTo{&c.OldSubscription})
 	return c, err
 }
 
@@ -25,9 +29,9 @@ func (s *Store) CreateClient(ctx context.Context, c outturn.Client, a outturn.Au
 		if err := t.takesPart(c.Tenant); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO clients (`+clientColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
+		_, err := t.exec(`INSERT INTO clients (`+clientColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
 			c.ID, c.Tenant, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(t.now), micros(c.RevokedAt), micros(c.UsedAt),
-			c.Kind, encoded(c.Sealed), encoded(c.OldSealed))
+			c.Kind, encoded(c.Sealed), encoded(c.OldSealed), text(c.Email), text(c.SubscriptionHash), text(c.OldSubscription))
 		switch {
 		case isForeign(err):
 			return outturn.InField("tenant", noSuch("tenant", c.Tenant))
@@ -49,6 +53,19 @@ func (s *Store) Client(ctx context.Context, id string) (outturn.Client, error) {
 	return c, found("client", id, err)
 }
 
+// ClientBySubscription returns the client whose subscription key has that hash, whosever
+// it is; CodeNotFound where none has. An old key is good as long as the rest of the old
+// secret is.
+func (s *Store) ClientBySubscription(ctx context.Context, hash string) (outturn.Client, error) {
+	t := s.look(ctx)
+	c, err := scanClient(t.row(`SELECT `+clientColumns+` FROM clients WHERE subscription_hash = ?1
+		UNION ALL SELECT `+clientColumns+` FROM clients WHERE old_subscription = ?1 AND old_until > ?2 LIMIT 1`, hash, micros(t.now)).scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, outturn.Errorf(outturn.CodeNotFound, "There is no such subscription key.")
+	}
+	return c, fault("read client", err)
+}
+
 // ClientOf returns a client that viewer sees.
 func (s *Store) ClientOf(ctx context.Context, viewer, id string) (outturn.Client, error) {
 	c, err := scanClient(s.look(ctx).row(`SELECT `+clientColumns+` FROM clients WHERE id = ?2 AND `+seen("clients.tenant"), viewer, id).scan)
@@ -63,6 +80,7 @@ var clientList = listing{
 		{name: "name", column: "name"},
 		{name: "kind", column: "kind", words: words(outturn.ClientKinds...)},
 		{name: "role", column: "role", words: words(outturn.Roles...)},
+		{name: "email", column: "email", null: true},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
 		{name: "revoked_at", column: "revoked_at", kind: instantField, null: true},
 		{name: "used_at", column: "used_at", kind: instantField, null: true},
@@ -96,8 +114,9 @@ func (s *Store) UpdateClient(ctx context.Context, viewer, id string, change func
 		}
 		c.ID, c.Kind, c.Tenant, c.CreatedAt = was.ID, was.Kind, was.Tenant, was.CreatedAt
 		if _, err := t.exec(`UPDATE clients SET name = ?2, role = ?3, secret_hash = ?4, old_hash = ?5, old_until = ?6, revoked_at = ?7,
-				sealed = ?8, old_sealed = ?9 WHERE id = ?1`,
-			id, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(c.RevokedAt), encoded(c.Sealed), encoded(c.OldSealed)); err != nil {
+				sealed = ?8, old_sealed = ?9, email = ?10, subscription_hash = ?11, old_subscription = ?12 WHERE id = ?1`,
+			id, c.Name, c.Role, c.SecretHash, c.OldHash, micros(c.OldUntil), micros(c.RevokedAt), encoded(c.Sealed), encoded(c.OldSealed),
+			text(c.Email), text(c.SubscriptionHash), text(c.OldSubscription)); err != nil {
 			return err
 		}
 		if was.RevokedAt.IsZero() && !c.RevokedAt.IsZero() {

@@ -2,8 +2,30 @@ package store
 
 import (
 	"context"
+	"io/fs"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 )
+
+// MigrateTo makes a ledger as it was at a version.
+func MigrateTo(ctx context.Context, path string, version int64) error {
+	db, err := openWriting(path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
 
 // UseDriver has ledgers that are opened until the test ends speak to the database
 // through another driver. No test that does so may be parallel.

@@ -69,10 +69,10 @@ func (s *Store) CreateGenerator(ctx context.Context, g outturn.Generator, a outt
 
 func (t *tx) createGenerator(g outturn.Generator, spec string) error {
 	_, err := t.exec(`INSERT INTO generators (id, tenant, name, dataset, kind, event, state, paused_for, paused_at, revision, next_at,
-			origin, created_by, created_at, updated_at, spec, foreign_text)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12, ?13, ?13, ?14, ?15)`,
+			origin, created_by, created_at, updated_at, spec, foreign_text, format, rhythm)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16, ?17)`,
 		g.ID, g.Tenant, g.Name, g.Request.Dataset, g.Trigger.Kind, text(awaited(&g)), g.State, text(g.PausedFor), micros(g.PausedAt), micros(g.NextAt),
-		g.Origin, g.CreatedBy, micros(g.CreatedAt), spec, text(string(g.Foreign)))
+		g.Origin, g.CreatedBy, micros(g.CreatedAt), spec, text(string(g.Foreign)), text(formatOf(g.Request)), text(string(g.Trigger.Rhythm())))
 	if isForeign(err) {
 		return outturn.InField("tenant", noSuch("tenant", g.Tenant))
 	}
@@ -131,16 +131,22 @@ var generatorList = listing{
 		{name: "kind", column: "kind", words: words(outturn.TriggerKinds...)},
 		{name: "event", column: "event", null: true},
 		{name: "state", column: "state", words: words(outturn.GeneratorStates...)},
+		{name: "format", column: "format", null: true},
+		{name: "rhythm", column: "rhythm", null: true, words: words(outturn.Rhythms...)},
 		{name: "origin", column: "origin"},
 		{name: "created_by", column: "created_by"},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
-		{name: "updated_at", column: "updated_at", kind: instantField},
+		{name: "updated_at", column: "updated_at", kind: instantField, order: true},
 		{name: "next_at", column: "next_at", kind: instantField, null: true},
 	},
 	first: outturn.Order{Field: "created_at", Desc: true},
 	indexes: []listIndex{
 		{name: "generators_tenant_created", tenant: true, order: "created_at"},
 		{name: "generators_tenant_name", tenant: true, order: "name"},
+		{name: "generators_tenant_updated", tenant: true, order: "updated_at"},
+		{name: "generators_updated", order: "updated_at"},
+		{name: "generators_tenant_rhythm_created", tenant: true, equal: "rhythm", order: "created_at"},
+		{name: "generators_tenant_format_created", tenant: true, equal: "format", order: "created_at"},
 		{name: "generators_created", order: "created_at"},
 		{name: "generators_name", order: "name"},
 		{equal: "id"},
@@ -176,8 +182,10 @@ func (s *Store) UpdateGenerator(ctx context.Context, viewer, id string, revision
 		if err := t.switchTo(was, &saved); err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE generators SET name = ?2, dataset = ?3, kind = ?4, event = ?5, revision = ?6, spec = ?7, updated_at = ?8 WHERE id = ?1`,
-			id, saved.Name, saved.Request.Dataset, saved.Trigger.Kind, text(awaited(&saved)), saved.Revision, string(spec), micros(saved.UpdatedAt)); err != nil {
+		if _, err := t.exec(`UPDATE generators SET name = ?2, dataset = ?3, kind = ?4, event = ?5, revision = ?6, spec = ?7, updated_at = ?8,
+				format = ?9, rhythm = ?10 WHERE id = ?1`,
+			id, saved.Name, saved.Request.Dataset, saved.Trigger.Kind, text(awaited(&saved)), saved.Revision, string(spec), micros(saved.UpdatedAt),
+			text(formatOf(saved.Request)), text(string(saved.Trigger.Rhythm()))); err != nil {
 			return generatorClash(saved.Name, err)
 		}
 		if err := t.keepRevision(saved, string(spec), a.Subject); err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,7 +83,7 @@ func TestMigrate(t *testing.T) {
 	before, file := contents(t, c.Path, had), read(t, c.Path)
 	for range 2 {
 		todo, err := store.Pending(t.Context(), c)
-		if err != nil || !slices.Equal(todo, []string{"00003_lists.sql", "00004_tenants.sql", "00005_clients.sql", "00006_audit.sql", "00007_audit_lists.sql", "00008_generators.sql", "00009_deliveries.sql", "00010_events.sql"}) {
+		if err != nil || !slices.Equal(todo, []string{"00003_lists.sql", "00004_tenants.sql", "00005_clients.sql", "00006_audit.sql", "00007_audit_lists.sql", "00008_generators.sql", "00009_deliveries.sql", "00010_events.sql", "00011_dialects.sql"}) {
 			t.Errorf("to be done: %v, %v", todo, err)
 		}
 	}
@@ -99,7 +100,7 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range page.Items {
-		if want := outturn.RunStates[i]; r.State != want || r.Name != "Orders of "+string(want) || len(r.Request.Columns) != 1 {
+		if want := outturn.RunStates[i]; r.State != want || r.Name != "Orders of "+string(want) || len(r.Request.Columns) != 1 || r.Format != "csv" || r.Rhythm != "" {
 			t.Errorf("run %d is %+v", i, r)
 		}
 	}
@@ -123,6 +124,102 @@ func TestMigrate(t *testing.T) {
 	}
 	if !slices.Equal(contents(t, c.Path, had), changed) {
 		t.Error("opening it again changed it")
+	}
+}
+
+// TestMigrateDialects fills in what lists ask for, from what generators and runs of
+// version 10 have in their documents.
+func TestMigrateDialects(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := store.MigrateTo(t.Context(), path, 10); err != nil {
+		t.Fatal(err)
+	}
+	warsaw, err := time.LoadLocation("Europe/Warsaw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2026, 9, 1, 0, 0, 0, 0, warsaw)
+	windows := []*outturn.Window{
+		{From: day, To: day.AddDate(0, 1, 0), Zone: warsaw},
+		{From: day.Add(999_999 * time.Microsecond), To: day.Add(time.Hour + 500*time.Millisecond), Zone: time.UTC},
+		{From: time.Date(1969, 12, 31, 23, 59, 59, 250_000_000, time.UTC), To: day, Zone: time.UTC},
+		nil,
+	}
+	db := database(t, path)
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := db.Exec(statement, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	document := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	exec(`INSERT INTO tenants (id, kind, name, zone, report_type, created_at) VALUES ('t', 'provider', 'T', '', '', 1)`)
+	exec(`INSERT INTO tenant_closure VALUES ('t', 't')`)
+	run := func(id, generator string, request outturn.RunRequest) {
+		exec(`INSERT INTO runs (id, tenant, name, dataset, state, phase, furthest, attempt, lapses, not_before, rows_done, bytes_done, origin, created_by, created_at, updated_at,
+				request, generator, revision) VALUES (?1, 't', 'r', 'd', 'queued', '', '', 0, 0, 0, 0, 0, 'api', 'c', 1, 1, ?2, NULLIF(?3, ''), 1)`, id, document(request), generator)
+	}
+	want := map[string]outturn.Rhythm{}
+	for _, every := range outturn.Rhythms {
+		spec := outturn.GeneratorSpec{Name: string(every), Request: outturn.RunRequest{Outputs: []outturn.Output{{Format: "xml"}, {Format: "csv"}}}}
+		spec.Trigger.Kind = outturn.TriggerKind(every)
+		if !slices.Contains(outturn.TriggerKinds, spec.Trigger.Kind) {
+			spec.Trigger = outturn.Trigger{Kind: outturn.TriggerSchedule, Schedule: &outturn.Recurrence{Every: outturn.Unit(every)}}
+		}
+		want[string(every)] = every
+		exec(`INSERT INTO generator_revisions VALUES (?1, 1, ?2, 'c', 1)`, every, document(spec))
+		if every != outturn.RhythmWeek { // that one was deleted
+			exec(`INSERT INTO generators (id, tenant, name, dataset, kind, event, state, revision, origin, created_by, created_at, updated_at, spec)
+				VALUES (?1, 't', ?1, 'd', ?2, CASE WHEN ?2 = 'event' THEN 'e' END, 'active', 1, 'api', 'c', 1, 1, ?3)`, every, spec.Trigger.Kind, document(spec))
+		}
+		run(string(every), string(every), spec.Request)
+	}
+	for i, w := range windows {
+		id := fmt.Sprint("window ", i)
+		want[id] = ""
+		run(id, "", outturn.RunRequest{Window: w, View: []string{"", "full"}[i%2]})
+	}
+	run("own", "", outturn.RunRequest{OwnView: &outturn.View{Name: "mine"}})
+
+	s := open(t, store.Config{Path: path})
+	for id, rhythm := range want {
+		r, err := s.Run(t.Context(), "t", id)
+		if err != nil || r.Rhythm != rhythm || (r.Format == "xml") != (rhythm != "") {
+			t.Errorf("run %s: %q, %q, %v", id, r.Rhythm, r.Format, err)
+		}
+		for _, format := range []string{"csv", "xml"} {
+			where, err := outturn.ParseExpr(fmt.Sprintf("id eq %s and rhythm eq %s and format eq %s", id, rhythm, format))
+			if rhythm == "" {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := s.Generators(t.Context(), "t", "", outturn.ListQuery{Where: where})
+			if err != nil || (len(list.Items) == 1) != (format == "xml" && id != "week") {
+				t.Errorf("%d generators are %s as %s: %v", len(list.Items), rhythm, format, err)
+			}
+		}
+	}
+	for i, w := range windows {
+		var from, to sql.NullInt64
+		var view sql.NullString
+		if err := db.QueryRow(`SELECT window_from, window_to, view_name FROM runs WHERE id = ?`, fmt.Sprint("window ", i)).Scan(&from, &to, &view); err != nil {
+			t.Fatal(err)
+		}
+		if from.Valid != (w != nil) || w != nil && (from.Int64 != w.From.UnixMicro() || to.Int64 != w.To.UnixMicro()) || view.String != []string{"", "full"}[i%2] {
+			t.Errorf("the window %v became %v, %v; view %v", w, from, to, view)
+		}
+	}
+	var view string
+	if err := db.QueryRow(`SELECT view_name FROM runs WHERE id = 'own'`).Scan(&view); err != nil || view != "mine" {
+		t.Errorf("the view is %q, %v", view, err)
 	}
 }
 
@@ -211,7 +308,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestPendingMakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	todo, err := store.Pending(t.Context(), store.Config{Path: path})
-	if err != nil || len(todo) != 10 {
+	if err != nil || len(todo) != 11 {
 		t.Errorf("got %v, %v", todo, err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {

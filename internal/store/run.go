@@ -17,7 +17,7 @@ import (
 // comes after them in the row and is not read.
 const lightColumns = `id, tenant, name, dataset, state, phase, furthest, attempt, lease_owner, lease_until, lapses, not_before,
 	cancelled_by, cancel_at, rows_done, bytes_done, share_done, progress_at, reason, retry_of, origin, created_by,
-	created_at, started_at, finished_at, updated_at, files_gone_at, generator, revision, cause, scheduled_for, event, in_turn, low`
+	created_at, started_at, finished_at, updated_at, files_gone_at, generator, revision, cause, scheduled_for, event, in_turn, low, format, rhythm`
 
 const runColumns = lightColumns + `, request, foreign_text, deliveries`
 
@@ -41,7 +41,7 @@ func scanRun(scan func(...any) error) (outturn.Run, error) {
 }
 
 func scanLight(scan func(...any) error) (r outturn.Run, err error) {
-	var reason, cause string
+	var reason, cause, rhythm string
 	var notBefore int64
 	var revision sql.NullInt64
 	err = scan(&r.ID, &r.Tenant, &r.Name, &r.Request.Dataset, &r.State, &r.Phase, &r.Furthest, &r.Attempt,
@@ -49,11 +49,12 @@ func scanLight(scan func(...any) error) (r outturn.Run, err error) {
 		textTo{&r.CancelledBy}, instantTo{&r.CancelAt}, &r.Progress.Rows, &r.Progress.Bytes, &r.Progress.Share, instantTo{&r.Progress.At},
 		textTo{&reason}, textTo{&r.RetryOf}, &r.Origin, &r.CreatedBy,
 		instantTo{&r.CreatedAt}, instantTo{&r.StartedAt}, instantTo{&r.FinishedAt}, instantTo{&r.UpdatedAt}, instantTo{&r.FilesGoneAt},
-		textTo{&r.Generator}, &revision, textTo{&cause}, instantTo{&r.ScheduledFor}, textTo{&r.Event}, &r.InTurn, &r.Low)
+		textTo{&r.Generator}, &revision, textTo{&cause}, instantTo{&r.ScheduledFor}, textTo{&r.Event}, &r.InTurn, &r.Low,
+		textTo{&r.Format}, textTo{&rhythm})
 	if err != nil {
 		return r, err
 	}
-	r.Revision, r.Cause = int(revision.Int64), outturn.Cause(cause)
+	r.Revision, r.Cause, r.Rhythm = int(revision.Int64), outturn.Cause(cause), outturn.Rhythm(rhythm)
 	if notBefore > 0 {
 		r.NotBefore = time.UnixMicro(notBefore).UTC()
 	}
@@ -127,6 +128,7 @@ func queued(r outturn.Run, now time.Time) outturn.Run {
 	made := outturn.Run{
 		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Request: r.Request, State: outturn.RunQueued, NotBefore: r.NotBefore,
 		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, ScheduledFor: r.ScheduledFor, Event: r.Event,
+		Format: formatOf(r.Request), Rhythm: r.Rhythm,
 		InTurn: r.InTurn, Low: r.Low, Deliveries: r.Deliveries,
 		RetryOf: r.RetryOf, Origin: r.Origin, Foreign: r.Foreign, CreatedBy: r.CreatedBy, CreatedAt: now, UpdatedAt: now,
 	}
@@ -134,6 +136,22 @@ func queued(r outturn.Run, now time.Time) outturn.Run {
 		made.ID = outturn.NewID(now)
 	}
 	return made
+}
+
+// formatOf is the format of the first file of a request.
+func formatOf(r outturn.RunRequest) string {
+	if len(r.Outputs) == 0 {
+		return ""
+	}
+	return r.Outputs[0].Format
+}
+
+// viewOf is the name of the view of a request.
+func viewOf(r outturn.RunRequest) string {
+	if r.OwnView != nil {
+		return r.OwnView.Name
+	}
+	return r.View
 }
 
 func (t *tx) createRun(r outturn.Run, request string) error {
@@ -145,14 +163,18 @@ func (t *tx) createRun(r outturn.Run, request string) error {
 		}
 		deliveries = string(body)
 	}
+	var w outturn.Window
+	if r.Request.Window != nil {
+		w = *r.Request.Window
+	}
 	_, err := t.exec(`INSERT INTO runs (id, tenant, name, dataset, state, phase, furthest, attempt, lapses, not_before,
 			rows_done, bytes_done, retry_of, origin, created_by, created_at, updated_at, request, foreign_text,
-			generator, revision, cause, scheduled_for, event, in_turn, low, deliveries)
-		VALUES (?1, ?2, ?3, ?4, 'queued', '', '', 0, 0, ?5, 0, 0, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`,
+			generator, revision, cause, scheduled_for, event, in_turn, low, deliveries, format, rhythm, window_from, window_to, view_name)
+		VALUES (?1, ?2, ?3, ?4, 'queued', '', '', 0, 0, ?5, 0, 0, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)`,
 		r.ID, r.Tenant, r.Name, r.Request.Dataset, due(r.NotBefore), text(r.RetryOf), r.Origin, r.CreatedBy, micros(r.CreatedAt),
 		request, text(string(r.Foreign)),
 		text(r.Generator), sql.NullInt64{Int64: int64(r.Revision), Valid: r.Generator != ""}, text(string(r.Cause)), micros(r.ScheduledFor), text(r.Event),
-		flag(r.InTurn), flag(r.Low), text(deliveries))
+		flag(r.InTurn), flag(r.Low), text(deliveries), text(r.Format), text(string(r.Rhythm)), micros(w.From), micros(w.To), text(viewOf(r.Request)))
 	switch {
 	case isForeign(err):
 		return outturn.InField("tenant", noSuch("tenant", r.Tenant))
@@ -250,7 +272,12 @@ var runList = listing{
 		{name: "reason", column: "reason_code", null: true},
 		{name: "generator", column: "generator", null: true},
 		{name: "cause", column: "cause", null: true, words: words(outturn.Causes...)},
+		{name: "format", column: "format", null: true},
+		{name: "rhythm", column: "rhythm", null: true, words: words(outturn.Rhythms...)},
+		{name: "furthest", column: "furthest"},
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
+		{name: "updated_at", column: "updated_at", kind: instantField},
+		{name: "files_gone_at", column: "files_gone_at", kind: instantField, null: true},
 		{name: "started_at", column: "started_at", kind: instantField, null: true},
 		{name: "finished_at", column: "finished_at", kind: instantField, null: true, order: true},
 	},
@@ -275,6 +302,8 @@ var runList = listing{
 		{name: "runs_tenant_reason_created", tenant: true, equal: "reason", order: "created_at"},
 		{name: "runs_reason_created", equal: "reason", order: "created_at"},
 		{name: "runs_generator_created", equal: "generator", order: "created_at"},
+		{name: "runs_tenant_rhythm_created", tenant: true, equal: "rhythm", order: "created_at"},
+		{name: "runs_tenant_format_created", tenant: true, equal: "format", order: "created_at"},
 		{equal: "id"},
 		{name: "runs_retries", equal: "retry_of"},
 		{name: "runs_reason_created", equal: "reason"},

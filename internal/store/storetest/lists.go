@@ -51,7 +51,12 @@ var runFields = []field{
 	}, null: true, values: []string{"query_failed", "worker_lost"}},
 	{name: "generator", of: func(r outturn.Run) string { return r.Generator }, null: true, values: []string{"absent"}},
 	{name: "cause", of: func(r outturn.Run) string { return string(r.Cause) }, null: true, values: []string{"schedule", "event"}, none: true},
+	{name: "format", of: func(r outturn.Run) string { return r.Format }, null: true, values: []string{"absent"}},
+	{name: "rhythm", of: func(r outturn.Run) string { return string(r.Rhythm) }, null: true, values: []string{"day", "cron", "event"}, none: true},
+	{name: "furthest", of: func(r outturn.Run) string { return string(r.Furthest) }, values: []string{"starting", "storing"}},
 	{name: "created_at", of: func(r outturn.Run) string { return instant(r.CreatedAt) }, order: true, values: instants},
+	{name: "updated_at", of: func(r outturn.Run) string { return instant(r.UpdatedAt) }, values: instants},
+	{name: "files_gone_at", of: func(r outturn.Run) string { return instant(r.FilesGoneAt) }, null: true, values: instants},
 	{name: "started_at", of: func(r outturn.Run) string { return instant(r.StartedAt) }, null: true, values: instants},
 	{name: "finished_at", of: func(r outturn.Run) string { return instant(r.FinishedAt) }, null: true, order: true, values: instants},
 }
@@ -204,6 +209,10 @@ func (b *bench) variety(tenants []string) []outturn.Run {
 		}
 		if i%4 == 1 {
 			r.Generator, r.Revision, r.Cause = fmt.Sprint("generator-", i%3), 1, outturn.Causes[i%2]
+			r.Rhythm = []outturn.Rhythm{outturn.RhythmDay, outturn.RhythmCron}[i%3%2]
+		}
+		if i%5 > 0 {
+			r.Request.Outputs = []outturn.Output{{Format: []string{"csv", "xlsx", "xml"}[i%3]}, {Format: "json"}}
 		}
 		r = must[outturn.Run](b.t)(b.store.CreateRun(ctx, r, nil, outturn.AuditEntry{}))
 		ids = append(ids, r.ID)
@@ -215,6 +224,9 @@ func (b *bench) variety(tenants []string) []outturn.Run {
 		switch state {
 		case outturn.RunSucceeded:
 			must[outturn.Run](b.t)(b.store.SucceedRun(ctx, r.Claim(), outturn.Manifest{}, []outturn.File{file(r, "a.csv", time.Time{})}))
+			if i%4 == 0 {
+				must[[]outturn.File](b.t)(b.store.DeleteRun(ctx, r.Tenant, r.ID, outturn.AuditEntry{}))
+			}
 		case outturn.RunFailed:
 			must[outturn.Run](b.t)(b.store.FailRun(ctx, r.Claim(), reason(), time.Time{}))
 		case outturn.RunCancelled:

@@ -133,9 +133,9 @@ func testNeverChanged(t *testing.T, b *bench) {
 		`UPDATE runs SET tenant = 'nobody'`,
 		`UPDATE runs SET state = 'running', phase = 'starting', lease_owner = 'w', lease_until = 1 WHERE state = 'queued'`, // never claimed
 		`UPDATE files SET run = '` + waits.ID + `x'`,
-		`INSERT INTO files SELECT 'f', '` + waits.ID + `', tenant, 0, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, 'key', created_at, NULL, NULL FROM files`,
-		`INSERT INTO tenants SELECT 'second', NULL, 'provider', name, NULL, zone, report_type, created_at FROM tenants`,
-		`INSERT INTO tenants SELECT 'loose', NULL, 'customer', name, NULL, zone, report_type, created_at FROM tenants`,
+		`INSERT INTO files (id, run, tenant, place, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, object_key, created_at) SELECT 'f', '` + waits.ID + `', tenant, 0, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, 'key', created_at FROM files`,
+		`INSERT INTO tenants (id, parent, kind, name, external_id, zone, report_type, created_at) SELECT 'second', NULL, 'provider', name, NULL, zone, report_type, created_at FROM tenants`,
+		`INSERT INTO tenants (id, parent, kind, name, external_id, zone, report_type, created_at) SELECT 'loose', NULL, 'customer', name, NULL, zone, report_type, created_at FROM tenants`,
 	} {
 		if _, err := b.db.Exec(statement); err == nil {
 			t.Errorf("%s: it was done", statement)
