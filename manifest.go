@@ -19,7 +19,8 @@ type Manifest struct {
 	Invoice string   `json:"invoice,omitempty"` // the one whose rows were asked for
 	Order   []Order  `json:"order,omitempty"`
 	Tenant  string   `json:"tenant,omitempty"` // the account the report is made for
-	// ReportType is what the account wanted to see of its sales, where it was told.
+	// ReportType is what the account wanted to see of its sales; where nobody said and
+	// the data set asks, what was derived.
 	ReportType string `json:"report_type,omitempty"`
 
 	// Window is absent where the data set has no period or all of it was asked.

@@ -31,7 +31,7 @@ type RunRequest struct {
 	// account and of all below it. Only an operator may ask for Everything.
 	Tenant     string `json:"account,omitempty"`
 	Everything bool   `json:"everything,omitempty"`
-	ReportType string `json:"report_type,omitempty"` // one of ReportTypes, or empty; what @report_type gives
+	ReportType string `json:"report_type,omitempty"` // one of ReportTypes; "" is derived at each run: see DerivedReportType
 
 	// Outputs are the files to make, all from one read.
 	Outputs []Output `json:"outputs,omitempty"`
@@ -53,6 +53,15 @@ type Output struct {
 // customers, PROVIDER also its sub-resellers and theirs. A data set whose SELECT
 // does not ask is the same either way.
 var ReportTypes = []string{"RESELLER", "PROVIDER"}
+
+// DerivedReportType is the type of a report for which nobody said one: PROVIDER for an
+// account with resellers right below it, RESELLER for every other.
+func DerivedReportType(resellers bool) string {
+	if resellers {
+		return "PROVIDER"
+	}
+	return "RESELLER"
+}
 
 // ParseReportType returns the report type of that name, in any case.
 func ParseReportType(name string) (string, error) {

@@ -13,9 +13,9 @@ type Tenant struct {
 	// reports hold everything. No two tenants that are not deleted have the same.
 	ExternalID string `json:"external_id,omitempty"`
 
-	Zone       string `json:"zone,omitempty"`        // IANA name; where its days begin; "" is UTC
+	Zone       string `json:"zone,omitempty"`        // IANA name; where its days begin; "" is the installation's
 	Currency   string `json:"currency,omitempty"`    // ISO 4217; what it is billed in, for people
-	ReportType string `json:"report_type,omitempty"` // what its runs have unless they say otherwise
+	ReportType string `json:"report_type,omitempty"` // what its runs have unless they say otherwise; "" is derived at each run
 	Limits     Limits `json:"limits,omitzero"`       // set by whoever is above it
 
 	State TenantState `json:"state"`

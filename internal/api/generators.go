@@ -81,7 +81,7 @@ type GeneratorBody struct {
 	Columns    []string          `json:"columns,omitempty" doc:"Fields, instead of a view."`
 	Filter     *filterText       `json:"filter,omitempty" doc:"Which rows: as text (CURRENCY eq EUR and not (TOTAL lt 10)), or as a tree."`
 	Order      *orderText        `json:"order,omitempty" doc:"Fields to sort by: A, B desc as text, or a list of {field, desc}."`
-	ReportType string            `json:"report_type,omitempty" doc:"RESELLER or PROVIDER. Default: the tenant's."`
+	ReportType string            `json:"report_type,omitempty" doc:"RESELLER or PROVIDER. Default: the tenant's; without one, PROVIDER where the tenant's account has resellers right below it, else RESELLER."`
 	Zone       string            `json:"zone,omitempty" example:"Europe/Warsaw" doc:"IANA time zone of days and of the instants written. Default: the trigger's, then the tenant's."`
 	Tenant     string            `json:"tenant,omitempty" doc:"Id of the tenant it is for: the client's own, or one below. Default: its own."`
 	Window     *windowRuleJSON   `json:"window,omitempty" doc:"Which window each run has. Default: all there is."`

@@ -52,7 +52,7 @@ type Selection struct {
 	Order      *orderText  `json:"order,omitempty" doc:"Fields to sort by: A, B desc as text, or a list of {field, desc}."`
 	Window     *windowBody `json:"window,omitempty" doc:"Default: all there is."`
 	Zone       string      `json:"zone,omitempty" example:"Europe/Warsaw" doc:"IANA time zone of days and of the instants written. Default: the window's, then the tenant's."`
-	ReportType string      `json:"report_type,omitempty" doc:"RESELLER or PROVIDER. Default: the tenant's."`
+	ReportType string      `json:"report_type,omitempty" doc:"RESELLER or PROVIDER. Default: the tenant's; without one, PROVIDER where the tenant's account has resellers right below it, else RESELLER."`
 	Tenant     string      `json:"tenant,omitempty" doc:"Id of the tenant it is for: the client's own, or one below. Default: its own."`
 }
 

@@ -81,9 +81,9 @@ type createTenantInput struct {
 		Kind       string      `json:"kind" doc:"reseller or customer."`
 		Name       string      `json:"name"`
 		ExternalID string      `json:"external_id,omitempty" doc:"Its account in the source, below that of the parent: whose rows it sees, with all below."`
-		Zone       string      `json:"zone,omitempty" doc:"IANA time zone in which its days begin. Default: UTC."`
+		Zone       string      `json:"zone,omitempty" doc:"IANA time zone in which its days begin. Default: the server's --zone, UTC unless it says otherwise."`
 		Currency   string      `json:"currency,omitempty" doc:"ISO 4217."`
-		ReportType string      `json:"report_type,omitempty" doc:"RESELLER or PROVIDER: what its runs have that do not say."`
+		ReportType string      `json:"report_type,omitempty" doc:"RESELLER or PROVIDER: what its runs have that do not say. Without it each run is what the account is then: PROVIDER where it has resellers right below it, else RESELLER."`
 		Limits     *limitsJSON `json:"limits,omitempty" doc:"What it and all below it may have together."`
 	}
 }
@@ -119,7 +119,7 @@ type updateTenantInput struct {
 		ExternalID *string     `json:"external_id,omitempty" doc:"Its account in the source, below that of the parent; set by those above."`
 		Zone       *string     `json:"zone,omitempty" doc:"IANA time zone in which its days begin."`
 		Currency   *string     `json:"currency,omitempty" doc:"ISO 4217."`
-		ReportType *string     `json:"report_type,omitempty" doc:"RESELLER or PROVIDER: what its runs have that do not say."`
+		ReportType *string     `json:"report_type,omitempty" doc:"RESELLER or PROVIDER: what its runs have that do not say. Without it each run is what the account is then: PROVIDER where it has resellers right below it, else RESELLER."`
 		Limits     *limitsJSON `json:"limits,omitempty" doc:"All of them; set by those above."`
 	}
 }

@@ -36,7 +36,7 @@ type exportCmd struct {
 	Invoice string   `name:"invoice" placeholder:"ID" help:"Only the rows of one invoice, in data sets that know which a row is of."`
 	Order   string   `name:"order" placeholder:"A,B desc" help:"Fields to sort by. Without it rows come as the source has them."`
 	Tenant  string   `name:"tenant" placeholder:"ID" help:"The account the report is made for; rows of it and all below it. Default: the provider, that is everything."`
-	Report  string   `name:"report-type" placeholder:"TYPE" help:"What the account wants to see of its sales: RESELLER its own customers, PROVIDER (default) also its sub-resellers and theirs. Data sets that know no difference are the same."`
+	Report  string   `name:"report-type" placeholder:"TYPE" help:"What the account wants to see of its sales: RESELLER its own customers, PROVIDER also its sub-resellers and theirs. Default: PROVIDER where the account has resellers right below it. Data sets that know no difference are the same."`
 
 	Out         string `name:"out" short:"o" default:"-" placeholder:"FILE" help:"Where to; - is standard output (${default})."`
 	Format      string `name:"format" short:"f" placeholder:"NAME" help:"csv, tsv, json, ndjson, xml or xlsx. Default: what --out ends in, else csv."`

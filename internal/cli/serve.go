@@ -147,7 +147,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
-		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, MinInterval: c.MinInterval, Polls: polls, Channel: c.ListenChannel,
+		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, Zone: settings.Zone, MinInterval: c.MinInterval, Polls: polls, Channel: c.ListenChannel,
 		Version: version, Log: log,
 	})
 	if err != nil {

@@ -51,9 +51,9 @@ type tenantAddCmd struct {
 	ExternalID string `name:"external-id" required:"" placeholder:"ID" help:"Its account in the source: whose rows it sees, with all below."`
 	Kind       string `name:"kind" enum:"reseller,customer" default:"reseller" placeholder:"KIND" help:"reseller or customer (${default})."`
 	Parent     string `name:"parent" placeholder:"ID" help:"The tenant it belongs to. Default: the provider."`
-	Zone       string `name:"zone-of" placeholder:"ZONE" help:"IANA time zone in which its days begin. Default: UTC."`
+	Zone       string `name:"zone-of" placeholder:"ZONE" help:"IANA time zone in which its days begin. Default: that of the server (--zone)."`
 	Currency   string `name:"currency" placeholder:"CODE" help:"What it is billed in, such as EUR."`
-	Report     string `name:"report-type" placeholder:"TYPE" help:"RESELLER or PROVIDER, for runs that do not say."`
+	Report     string `name:"report-type" placeholder:"TYPE" help:"RESELLER or PROVIDER, for runs that do not say. Default: at each run PROVIDER where it has resellers right below it, else RESELLER."`
 	JSON       bool   `name:"json" help:"Print the tenant as JSON."`
 }
 

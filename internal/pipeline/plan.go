@@ -167,18 +167,26 @@ func selectionOf(d *outturn.Dataset, w *outturn.Window) (string, error) {
 	return "window", nil
 }
 
-// Bind fixes what only the source knows: the account the report is made for.
-// Where an operator names none it is the root of the tree.
+// Bind fixes what only the source knows: the account the report is made for, and of
+// which type it is where nobody said. Where an operator names no account it is the root
+// of the tree.
 func (p *Plan) Bind(ctx context.Context, s source.Snapshot) error {
 	p.Manifest.Snapshot = outturn.ManifestSnapshot{Instant: s.Instant(), Kind: "none"}
 	if s.Consistent() {
 		p.Manifest.Snapshot.Kind = "consistent"
 	}
-	q := &p.Query
-	p.Manifest.Tenant = q.Tenant
-	if q.Tree == nil {
+	p.Manifest.Tenant = p.Query.Tenant
+	if p.Query.Tree == nil {
 		return nil
 	}
+	if err := p.bindAccount(ctx, s); err != nil {
+		return err
+	}
+	return p.bindReportType(ctx, s)
+}
+
+func (p *Plan) bindAccount(ctx context.Context, s source.Snapshot) error {
+	q := &p.Query
 	if q.Tenant != "" && p.Account != nil && p.Account.ID == q.Tenant {
 		return nil
 	}
@@ -197,5 +205,22 @@ func (p *Plan) Bind(ctx context.Context, s source.Snapshot) error {
 		q.Vars.Tenant = roots[0].ID
 		p.Manifest.Tenant = roots[0].ID
 	}
+	return nil
+}
+
+// bindReportType derives the report type where none was said and it matters. It is found
+// anew for each report, in the snapshot that the rows come from: an account that gets
+// its first sub-reseller tomorrow has the levels below in tomorrow's report.
+func (p *Plan) bindReportType(ctx context.Context, s source.Snapshot) error {
+	q := &p.Query
+	if q.Vars.ReportType != "" || q.Vars.Tenant == "" || !source.AsksReportType(q.Dataset) {
+		return nil
+	}
+	sells, err := source.HasResellers(ctx, s, q.Tree, q.Vars.Tenant)
+	if err != nil {
+		return err
+	}
+	q.Vars.ReportType = outturn.DerivedReportType(sells)
+	p.Manifest.ReportType = q.Vars.ReportType
 	return nil
 }

@@ -80,10 +80,12 @@ type Config struct {
 	// WakeEvents tells who calls HandleEvents that events wait, which would be seen some
 	// seconds later; may be nil.
 	WakeEvents func()
-	Now        func() time.Time
-	Limits     Limits
-	Version    string
-	Log        *slog.Logger
+	// Zone is where the days of tenants begin that name no zone: an IANA name; "" is UTC.
+	Zone    string
+	Now     func() time.Time
+	Limits  Limits
+	Version string
+	Log     *slog.Logger
 }
 
 // Limits bound what may be asked. The zero value of each is its default.
@@ -163,6 +165,9 @@ const mostPreviews = 4
 func New(config Config) (*Service, error) {
 	if config.Ledger == nil || config.Catalog == nil || config.Source == nil || config.Queue == nil || config.Blobs == nil {
 		return nil, errors.New("reporting: a ledger, catalogue, source, queue and storage are needed")
+	}
+	if _, err := outturn.LoadZone(config.Zone); err != nil {
+		return nil, outturn.InField("zone", err)
 	}
 	if config.URLs == nil {
 		g, err := guard.New(guard.Config{})

@@ -321,6 +321,9 @@ var methods = map[string]struct {
 	"Tenant": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.Tenant(g.t.Context(), p, g.tenant())
 	}},
+	"ReportType": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.ReportType(g.t.Context(), p, g.tenant())
+	}},
 	"Tenants": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.Tenants(g.t.Context(), p, outturn.ListQuery{})
 	}},
@@ -395,9 +398,9 @@ var methods = map[string]struct {
 // withoutPrincipal are the methods that nobody in particular calls, or everybody
 // before anything else. Whoever has the token of a link may have its file; see TestLinks.
 // SyncTenants is about the whole tree: see TestSyncTenants. What is called of events but
-// AcceptEvents, and FireDue, the scheduler calls.
+// AcceptEvents, and FireDue, the scheduler calls. Zone is of a tenant that the caller has.
 var withoutPrincipal = []string{
-	"Close", "OpenLink", "SyncTenants", "Admit", "AdmitToken",
+	"Close", "OpenLink", "Zone", "SyncTenants", "Admit", "AdmitToken",
 	"FireDue", "NotifyEvent", "PollEvents", "CheckPoll", "HandleEvents", "SweepEvents",
 }
 

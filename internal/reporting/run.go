@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,7 +40,7 @@ type CreateRunInput struct {
 	// outputs. Its window, zone, account and scope are filled in here.
 	Request outturn.RunRequest
 	Window  *WindowText // nil: all there is
-	Zone    string      // IANA name; "" is the window's, the tenant's, or UTC
+	Zone    string      // IANA name; "" is the window's, the tenant's, or the installation's
 	// Faults are what the edge could not understand of the request. They are told
 	// with all else that is wrong with it.
 	Faults error
@@ -166,7 +167,7 @@ func (s *Service) zone(t outturn.Tenant, in CreateRunInput, f *faults) string {
 	case ofWindow:
 		name = in.Window.Zone
 	case name == "":
-		name = t.Zone
+		name = s.Zone(t)
 	}
 	zone, err := outturn.LoadZone(name)
 	if err != nil {
@@ -177,6 +178,9 @@ func (s *Service) zone(t outturn.Tenant, in CreateRunInput, f *faults) string {
 	}
 	return zone.String()
 }
+
+// Zone is where a tenant's days begin: its own zone, or the installation's.
+func (s *Service) Zone(t outturn.Tenant) string { return cmp.Or(t.Zone, s.config.Zone, "UTC") }
 
 func window(in CreateRunInput, zoneName string, f *faults) *outturn.Window {
 	if in.Window == nil {

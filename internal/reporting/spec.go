@@ -47,7 +47,9 @@ func (c *specCompiler) compile(ctx context.Context, p outturn.Principal, spec ou
 
 	// What it says is kept, such as the name of a view, and what that stands for is
 	// looked up at each firing; whose rows it has is never the client's to say.
-	spec.Request.ReportType = made.ReportType
+	if spec.Request.ReportType != "" { // else it is the tenant's, or derived, at each firing
+		spec.Request.ReportType = made.ReportType
+	}
 	spec.Request.Tenant, spec.Request.Everything, spec.Request.Window, spec.Request.SQL, spec.Request.Invoice = "", false, nil, "", ""
 	return spec, c.next
 }
@@ -67,7 +69,7 @@ func (c *specCompiler) zone(spec *outturn.GeneratorSpec) string {
 		name = own
 	}
 	if name == "" {
-		name = c.tenant.Zone
+		name = c.service.Zone(c.tenant)
 	}
 	zone, err := outturn.LoadZone(name)
 	if err != nil {

@@ -77,6 +77,8 @@ type Config struct {
 	SyncTenants time.Duration
 	// TenantGrace is for how long a deleted tenant can be restored; 30 days.
 	TenantGrace time.Duration
+	// Zone is where the days of tenants begin that name none; UTC.
+	Zone string
 	// MinInterval is the least time between two firings of a schedule; 15 minutes.
 	MinInterval time.Duration
 	// Polls are data sets that are asked for events.
@@ -204,7 +206,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
 		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, URLs: urls, Deliver: s.delivery.Wake, WakeEvents: func() { s.events.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
-		Limits: reporting.Limits{Interval: c.MinInterval},
+		Zone: c.Zone, Limits: reporting.Limits{Interval: c.MinInterval},
 	})
 	if err != nil {
 		return nil, err

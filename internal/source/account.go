@@ -192,6 +192,18 @@ func Children(ctx context.Context, s Snapshot, tree *outturn.TenantTree, parent 
 	return accounts(ctx, s, tree, syntax.text("parent")+" = "+fmt.Sprintf(syntax.Bound, "$1"), parent)
 }
 
+// HasResellers tells whether an account of a tree sells through others: whether there
+// are resellers right below it.
+func HasResellers(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (has bool, err error) {
+	_, syntax := dialectOf(s)
+	below := "WHERE " + syntax.text("parent") + " = " + fmt.Sprintf(syntax.Bound, "$1") + " AND lower(" + syntax.text("kind") + ") = '" + string(outturn.KindReseller) + "' LIMIT 1"
+	err = eachAccount(ctx, s, tree, below, []string{id}, func(outturn.Account) error {
+		has = true
+		return nil
+	})
+	return has, err
+}
+
 // mostAccounts bounds what is read of a tree to find near names.
 const mostAccounts = 10_000
 

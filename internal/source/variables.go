@@ -62,6 +62,12 @@ func parseTemplate(sql string) (template, error) {
 	return t, nil
 }
 
+// AsksReportType reports whether the SELECT of d is another one for each report type.
+func AsksReportType(d *outturn.Dataset) bool {
+	t, err := parseTemplate(d.SQL)
+	return err == nil && slices.Contains(t.vars, "report_type")
+}
+
 // TrimStatement cuts what follows a statement and means nothing: blanks,
 // semicolons and comments, so that it can be put into parentheses.
 func TrimStatement(sql string) string {
