@@ -62,6 +62,7 @@ var cases = []benchCase{
 	{"xlsx", "a table of 32 columns to XLSX, against excelize and libxlsxwriter: at least 6 times their rows per CPU s at 1.20 of their size, 4 times at 1.05", (*bench).xlsx},
 	{"memory", "the peak with 4 times the rows: at most 1.15 of the peak before", (*bench).memory},
 	{"list", "pages of runs out of as many as -rows says, for every order and filters on every field, the first and the 5,000th: p99 at most 50 ms", (*bench).list},
+	{"generators", "10,000 generators due in one minute: 95 % queued within 60 s, all within 5 minutes, each once; 100,000 and none due: a look in 5 ms; the next 12 times of a monthly rule in 50 µs", (*bench).generators},
 	{"runs", "a server on this machine: at least 200 tiny runs a second from create to ready, and at that rate a create answered in 20 ms in 99 of 100 cases", (*bench).runs},
 	{"watchers", "500 live runs with a watcher each: less than 5 % of a core of the server", (*bench).watched},
 	{"scope", "three times -rows rows: those below a reseller with 100,000 customers to CSV, against the same rows by a plain condition: at most 1.10 of its wall", (*bench).scope},
