@@ -36,7 +36,7 @@ func TestCredentials(t *testing.T) {
 	door, admin := s.door(), s.as(outturn.RoleAdmin)
 	s.clock.advance(time.Second)
 	for _, kind := range outturn.ClientKinds {
-		made, first, err := s.CreateClient(t.Context(), admin, outturn.Client{Kind: kind, Name: "n", Role: outturn.RoleViewer})
+		made, first, err := s.CreateClient(t.Context(), admin, outturn.Client{Kind: kind, Name: "n", Role: outturn.RoleViewer, Email: "who@example.com"})
 		must(t, err)
 		s.clock.advance(time.Minute)
 		_, second, err := s.RotateClient(t.Context(), admin, made.ID, time.Hour)
@@ -59,6 +59,8 @@ func TestCredentials(t *testing.T) {
 				t.Errorf("%s: got %+v, %v", kind, p, err)
 			}
 		}
+		subscribed(t, s, first, made.ID)
+		subscribed(t, s, second, made.ID)
 		for name, part := range secretParts(t, first) {
 			if part == secretParts(t, second)[name] {
 				t.Errorf("%s: %s stayed what it was", kind, name)
@@ -69,9 +71,11 @@ func TestCredentials(t *testing.T) {
 		wantCode(t, string(kind)+" after the overlap", err, outturn.CodeUnauthenticated)
 		_, err = enter(t, door, s.clock.Now(), second)
 		must(t, err)
+		subscribed(t, s, first, "")
+		subscribed(t, s, second, made.ID)
 
 		shown, err := s.Client(t.Context(), admin, made.ID)
-		if err != nil || shown.Kind != kind || !shown.UsedAt.Equal(s.clock.Now().Truncate(time.Minute)) {
+		if err != nil || shown.Kind != kind || shown.Email != "who@example.com" || !shown.UsedAt.Equal(s.clock.Now().Truncate(time.Minute)) {
 			t.Errorf("%s: got %+v, %v", kind, shown, err)
 		}
 		_, err = s.RevokeClient(t.Context(), admin, made.ID)
@@ -79,6 +83,18 @@ func TestCredentials(t *testing.T) {
 		s.clock.advance(within)
 		_, err = enter(t, door, s.clock.Now(), second)
 		wantCode(t, string(kind)+" revoked", err, outturn.CodeUnauthenticated)
+	}
+}
+
+// subscribed checks whose a credential's subscription key is, where it has one.
+func subscribed(t testing.TB, s *stage, c outturn.Credential, want string) {
+	t.Helper()
+	if c.SubscriptionKey == "" {
+		return
+	}
+	got, err := s.ledger.ClientBySubscription(t.Context(), secret.Hash(c.SubscriptionKey))
+	if got.ID != want || (want == "") != (outturn.ErrorCode(err) == outturn.CodeNotFound) {
+		t.Errorf("the key is of %q, want %q: %v", got.ID, want, err)
 	}
 }
 

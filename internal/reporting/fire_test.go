@@ -299,7 +299,7 @@ func TestP35WhoLeaves(t *testing.T) {
 // window, and is the generator's as the first was.
 func TestP45RunAndRetry(t *testing.T) {
 	s := newStage(t)
-	g := s.generator("own")
+	g := s.generator("own", func(in *reporting.GeneratorInput) { in.Spec.RunName = "What finance wants" })
 	p := s.as(outturn.RoleManager)
 	r, err := s.RunGenerator(t.Context(), p, g.ID, "key", "f")
 	must(t, err)
@@ -307,6 +307,9 @@ func TestP45RunAndRetry(t *testing.T) {
 	must(t, err)
 	if got := s.read(g); again.ID != r.ID || !got.NextAt.Equal(g.NextAt) || !got.LastFiredAt.IsZero() || len(s.runsOf(g)) != 1 {
 		t.Errorf("got %+v and the runs %s and %s", got, r.ID, again.ID)
+	}
+	if r.Name != g.RunName || r.Rhythm != outturn.RhythmMonth || r.Format != "xlsx" {
+		t.Errorf("it is called %q, %q, %q", r.Name, r.Rhythm, r.Format)
 	}
 	if w := r.Request.Window; r.Cause != outturn.CauseManual || r.CreatedBy != p.Subject || w == nil || w.From.In(w.Zone).Format(time.RFC3339) != "2026-08-01T00:00:00+02:00" || w.To.In(w.Zone).Format(time.RFC3339) != "2026-09-01T00:00:00+02:00" {
 		t.Errorf("got %+v", r)
@@ -324,7 +327,8 @@ func TestP45RunAndRetry(t *testing.T) {
 	s.clock.advance(40 * 24 * time.Hour)
 	retried, err := s.RetryRun(t.Context(), p, due.ID, "", "")
 	must(t, err)
-	if w := retried.Request.Window; w.From.In(w.Zone).Format(time.DateOnly) != "2026-09-01" || retried.Generator != g.ID || retried.Cause != outturn.CauseSchedule || len(retried.Deliveries) != 1 {
+	if w := retried.Request.Window; w.From.In(w.Zone).Format(time.DateOnly) != "2026-09-01" || retried.Generator != g.ID || retried.Cause != outturn.CauseSchedule || len(retried.Deliveries) != 1 ||
+		retried.Name != g.RunName || retried.Rhythm != outturn.RhythmMonth {
 		t.Errorf("repeated as %+v", retried)
 	}
 	s.publish(s.claimed(retried), "own")
@@ -342,11 +346,13 @@ func TestRevisionOfRun(t *testing.T) {
 	r = s.claimed(r)
 	in := reporting.GeneratorInput{Spec: g.GeneratorSpec}
 	in.Spec.Request.Outputs = []outturn.Output{{Format: "csv"}}
+	in.Spec.Trigger = outturn.Trigger{Kind: outturn.TriggerManual}
 	_, err = s.UpdateGenerator(t.Context(), s.operator(), g.ID, 1, in)
 	must(t, err)
 	next, err := s.RunGenerator(t.Context(), s.operator(), g.ID, "", "")
 	must(t, err)
-	if r, err = s.Run(t.Context(), s.operator(), r.ID); err != nil || r.Revision != 1 || r.Request.Outputs[0].Format != "xlsx" || next.Revision != 2 || next.Request.Outputs[0].Format != "csv" {
+	if r, err = s.Run(t.Context(), s.operator(), r.ID); err != nil || r.Revision != 1 || r.Request.Outputs[0].Format != "xlsx" || next.Revision != 2 || next.Request.Outputs[0].Format != "csv" ||
+		r.Rhythm != outturn.RhythmMonth || next.Rhythm != outturn.RhythmManual || next.Format != "csv" || next.Name != g.Name {
 		t.Errorf("got %+v, then %+v", r, next)
 	}
 }

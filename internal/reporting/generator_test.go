@@ -82,6 +82,8 @@ func TestGeneratorFaults(t *testing.T) {
 		says   string
 	}{
 		"NoName":         {func(g *outturn.GeneratorSpec) { g.Name = "" }, "name", "at most 120"},
+		"RunNameLong":    {func(g *outturn.GeneratorSpec) { g.RunName = strings.Repeat("é", 121) }, "run_name", "at most 120"},
+		"RunNameLines":   {func(g *outturn.GeneratorSpec) { g.RunName = "a\nb" }, "run_name", "one line"},
 		"NameTaken":      {func(g *outturn.GeneratorSpec) { g.Name = "taken" }, "name", "already"},
 		"Dataset":        {func(g *outturn.GeneratorSpec) { g.Request.Dataset = "paymnts" }, "dataset", "Did you mean payments?"},
 		"View":           {func(g *outturn.GeneratorSpec) { g.Request.View = "cpm" }, "view", "Did you mean cmp"},

@@ -163,6 +163,10 @@ func TestClientRoles(t *testing.T) {
 			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n", Role: "admin", Kind: "basic"})
 			return err
 		}, outturn.CodeInvalid},
+		"NoAddress": {func() error {
+			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Name: "n", Role: "admin", Email: "Finance <finance@example.com>"})
+			return err
+		}, outturn.CodeInvalid},
 		"NoName": {func() error {
 			_, _, err := s.CreateClient(ctx, root("admin"), outturn.Client{Role: "admin"})
 			return err
