@@ -35,6 +35,13 @@ func UseDriver(tb testing.TB, name string) {
 	tb.Cleanup(func() { driver = was })
 }
 
+// CountUpTo has totals counted up to n until the test ends.
+func CountUpTo(tb testing.TB, n int64) {
+	was := mostTotal
+	mostTotal = n
+	tb.Cleanup(func() { mostTotal = was })
+}
+
 // Readers is how many transactions can read at once.
 func Readers(s *Store) int { return s.reads.Stats().MaxOpenConnections }
 

@@ -18,7 +18,8 @@ import (
 // A filter that an index answers is exact and as fast on the last page as on the
 // first. Any other is checked row by row along the order, for at most mostLooked
 // rows a page: such a page may be short, or empty, and still have a Next. So no page
-// costs more than that, whatever is asked.
+// costs more than that, whatever is asked. Pages with an offset or a total are not made
+// like this: see listoffset.go.
 type listing struct {
 	name, table string
 	tenant      string // the column that says whose a row is
@@ -94,11 +95,11 @@ func list[T any](s *Store, ctx context.Context, l *listing, viewer, tenant strin
 		if err := t.narrow(p); err != nil {
 			return err
 		}
-		keys, next, err := t.keys(p)
+		keys, next, total, err := t.keys(p)
 		if err != nil {
 			return err
 		}
-		page.Next = next
+		page.Next, page.Total = next, total
 		page.Items, err = rowsOf(t, l, keys, columns, scan, id)
 		return err
 	})
@@ -203,6 +204,8 @@ type listPlan struct {
 	desc  bool
 	limit int
 	after *listKey
+	skip  int  // entries before the page
+	total bool // all are to be counted
 
 	ranges []*outturn.Expr            // conditions on the order field
 	equals map[string][]*outturn.Expr // conditions on others that say what they equal
@@ -219,6 +222,7 @@ func (l *listing) plan(q outturn.ListQuery, whose string) (*listPlan, error) {
 	if p.limit < 0 || p.limit > outturn.MaxPage {
 		faults = append(faults, outturn.InField("limit", outturn.Errorf(outturn.CodeInvalid, "A page has 1 to %d entries, not %d.", outturn.MaxPage, p.limit)))
 	}
+	faults = append(faults, outturn.InField("offset", p.offset(q.Page)))
 	if err := p.order(q.Order); err != nil {
 		faults = append(faults, outturn.InField("order", err))
 	} else {

@@ -15,8 +15,17 @@ type harvest struct {
 	over   bool // nothing comes after keys
 }
 
-// keys returns the places of the rows of the page, and the cursor of the next.
-func (t *tx) keys(p *listPlan) ([]listKey, string, error) {
+// keys returns the places of the rows of the page, the cursor of the next, and the total
+// where p has one.
+func (t *tx) keys(p *listPlan) (keys []listKey, next string, total *int64, err error) {
+	if p.exact() {
+		return t.exactKeys(p)
+	}
+	keys, next, err = t.pageKeys(p)
+	return keys, next, nil, err
+}
+
+func (t *tx) pageKeys(p *listPlan) ([]listKey, string, error) {
 	var h harvest
 	if p.scope.none {
 		return nil, "", nil

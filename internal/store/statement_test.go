@@ -309,6 +309,9 @@ func (f *fixture) ask(list map[string]func(string), name string, method reflect.
 	put("order", func(text string) outturn.ListQuery {
 		return outturn.ListQuery{Page: few, Order: []outturn.Order{{Field: text}}}
 	})
+	put("whole filter", func(text string) outturn.ListQuery {
+		return outturn.ListQuery{Page: outturn.Page{Limit: 2, Offset: 1, Total: true}, Where: leaf(outturn.OpNE, fields[0], text)}
+	})
 	put("cursor", func(text string) outturn.ListQuery { return outturn.ListQuery{Page: outturn.Page{After: text}} })
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"outturn"
 	"outturn/internal/store"
 	"outturn/internal/store/storetest"
 )
@@ -43,6 +44,22 @@ func database(tb testing.TB, path string) *sql.DB {
 	}
 	tb.Cleanup(func() { db.Close() })
 	return db
+}
+
+// A total ends where it takes too long to count: then there is none, and the page leads
+// on as any other.
+func TestMostTotal(t *testing.T) {
+	f := newFixture(t)
+	store.CountUpTo(t, 3)
+	for n := range int64(6) {
+		page, err := f.store.Runs(t.Context(), f.root.ID, "", outturn.ListQuery{Page: outturn.Page{Limit: 2, Total: true}})
+		if err != nil || (page.Total == nil) != (n > 3) || n <= 3 && *page.Total != n || (page.Next != "") != (n > 2) {
+			t.Errorf("of %d: total %v, next %q, %v", n, page.Total, page.Next, err)
+		}
+		if _, err := f.store.CreateRun(t.Context(), outturn.Run{Tenant: f.root.ID}, nil, outturn.AuditEntry{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // As many readers as there are connections, each in its transaction before any of

@@ -524,6 +524,8 @@ func testListFaults(t *testing.T, b *bench) {
 	leaf := func(op outturn.Op, field string, values ...string) *outturn.Expr {
 		return &outturn.Expr{Op: op, Field: field, Values: values}
 	}
+	b.queued(b.root.ID)
+	b.queued(b.root.ID) // so that there is a page after the first
 	deep, wide := leaf(outturn.OpNull, "reason"), &outturn.Expr{Op: outturn.OpOr}
 	for range outturn.MaxFilterDepth + 1 {
 		deep = &outturn.Expr{Op: outturn.OpNot, Args: []*outturn.Expr{deep}}
@@ -552,6 +554,9 @@ func testListFaults(t *testing.T, b *bench) {
 		{"an order", outturn.ListQuery{Order: []outturn.Order{{Field: "state"}}}, "order", []string{`"state"`}},
 		{"two orders", outturn.ListQuery{Order: []outturn.Order{{Field: "name"}, {Field: "created_at"}}}, "order", []string{"one order, not 2"}},
 		{"a page", outturn.ListQuery{Page: outturn.Page{Limit: 1001}}, "limit", []string{"1 to 1000"}},
+		{"an offset below 0", outturn.ListQuery{Page: outturn.Page{Offset: -1}}, "offset", []string{"0 to 100000"}},
+		{"an offset too far", outturn.ListQuery{Page: outturn.Page{Offset: outturn.MaxOffset + 1}}, "offset", []string{"0 to 100000"}},
+		{"two beginnings", outturn.ListQuery{Page: outturn.Page{Offset: 1, After: must[outturn.List[outturn.Run]](t)(b.store.Runs(ctx, b.root.ID, "*", outturn.ListQuery{Page: outturn.Page{Limit: 1}})).Next}}, "offset", []string{"not both"}},
 		{"less than a page", outturn.ListQuery{Page: outturn.Page{Limit: -1}}, "limit", []string{"1 to 1000"}},
 	} {
 		_, err := b.store.Runs(ctx, b.root.ID, "*", c.q)

@@ -51,6 +51,8 @@ func Run(t *testing.T, open Open) {
 		{"RefusedCreates", testRefusedCreates},
 		{"Filters", testFilters},
 		{"LongLists", testLongLists},
+		{"Offsets", testOffsets},
+		{"OffsetsOfGenerators", testOffsetsOfGenerators},
 		{"PagesWhileItChanges", testPagesWhileItChanges},
 		{"Cursors", testCursors},
 		{"ListFaults", testListFaults},
