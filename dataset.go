@@ -88,9 +88,11 @@ const (
 
 // A Field is one column that a data set publishes.
 type Field struct {
-	Name  string `json:"name"`
-	Type  Type   `json:"type"`
-	Scale int    `json:"scale,omitempty"` // decimal: digits after the point; time: digits of the second's fraction
+	Name string `json:"name"`
+	// Column is what the SELECT calls it, where it is published under another name.
+	Column string `json:"-"`
+	Type   Type   `json:"type"`
+	Scale  int    `json:"scale,omitempty"` // decimal: digits after the point; time: digits of the second's fraction
 	// ID marks an int that names something instead of counting it. Spreadsheets get
 	// it as text, so that nobody adds it up or sees it rounded (P14).
 	ID      bool   `json:"id,omitempty"`
@@ -111,9 +113,21 @@ const OwnSource = "outturn"
 // Own reports whether d is of Outturn itself.
 func (d *Dataset) Own() bool { return d.Source == OwnSource }
 
-// Field returns the named field.
+// Selected returns what the SELECT calls f.
+func (f Field) Selected() string {
+	if f.Column != "" {
+		return f.Column
+	}
+	return f.Name
+}
+
+// Field returns the named field. One that was given another name is found under its
+// old one too, if no other has that now: what was kept before goes on.
 func (d *Dataset) Field(name string) (Field, bool) {
 	i := slices.IndexFunc(d.Fields, func(f Field) bool { return f.Name == name })
+	if i < 0 && name != "" {
+		i = slices.IndexFunc(d.Fields, func(f Field) bool { return f.Column == name })
+	}
 	if i < 0 {
 		return Field{}, false
 	}

@@ -16,8 +16,11 @@ const FullView = "full"
 // A View is a projection of a data set: which fields, in which order, under which
 // names. One that was asked for once, column by column, has no name.
 type View struct {
-	Name        string       `json:"name"`
-	Dataset     string       `json:"dataset"`
+	Name    string `json:"name"`
+	Dataset string `json:"dataset"`
+	// Title is another name, of any characters, that a view which lies beside its data
+	// set is found by.
+	Title       string       `json:"title,omitempty"`
 	Description string       `json:"description,omitempty"`
 	Columns     []ViewColumn `json:"columns"`
 }
@@ -67,6 +70,9 @@ func (v *View) Validate(d *Dataset) error {
 	var faults []error
 	if v.Name != "" && !ValidName.MatchString(v.Name) {
 		faults = append(faults, Errorf(CodeInvalid, "view name %s: use letters, digits and underscores, a letter first", Shown(v.Name)))
+	}
+	if !IsLine(v.Title) {
+		faults = append(faults, Errorf(CodeInvalid, "title: one line of at most %d characters, without control characters, and without those that break a line or turn the direction of writing", mostTitle))
 	}
 	if n := len(v.Columns); n > MaxColumns {
 		return Errorf(CodeInvalid, "columns: there are %d, and at most %d are allowed", n, MaxColumns)
@@ -212,6 +218,18 @@ func (d *Dataset) offer(types ...Type) string {
 		return "No field of " + d.Name + " is."
 	}
 	return "Allowed: " + shortList(names) + "."
+}
+
+// Of returns v as a view of d, with its fields by the names that they have now.
+func (v *View) Of(d *Dataset) *View {
+	of := *v
+	of.Columns = slices.Clone(v.Columns)
+	for i, c := range of.Columns {
+		if f, ok := d.Field(c.Field); ok {
+			of.Columns[i].Field = f.Name
+		}
+	}
+	return &of
 }
 
 // Full returns the view of all of d's fields.

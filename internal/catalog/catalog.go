@@ -3,7 +3,8 @@
 //
 // A data set is one file, NAME.sql: a header of YAML in the leading comment and
 // one SELECT. Beside it may lie NAME.ENGINE.sql, a SELECT that takes its place on
-// that engine, and views in NAME.VIEW.yaml. The tenant tree is _tenants.sql.
+// that engine, and views in NAME.VIEW.yaml. The tenant tree is _tenants.sql, and
+// names.yaml gives other names to what they publish.
 // Those for the reference schema are built in; an operator's own come from a
 // folder.
 package catalog
@@ -93,7 +94,7 @@ func open(fsys fs.FS, engine string) (*Catalog, error) {
 		}
 		c.views[dataset][name] = once(file, func() (*outturn.View, error) { return c.readView(fsys, file) })
 	}
-	return c, nil
+	return c.readNames(fsys)
 }
 
 // once reads a file when it is first asked for, and says of what is wrong in which
@@ -210,16 +211,24 @@ func (c *Catalog) Views(d *outturn.Dataset) []*outturn.View {
 	return list
 }
 
-// View returns d's view of that name; "" is the full one.
+// View returns d's view of that name or title, in any case; "" is the full one.
 func (c *Catalog) View(d *outturn.Dataset, name string) (*outturn.View, error) {
-	if name == "" || name == outturn.FullView {
+	if name == "" || isFull(name) {
 		return outturn.Full(d), nil
 	}
 	if read, ok := c.views[d.Name][name]; ok {
 		return read()
 	}
+	for called, read := range c.views[d.Name] {
+		if strings.EqualFold(called, name) {
+			return read()
+		}
+	}
 	var names []string
 	for _, v := range c.Views(d) {
+		if v.Title != "" && strings.EqualFold(v.Title, name) {
+			return v, nil
+		}
 		names = append(names, v.Name)
 	}
 	return nil, outturn.Unknown("view of "+d.Name, name, names)

@@ -87,7 +87,7 @@ func isFull(name string) bool { return strings.EqualFold(name, outturn.FullView)
 // FormatView writes a view as the file that ParseView reads.
 func FormatView(v *outturn.View) []byte {
 	var b bytes.Buffer
-	for _, line := range [][2]string{{"name", v.Name}, {"dataset", v.Dataset}, {"description", v.Description}} {
+	for _, line := range [][2]string{{"name", v.Name}, {"dataset", v.Dataset}, {"title", v.Title}, {"description", v.Description}} {
 		if line[1] != "" {
 			fmt.Fprintf(&b, "%s: %s\n", line[0], scalar(line[1]))
 		}

@@ -18,6 +18,7 @@ type datasetCmd struct {
 	List  datasetListCmd  `cmd:"" help:"List the data sets; with --source also whether each fits it."`
 	Show  datasetShowCmd  `cmd:"" help:"Show a data set: its fields, their types and meaning, its views."`
 	Check datasetCheckCmd `cmd:"" help:"Check the data set files, and whether they fit the source."`
+	Names datasetNamesCmd `cmd:"" help:"Print the file of all names of columns that are inferred, to write true ones into for --names."`
 	New   datasetNewCmd   `cmd:"" help:"Print a data set file for a table of the source, to go on from; with --datasets also whose the rows are, by foreign keys to the accounts of its tenant tree."`
 }
 
@@ -33,6 +34,17 @@ func withSnapshot(ctx context.Context, settings *Settings, use func(source.Datab
 	}
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
 	return use(snapshot)
+}
+
+type datasetNamesCmd struct{}
+
+func (datasetNamesCmd) Run(streams IO) error {
+	text, err := catalog.BuiltinNames()
+	if err != nil {
+		return err
+	}
+	_, err = streams.Out.Write(text)
+	return err
 }
 
 type datasetListCmd struct {

@@ -27,7 +27,7 @@ func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error
 		return err
 	}
 	own := *settings
-	own.Source, own.Datasets = "duckdb:"+settings.seedFile(), ""
+	own.Source, own.Datasets, own.Names = "duckdb:"+settings.seedFile(), "", ""
 	return c.serve(ctx, streams, &own, func(s *server.Server) error {
 		d := demo{URL: s.URL()}
 		err := own.withFolder(ctx, func(f *server.Folder, p outturn.Principal) (err error) {

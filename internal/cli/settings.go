@@ -28,6 +28,7 @@ type Settings struct {
 	DataDir    string `name:"data" env:"OUTTURN_DATA" default:"outturn-data" placeholder:"DIR" help:"Folder of Outturn's own data (${default})."`
 	Source     string `name:"source" env:"OUTTURN_SOURCE" placeholder:"URL" help:"Where the commerce data are: duckdb:FILE, folder:PATH of CSV and Parquet files, postgres://USER@HOST/DATABASE, or clickhouse://USER@HOST/DATABASE. Default: the data folder's sample data."`
 	Datasets   string `name:"datasets" env:"OUTTURN_DATASETS" placeholder:"DIR" help:"Folder of data set files that describe the source. Default: the built-in ones of the reference schema."`
+	Names      string `name:"names" env:"OUTTURN_NAMES" placeholder:"FILE" help:"File of other names for what data sets and views publish; outturn dataset names prints one to go on from."`
 	Zone       string `name:"zone" env:"OUTTURN_ZONE" default:"${zone}" placeholder:"ZONE" help:"IANA time zone of days and of the instants written. Default: with --tenant the account's own, else ${default}. A server takes it for tenants that name no zone."`
 	Memory     string `name:"memory" env:"OUTTURN_MEMORY" default:"2GiB" placeholder:"SIZE" help:"Memory that the query engine may use (${default})."`
 	Threads    int    `name:"threads" env:"OUTTURN_THREADS" default:"0" placeholder:"N" help:"Threads of the query engine; 0 is one a core."`

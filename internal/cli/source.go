@@ -129,10 +129,22 @@ func (s *Settings) openCatalog() (*catalog.Catalog, error) {
 	if kind, _, err := s.sourcePath(); err == nil && kind != "folder" {
 		engine = kind
 	}
-	if s.Datasets == "" {
-		return catalog.Builtin(engine)
+	open := catalog.Builtin
+	if s.Datasets != "" {
+		open = func(engine string) (*catalog.Catalog, error) { return catalog.OpenFolder(s.Datasets, engine) }
 	}
-	return catalog.OpenFolder(s.Datasets, engine)
+	cat, err := open(engine)
+	if err != nil || s.Names == "" {
+		return cat, err
+	}
+	names, err := catalog.OpenNames(s.Names)
+	if err != nil {
+		return nil, err
+	}
+	if cat, err = cat.WithNames(names); err != nil {
+		return nil, outturn.Errorf(outturn.CodeDatasetInvalid, "The names in %s do not fit the data sets: %w", s.Names, err)
+	}
+	return cat, nil
 }
 
 func printJSON(w io.Writer, v any) error {

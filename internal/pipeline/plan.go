@@ -140,6 +140,7 @@ func chooseView(cat *catalog.Catalog, d *outturn.Dataset, req outturn.RunRequest
 	if v == nil {
 		v = outturn.Columns(d, req.Columns)
 	}
+	v = v.Of(d)
 	return v, v.Validate(d)
 }
 

@@ -285,8 +285,8 @@ func TestViews(t *testing.T) {
 			t.Fatal(err)
 		}
 		var view struct {
-			Name, Dataset, Description string
-			Columns                    []struct {
+			Name, Dataset, Title, Description string
+			Columns                           []struct {
 				Field, Alias string
 				Map          map[string]string
 			}
@@ -294,7 +294,7 @@ func TestViews(t *testing.T) {
 		if err := yaml.UnmarshalWithOptions(text, &view, yaml.Strict()); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if view.Name != "cmp" || view.Dataset != name || len(view.Columns) != columns {
+		if view.Name != "cmp" || view.Title != "CMP API" || view.Dataset != name || len(view.Columns) != columns {
 			t.Errorf("view %s of %s has %d columns", view.Name, view.Dataset, len(view.Columns))
 		}
 		d, aliases := loadDataset(t, name), map[string]bool{}

@@ -429,7 +429,7 @@ func PublishedColumn(d *outturn.Dataset, v outturn.ViewColumn) batch.Column {
 }
 
 // column returns what the SELECT has for f.
-func (c *compiler) column(f outturn.Field) Described { return c.have[strings.ToLower(f.Name)] }
+func (c *compiler) column(f outturn.Field) Described { return c.have[strings.ToLower(f.Selected())] }
 
 // value returns the SQL of a field's value, in its declared type.
 func (c *compiler) value(f outturn.Field) string { return c.named(f, "Field "+f.Name) }

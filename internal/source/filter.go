@@ -99,7 +99,7 @@ func (c *compiler) literal(f outturn.Field, text string, zone, stamps *time.Loca
 	if err != nil {
 		panic("source: filter was not checked: " + err.Error())
 	}
-	have := c.have[strings.ToLower(f.Name)]
+	have := c.column(f)
 	if c.engine.Untyped() && have.Type == outturn.Text {
 		have.Local = true
 	}

@@ -13,9 +13,9 @@ import (
 func (c *compiler) fit() error {
 	var faults []error
 	for _, f := range c.Dataset.Fields {
-		have, ok := c.have[strings.ToLower(f.Name)]
+		have, ok := c.have[strings.ToLower(f.Selected())]
 		if !ok {
-			faults = append(faults, fmt.Errorf("field %s: the SELECT has no column of that name", f.Name))
+			faults = append(faults, fmt.Errorf("field %s: the SELECT has no column of that name", f.Selected()))
 			continue
 		}
 		if fault := c.misfit(f, have); fault != "" {
