@@ -27,3 +27,10 @@ type Link struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
+
+// LinkGrounds are what decides whether links to files are signed, and how.
+type LinkGrounds struct {
+	Tenants map[string]bool      // whose files may be linked to
+	Barred  map[string]bool      // runs whose files may not
+	Ended   map[string]time.Time // files whose links were ended, and when last
+}

@@ -26,8 +26,12 @@ const (
 // WebhookSecretPrefix opens the secrets of webhooks, as Standard Webhooks says.
 const WebhookSecretPrefix = "whsec_"
 
-// LinkPrefix opens the tokens of links.
-const LinkPrefix = "otl_"
+// LinkPrefix opens the tokens of links that the ledger keeps, and SignedLinkPrefix those
+// of links that it need not keep, as they are signed.
+const (
+	LinkPrefix       = "otl_"
+	SignedLinkPrefix = "otf_"
+)
 
 // DeliveryDisabled is the class of a message to a webhook that is told nothing, or that
 // is gone: it was not sent.

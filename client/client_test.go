@@ -96,6 +96,9 @@ func TestRetries(t *testing.T) {
 			_, err := c.CreateLink(ctx, file.ID, time.Hour)
 			return err
 		},
+		"DELETE /v1/files/" + file.ID + "/links": func(ctx context.Context, c *client.Client, _ outturn.SavedView) error {
+			return c.EndLinks(ctx, file.ID)
+		},
 		"POST /v1/clients": func(ctx context.Context, c *client.Client, _ outturn.SavedView) error {
 			_, _, err := c.CreateClient(ctx, client.ClientInput{Name: "x", Role: outturn.RoleViewer})
 			if outturn.ErrorCode(err) == outturn.CodeForbidden { // a manager's: it came through

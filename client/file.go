@@ -101,3 +101,10 @@ func (c *Client) CreateLink(ctx context.Context, file string, life time.Duration
 	_, err = c.do(ctx, call{method: http.MethodPost, path: "/v1/files/" + url.PathEscape(file) + "/links", body: body}, &link)
 	return link, err
 }
+
+// EndLinks ends all links to a file before their time, whoever made them or was given
+// them.
+func (c *Client) EndLinks(ctx context.Context, file string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/v1/files/" + url.PathEscape(file) + "/links"}, nil)
+	return err
+}

@@ -11,6 +11,7 @@ import (
 	"outturn"
 	"outturn/internal/blob"
 	"outturn/internal/download"
+	"outturn/internal/reporting"
 )
 
 func (a *API) registerFiles() {
@@ -23,10 +24,16 @@ func (a *API) registerFiles() {
 		summary: "Make a link that downloads a file without a token until it expires"}, a.createLink)
 	handle(a, route{id: "revokeLink", method: http.MethodDelete, path: "/v1/links/{id}", status: http.StatusNoContent, tags: tags, errors: []int{404},
 		summary: "End a link"}, a.revokeLink)
+	handle(a, route{id: "endLinks", method: http.MethodDelete, path: "/v1/files/{id}/links", status: http.StatusNoContent, tags: tags, errors: []int{404, 410},
+		summary: "End all links to a file, whoever made them or was given them"}, a.endLinks)
 	link := route{id: "followLink", method: http.MethodGet, path: "/f/{token}", summary: "Download by a link", tags: tags, open: true, errors: []int{404, 410, 416}}
 	registerDownload(a, link, a.openLink)
 	link.id, link.method, link.summary = "headLink", http.MethodHead, "What a download by a link would say before its first byte"
 	registerDownload(a, link, a.openLink)
+	named := route{id: "followNamedLink", method: http.MethodGet, path: "/f/{token}/{name}", summary: "Download by a link that ends with the file's name", tags: tags, open: true, errors: []int{404, 410, 416}}
+	registerDownload(a, named, a.openNamedLink)
+	named.id, named.method, named.summary = "headNamedLink", http.MethodHead, "What a download by a link that ends with the file's name would say before its first byte"
+	registerDownload(a, named, a.openNamedLink)
 }
 
 // A DownloadInput is what a client may say of a download.
@@ -85,14 +92,31 @@ func (a *API) openFile(ctx context.Context, in *fileInput) (outturn.File, blob.O
 	return a.Service.OpenFile(ctx, principalOf(ctx), in.ID, in.Reason)
 }
 
-type linkInput struct {
+// A LinkInput is what comes along with a link.
+type LinkInput struct {
 	Token string `path:"token" maxLength:"200"`
 	DownloadInput
 }
 
 // GET /f/{token}
-func (a *API) openLink(ctx context.Context, in *linkInput) (outturn.File, blob.Object, error) {
-	return a.Service.OpenLink(ctx, in.Token, in.Reason, requestOf(ctx).Origin.Address, requestID(ctx))
+func (a *API) openLink(ctx context.Context, in *LinkInput) (outturn.File, blob.Object, error) {
+	return a.Service.OpenLink(ctx, clickOf(ctx, in))
+}
+
+func clickOf(ctx context.Context, in *LinkInput) reporting.Click {
+	return reporting.Click{Token: in.Token, Reason: in.Reason, From: requestOf(ctx).Origin.Address, Request: requestID(ctx)}
+}
+
+type namedLinkInput struct {
+	LinkInput
+	Name string `path:"name" maxLength:"1024" doc:"The file's, so that programs which save it under what the URL ends with name it well."`
+}
+
+// GET /f/{token}/{name}
+func (a *API) openNamedLink(ctx context.Context, in *namedLinkInput) (outturn.File, blob.Object, error) {
+	c := clickOf(ctx, &in.LinkInput)
+	c.Name = in.Name
+	return a.Service.OpenLink(ctx, c)
 }
 
 type createLinkInput struct {
@@ -128,4 +152,9 @@ func (a *API) createLink(ctx context.Context, p outturn.Principal, in *createLin
 // DELETE /v1/links/{id}
 func (a *API) revokeLink(ctx context.Context, p outturn.Principal, in *IDInput) (*struct{}, error) {
 	return nil, a.Service.RevokeLink(ctx, p, in.ID)
+}
+
+// DELETE /v1/files/{id}/links
+func (a *API) endLinks(ctx context.Context, p outturn.Principal, in *IDInput) (*struct{}, error) {
+	return nil, a.Service.EndLinks(ctx, p, in.ID)
 }

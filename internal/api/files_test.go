@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"mime"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -125,6 +127,97 @@ func TestDownloadByCurl(t *testing.T) {
 			t.Errorf("%d of %d bytes, %v", len(got), len(whole), err)
 		}
 	}
+}
+
+// signed returns the paths of links that who is given to files.
+func (c caller) signed(t testing.TB, files ...outturn.File) []string {
+	t.Helper()
+	p := outturn.Principal{Subject: "client:" + c.ClientID, Kind: "client", Tenant: files[0].Tenant, Roles: []outturn.Role{outturn.RoleManager}, Via: "cmp"}
+	paths, _, err := shop.Reporting().SignLinks(t.Context(), p, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// A signed link is a download for curl and wget with no credential, goes on where one
+// broke off, and ends with the name that the file has (P42).
+func TestSignedLinkByCurl(t *testing.T) {
+	who := callerOf(t, "Northwind", outturn.RoleManager)
+	for _, name := range []string{"plain", "Übersicht 2026 € ✓", `quo"ted 'name'`, "100% #1 ?a=b&c;d+e", "a:b ..", "日本語\u0301"} {
+		in := accounts
+		in.Name, in.Formats = name, []outturn.Output{{Format: "json", Compression: "gzip"}}
+		file := who.run(t, in).Files[0]
+		whole := who.do(t, "GET", "/v1/files/"+file.ID+"/content", "").body
+		path := who.signed(t, file)[0]
+		link, folder := shop.URL()+path, t.TempDir()
+		for method, want := range map[string][]byte{"GET": whole, "HEAD": nil} {
+			if a := (caller{}).do(t, method, path, ""); a.status != 200 || !bytes.Equal(a.body, want) || a.header.Get("Content-Length") != strconv.Itoa(len(whole)) {
+				t.Errorf("%s %s: %d, %d bytes", method, path, a.status, len(a.body))
+			}
+		}
+		part := filepath.Join(folder, "part.json.gz")
+		if err := os.WriteFile(part, whole[:len(whole)/3], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		curl(t, "-C", "-", "-o", part, link)
+		if got := curl(t, "-r", "10-19", link); !bytes.Equal(got, whole[10:20]) {
+			t.Errorf("%s: a range of %d bytes", link, len(got))
+		}
+		curl(t, "-O", "--output-dir", folder, link)
+		wget := exec.CommandContext(t.Context(), "wget", "-q", "--no-config", "--restrict-file-names=nocontrol", "-P", t.TempDir(), link)
+		if out, err := wget.CombinedOutput(); err != nil {
+			t.Errorf("%q: %v\n%s", wget.Args, err, out)
+		}
+		entries, err := os.ReadDir(wget.Args[5])
+		if err != nil || len(entries) != 1 || entries[0].Name() != file.Name {
+			t.Errorf("wget saved %v, %v, want %q", entries, err, file.Name)
+		}
+		// curl -O takes the end of the URL as it stands.
+		for _, saved := range []string{part, filepath.Join(folder, path[strings.LastIndex(path, "/")+1:]), filepath.Join(wget.Args[5], file.Name)} {
+			if got, err := os.ReadFile(saved); err != nil || !bytes.Equal(got, whole) {
+				t.Errorf("%s: %d of %d bytes, %v", saved, len(got), len(whole), err)
+			}
+		}
+	}
+}
+
+// A link that is not as it was given out is 404 whatever is wrong with it, and all that
+// there are to a file end at once.
+func TestLinksOfFile(t *testing.T) {
+	who := callerOf(t, "Northwind", outturn.RoleManager)
+	files := []outturn.File{who.run(t, accounts).Files[0], who.run(t, accounts).Files[0]}
+	paths := who.signed(t, files...)
+	var kept struct{ URL string }
+	who.do(t, "POST", "/v1/files/"+files[0].ID+"/links", `{}`).decode(t, 201, &kept)
+	paths = append(paths, strings.TrimPrefix(kept.URL, shop.URL())+"/"+url.PathEscape(files[0].Name))
+	token := strings.Split(paths[0], "/")[2]
+	for _, path := range []string{
+		paths[0] + "x", "/f/" + token + "/another.csv", "/f/" + token + "/%ff", "/f/" + token + "/..%2f" + files[0].Name, "/f/" + token + "/" + token, "/f/" + token + "/%00",
+		"/f/" + token[:len(token)-1] + "/" + files[0].Name, "/f/" + token + "x/" + files[0].Name, "/f/otf_/" + files[0].Name, "/f/%20/x", kept.URL[len(shop.URL()):] + "/" + files[0].ID,
+	} {
+		var p problem
+		if (caller{}).do(t, "GET", path, "").decode(t, 404, &p); p.Detail != "There is no such link. Check that all of it was copied." {
+			t.Errorf("%s: %s", path, p.Detail)
+		}
+	}
+	opens := func(what string, want ...int) {
+		t.Helper()
+		for i, path := range paths {
+			if a := (caller{}).do(t, "GET", path, ""); a.status != want[i] {
+				t.Errorf("%s: %s: %d, want %d: %.200s", what, path, a.status, want[i], a.body)
+			}
+		}
+	}
+	opens("at first", 200, 200, 200)
+	for range 2 {
+		if a := who.do(t, "DELETE", "/v1/files/"+files[0].ID+"/links", ""); a.status != 204 || len(a.body) > 0 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+		opens("when those to a file are ended", 410, 200, 410)
+	}
+	paths[0] = who.signed(t, files[0])[0]
+	opens("when there is a new one", 200, 200, 410)
 }
 
 // curl sees a run's events to its end, and the last has its files.

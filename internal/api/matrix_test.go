@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -298,6 +299,13 @@ func runID(m *matrix, of *holding, spent bool) string {
 
 func fileID(_ *matrix, of *holding, _ bool) string { return of.run.Files[0].ID }
 
+func freshFileID(m *matrix, of *holding, spent bool) string {
+	if spent {
+		return m.newRun(of).Files[0].ID
+	}
+	return of.run.Files[0].ID
+}
+
 func viewID(m *matrix, of *holding, spent bool) string {
 	if spent {
 		return m.newView(of).ID
@@ -406,6 +414,7 @@ var cells = map[string]cell{
 	"GET /v1/files/{id}/content":   {least: outturn.RoleViewer, ask: about("/v1/files/{id}/content", fileID, ""), status: 200},
 	"HEAD /v1/files/{id}/content":  {least: outturn.RoleViewer, ask: about("/v1/files/{id}/content", fileID, ""), status: 200},
 	"POST /v1/files/{id}/links":    {least: outturn.RoleManager, ask: about("/v1/files/{id}/links", fileID, `{}`), status: 201, silent: true},
+	"DELETE /v1/files/{id}/links":  {least: outturn.RoleManager, ask: about("/v1/files/{id}/links", freshFileID, ""), status: 204, silent: true},
 	"DELETE /v1/links/{id}":        {least: outturn.RoleManager, ask: about("/v1/links/{id}", linkID, ""), status: 204, silent: true},
 	"GET /v1/clients":              {least: outturn.RoleAdmin, ask: about("/v1/clients", tenantID, ""), status: 200, self: true},
 	"POST /v1/clients":             {least: outturn.RoleAdmin, ask: about("/v1/clients", tenantID, `{"name":"new","role":"viewer","kind":"apikey","tenant":"{tenant}"}`), status: 201, silent: true},
@@ -432,8 +441,10 @@ var cells = map[string]cell{
 	"GET /v1/usage": {least: outturn.RoleViewer, ask: about("/v1/usage?tenant={id}", tenantID, ""), status: 200, silent: true},
 	"GET /v1/audit": {least: outturn.RoleAdmin, ask: about("/v1/audit?limit=1000&filter=action+eq+view.create", tenantID, ""), status: 200, self: true},
 
-	"GET /f/{token}":  {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
-	"HEAD /f/{token}": {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
+	"GET /f/{token}":         {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
+	"HEAD /f/{token}":        {ask: func(_ *matrix, of *holding, _ bool) ask { return ask{path: of.linkPath} }, status: 200},
+	"GET /f/{token}/{name}":  {ask: namedLink, status: 200},
+	"HEAD /f/{token}/{name}": {ask: namedLink, status: 200},
 
 	"GET /v1/tenants":               {least: outturn.RoleViewer, ask: about("/v1/tenants", tenantID, ""), status: 200, self: true},
 	"POST /v1/tenants":              {least: outturn.RoleAdmin, ask: about("/v1/tenants", tenantID, `{"parent":"{tenant}","kind":"customer","name":"new"}`), status: 201, silent: true},
@@ -444,6 +455,10 @@ var cells = map[string]cell{
 	"POST /v1/tenants/{id}/suspend": {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/suspend", leafID, ""), status: 200},
 	"POST /v1/tenants/{id}/resume":  {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/resume", leafID, ""), status: 200},
 	"POST /v1/tenants/{id}/restore": {least: outturn.RoleAdmin, ask: about("/v1/tenants/{id}/restore", deletedLeafID, ""), status: 200, silent: true},
+}
+
+func namedLink(_ *matrix, of *holding, _ bool) ask {
+	return ask{path: of.linkPath + "/" + url.PathEscape(of.run.Files[0].Name)}
 }
 
 func freshWebhook(m *matrix, of *holding, _ bool) ask {

@@ -256,10 +256,10 @@ func TestRandomRequests(t *testing.T) {
 	manager.do(t, "POST", "/v1/generators", fmt.Sprintf(generator1, "goes")).decode(t, 201, &otherStanding)
 	program := callerOf(t, "Northwind", outturn.RoleAdmin).newClient(t, outturn.ClientCMP)
 	g := &generator{d: d, known: map[string][]string{
-		"DELETE id": {victim.ID, otherView.ID, otherLink.ID, otherStanding.ID},
+		"DELETE id": {victim.ID, otherView.ID, otherLink.ID, otherStanding.ID, victim.Files[0].ID},
 		"id":        {run.ID, run.Files[0].ID, view.ID, link.ID, program.ID, standing.ID},
 		"token":     {link.URL[strings.LastIndex(link.URL, "/")+1:]},
-		"name":      {"accounts", "payments", "a name", "Ümläut ✓"}, "dataset": {"accounts", "accounts", "payments"},
+		"name":      {"accounts", "payments", "a name", "Ümläut ✓", run.Files[0].Name}, "dataset": {"accounts", "accounts", "payments"},
 		"view": {"full", "cmp", view.ID}, "columns": {"ACCOUNT_ID", "NAME"}, "field": {"ACCOUNT_ID", "state", "created_at"},
 		"filter": {"state eq failed", "ACCOUNT_ID eq 1000003", "created_at ge 2026-09-01 and not (state eq queued)", "NAME like %a%"},
 		"order":  {"created_at", "created_at desc", "ACCOUNT_ID", "NAME desc"}, "values": {"failed", "1000003"},

@@ -45,6 +45,8 @@ type serveCmd struct {
 	SyncTenants time.Duration `name:"sync-tenants" env:"OUTTURN_SYNC_TENANTS" placeholder:"TIME" help:"How often tenants are made, renamed and moved as the source's accounts are, such as 1h. Default: never."`
 	TenantGrace time.Duration `name:"tenant-grace" env:"OUTTURN_TENANT_GRACE" default:"720h" placeholder:"TIME" help:"For how long a deleted tenant can be restored, before its files, links, views and clients go (${default}: 30 days)."`
 
+	ReportLinkLife time.Duration `name:"report-link-life" env:"OUTTURN_REPORT_LINK_LIFE" default:"12h" placeholder:"TIME" help:"How long at least the links to files are good that are in lists of reports, from 1h to 2160h; they are made anew each time (${default})."`
+
 	MinInterval time.Duration `name:"min-interval" env:"OUTTURN_MIN_INTERVAL" default:"15m" placeholder:"TIME" help:"Least time between two firings of a schedule (${default})."`
 
 	PollEvents    []string `name:"poll-events" env:"OUTTURN_POLL_EVENTS" placeholder:"DATASET:TIME" help:"Ask a data set for new invoices as often as that, such as invoices:1m, for generators that wait for them. May be repeated; in the environment with commas between. Default: none."`
@@ -147,7 +149,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
-		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, Zone: settings.Zone, MinInterval: c.MinInterval, Polls: polls, Channel: c.ListenChannel,
+		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, Zone: settings.Zone, MinInterval: c.MinInterval, ReportLinkLife: c.ReportLinkLife, Polls: polls, Channel: c.ListenChannel,
 		Version: version, Log: log,
 	})
 	if err != nil {

@@ -74,7 +74,7 @@ func TestAuditLink(t *testing.T) {
 	file := s.auditRunOf("own").Files[0]
 	_, token, err := s.CreateLink(t.Context(), s.as(outturn.RoleAdmin), file.ID, time.Hour)
 	must(t, err)
-	got, content, err := s.OpenLink(t.Context(), token, "", "", "")
+	got, content, err := s.OpenLink(t.Context(), reporting.Click{Token: token})
 	must(t, err)
 	must(t, content.Close())
 	if got.ID != file.ID {

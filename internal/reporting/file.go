@@ -21,6 +21,21 @@ type fileLedger interface {
 	// Link returns a link to a file of a tenant that viewer sees; CodeNotFound.
 	Link(ctx context.Context, viewer, id string) (outturn.Link, error)
 	RevokeLink(ctx context.Context, viewer, id string, entry outturn.AuditEntry) error
+
+	// LinkGrounds returns what links to files of tenants are signed on. barred are the
+	// data sets over which none are.
+	LinkGrounds(ctx context.Context, viewer string, tenants, barred []string) (outturn.LinkGrounds, error)
+	// SignedLink returns the file of a signed link that a client was given, and when
+	// links to it were last ended; CodeGone where it leads nowhere any more.
+	SignedLink(ctx context.Context, client, file string) (outturn.File, time.Time, error)
+	// EndLinks ends all links to a file that viewer sees, the signed ones too.
+	EndLinks(ctx context.Context, viewer, file string, entry outturn.AuditEntry) error
+
+	// Secret returns sealed bytes; CodeNotFound.
+	Secret(ctx context.Context, name string) ([]byte, error)
+	// SwapSecret keeps sealed bytes in place of was, nil for none; CodeConflict where it
+	// is not those that are there.
+	SwapSecret(ctx context.Context, name string, was, sealed []byte) error
 }
 
 // File returns what is known of a file.
@@ -132,33 +147,77 @@ func (s *Service) RevokeLink(ctx context.Context, p outturn.Principal, id string
 	return s.ledger.RevokeLink(ctx, p.Tenant, id, entry)
 }
 
-// mostToken is more than the token of a link has.
-const mostToken = 128
-
-// OpenLink opens the file that a link leads to. Whoever has the token may have it,
-// so there is no principal; from is the caller's address and request the id of its
-// call, for the audit.
-func (s *Service) OpenLink(ctx context.Context, token, reason, from, request string) (outturn.File, blob.Object, error) {
-	if !strings.HasPrefix(token, outturn.LinkPrefix) || len(token) > mostToken {
-		return outturn.File{}, nil, outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that all of it was copied.")
+// EndLinks ends all links to a file before their time, whoever has them.
+func (s *Service) EndLinks(ctx context.Context, p outturn.Principal, file string) error {
+	if err := s.permit(ctx, p, linksEnd, file); err != nil {
+		return err
 	}
-	if err := checkReason(reason); err != nil {
+	f, err := s.ledger.File(ctx, p.Tenant, file)
+	if err != nil {
+		return err
+	}
+	return s.ledger.EndLinks(ctx, p.Tenant, file, s.entry(p, linksEnd, f.Tenant, file, map[string]string{"run": f.Run, "sha256": f.SHA256}))
+}
+
+// A Click is what comes along when somebody follows a link.
+type Click struct {
+	Token string
+	// Name is the file's, where the link has it: it is there for those who save the file
+	// under what the URL ends with. "" is any.
+	Name          string
+	Reason        string // for the audit
+	From, Request string // the caller's address and the id of its call
+}
+
+// An openLink is where a link leads.
+type openLink struct {
+	file    outturn.File
+	subject string            // who it is for the audit
+	object  string            // what a refusal is about
+	detail  map[string]string // for the audit
+}
+
+var errNoLink = outturn.Errorf(outturn.CodeNotFound, "There is no such link. Check that all of it was copied.")
+
+// OpenLink opens the file that a link leads to. Whoever has the token may have it, so
+// there is no principal.
+func (s *Service) OpenLink(ctx context.Context, c Click) (outturn.File, blob.Object, error) {
+	if err := checkReason(c.Reason); err != nil {
 		return outturn.File{}, nil, err
 	}
-	l, f, err := s.ledger.LinkByHash(ctx, secret.Hash(token))
+	l, err := s.follow(ctx, c.Token)
 	if err != nil {
 		return outturn.File{}, nil, err
 	}
-	p := outturn.Principal{Subject: "link:" + l.ID, Kind: "link", Tenant: l.Tenant, Via: "link", From: from, Request: request}
-	st, err := s.standing(ctx, l.Tenant)
+	if c.Name != "" && c.Name != l.file.Name {
+		return outturn.File{}, nil, errNoLink
+	}
+	p := outturn.Principal{Subject: l.subject, Kind: "link", Tenant: l.file.Tenant, Via: "link", From: c.From, Request: c.Request}
+	st, err := s.standing(ctx, l.file.Tenant)
 	switch {
 	case err != nil:
 		return outturn.File{}, nil, err
 	case st.State == outturn.TenantDeleted:
 		return outturn.File{}, nil, outturn.Errorf(outturn.CodeGone, "The file of this link is gone. Ask whoever sent it for a new one.")
 	case st.HeldBy != "":
-		return outturn.File{}, nil, s.refuseHeld(ctx, p, linkDownload, l.ID,
+		return outturn.File{}, nil, s.refuseHeld(ctx, p, linkDownload, l.object,
 			outturn.Errorf(outturn.CodeForbidden, "The file of this link cannot be fetched now, because whose it is is suspended. Ask whoever sent it."))
 	}
-	return s.open(ctx, p, linkDownload, f, reason, map[string]string{"link": l.ID, "created_by": l.CreatedBy})
+	return s.open(ctx, p, linkDownload, l.file, c.Reason, l.detail)
+}
+
+// mostToken is more than the token of a link has.
+const mostToken = 200
+
+// follow finds out where a token leads.
+func (s *Service) follow(ctx context.Context, token string) (openLink, error) {
+	switch {
+	case len(token) > mostToken:
+	case strings.HasPrefix(token, outturn.SignedLinkPrefix):
+		return s.followSigned(ctx, token)
+	case strings.HasPrefix(token, outturn.LinkPrefix):
+		l, f, err := s.ledger.LinkByHash(ctx, secret.Hash(token))
+		return openLink{f, "link:" + l.ID, l.ID, map[string]string{"link": l.ID, "created_by": l.CreatedBy}}, err
+	}
+	return openLink{}, errNoLink
 }

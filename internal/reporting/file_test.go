@@ -47,13 +47,13 @@ func TestLinks(t *testing.T) {
 			if life := tt.life; life > 0 && !l.ExpiresAt.Equal(day.Add(life)) {
 				t.Errorf("it ends at %s", l.ExpiresAt)
 			}
-			f, content, err := s.OpenLink(ctx, token, "", "192.0.2.9", "req-9")
+			f, content, err := s.OpenLink(ctx, reporting.Click{Token: token, From: "192.0.2.9", Request: "req-9"})
 			if got := read(t, content, err); got != "content of "+markers["own"] || f.ID != r.Files[0].ID {
 				t.Errorf("got %q of %s", got, f.ID)
 			}
 			tt.end(s, l, r)
 			before := s.audited()
-			_, _, err = s.OpenLink(ctx, token, "", "192.0.2.9", "req-9")
+			_, _, err = s.OpenLink(ctx, reporting.Click{Token: token, From: "192.0.2.9", Request: "req-9"})
 			wantCode(t, "at its end", err, outturn.CodeGone)
 			if err != nil && (!strings.Contains(err.Error(), "Ask whoever sent it for a new one") || strings.Contains(err.Error(), markers["own"])) {
 				t.Errorf("it says %v", err)
@@ -95,7 +95,7 @@ func TestLinkFaults(t *testing.T) {
 		"Empty": "", "Cut": token[:len(token)-1], "Longer": token + "x", "NoPrefix": strings.TrimPrefix(token, "otl_"), "VeryLong": "otl_" + strings.Repeat("x", 1<<20),
 		"ItsHash": l.TokenHash, "ItsID": l.ID,
 	} {
-		_, _, err := s.OpenLink(ctx, token, "", "", "")
+		_, _, err := s.OpenLink(ctx, reporting.Click{Token: token})
 		wantCode(t, name, err, outturn.CodeNotFound)
 		if err != nil && token != "" && strings.Contains(err.Error(), token) {
 			t.Errorf("%s: it repeats the token: %v", name, err)
@@ -121,12 +121,12 @@ func TestDownloadsAreAudited(t *testing.T) {
 	for _, reason := range []string{strings.Repeat("x", 256), "two\nlines", "\xff"} {
 		_, _, err := s.OpenFile(ctx, p, f.ID, reason)
 		wantCode(t, "the reason "+reason, err, outturn.CodeInvalid)
-		_, _, err = s.OpenLink(ctx, token, reason, "192.0.2.9", "req-9")
+		_, _, err = s.OpenLink(ctx, reporting.Click{Token: token, Reason: reason, From: "192.0.2.9", Request: "req-9"})
 		wantCode(t, "the reason "+reason, err, outturn.CodeInvalid)
 	}
 	_, content, err := s.OpenFile(ctx, p, f.ID, "the month's end")
 	read(t, content, err)
-	_, content, err = s.OpenLink(ctx, token, "", "192.0.2.9", "req-9")
+	_, content, err = s.OpenLink(ctx, reporting.Click{Token: token, From: "192.0.2.9", Request: "req-9"})
 	read(t, content, err)
 	got := append(s.audit(before, p.Subject), s.audit(before, "link:"+l.ID)...)
 	want := []outturn.AuditEntry{

@@ -32,7 +32,7 @@ func TestSuspendedTenant(t *testing.T) {
 		t.Helper()
 		_, err := s.Runs(t.Context(), child, "", outturn.ListQuery{})
 		wantCode(t, "a list", err, outturn.ErrorCode(of))
-		_, object, err := s.OpenLink(t.Context(), token, "", "", "")
+		_, object, err := s.OpenLink(t.Context(), reporting.Click{Token: token})
 		wantCode(t, "a link", err, link)
 		if object != nil {
 			must(t, object.Close())

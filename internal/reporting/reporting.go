@@ -62,7 +62,8 @@ type Config struct {
 	Own     source.Own // has the data sets of Outturn itself; nil where the catalogue has none
 	Queue   ringer
 	Blobs   blob.Store
-	// Sealer seals the secrets of clients that sign their requests; nil makes none.
+	// Sealer seals the secrets of clients that sign their requests, and the keys that sign
+	// links; nil makes none of either.
 	Sealer secret.Sealer
 	// Cancel tells the runner at once that a run is to stop, which it would hear a
 	// second later; may be nil.
@@ -90,10 +91,11 @@ type Config struct {
 
 // Limits bound what may be asked. The zero value of each is its default.
 type Limits struct {
-	LinkLife time.Duration // of a link that names none: 48 h
-	KeyLife  time.Duration // of an idempotency key: 24 h
-	Queued   int           // most queued runs of a tenant that has no limit of its own: 10,000
-	Preview  time.Duration // how long a preview may take: 30 s
+	LinkLife   time.Duration // of a link that names none: 48 h
+	SignedLife time.Duration // least life of signed links, from an hour to 90 days: 12 h
+	KeyLife    time.Duration // of an idempotency key: 24 h
+	Queued     int           // most queued runs of a tenant that has no limit of its own: 10,000
+	Preview    time.Duration // how long a preview may take: 30 s
 	// PollSkew is by how much a row of a polled data set may say that it changed before
 	// its transaction began, as where clocks of applications say so: 10 min. Below 0 is
 	// by nothing.
@@ -129,6 +131,9 @@ func (c Config) withDefaults() Config {
 	if c.Limits.LinkLife <= 0 {
 		c.Limits.LinkLife = 48 * time.Hour
 	}
+	if c.Limits.SignedLife == 0 {
+		c.Limits.SignedLife = 12 * time.Hour
+	}
 	if c.Limits.KeyLife <= 0 {
 		c.Limits.KeyLife = 24 * time.Hour
 	}
@@ -152,6 +157,7 @@ type Service struct {
 	standings standings
 	meters    meters
 	seen      seen
+	linkKeys  knownLinkKeys
 	previews  chan struct{} // has room for each that may run now
 
 	mu       sync.Mutex
@@ -168,6 +174,9 @@ func New(config Config) (*Service, error) {
 	}
 	if _, err := outturn.LoadZone(config.Zone); err != nil {
 		return nil, outturn.InField("zone", err)
+	}
+	if life := config.Limits.SignedLife; life != 0 && (life < leastSignedLife || life > mostLinkLife) {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "Links to reports are good for at least an hour and at most 90 days (2160h), not for %s.", life)
 	}
 	if config.URLs == nil {
 		g, err := guard.New(guard.Config{})

@@ -42,7 +42,8 @@ const (
 
 	linkCreate   action = "link.create"
 	linkRevoke   action = "link.revoke"
-	linkDownload action = "link.download" // whoever has the link may
+	linksEnd     action = "link.revoke_all" // those to one file
+	linkDownload action = "link.download"   // whoever has the link may
 
 	tenantCreate  action = "tenant.create"
 	tenantRead    action = "tenant.read"
@@ -108,6 +109,7 @@ var allowed = map[action]struct{ operator, admin, manager, viewer bool }{
 	fileDownload:      {true, true, true, true},
 	linkCreate:        {true, true, true, false},
 	linkRevoke:        {true, true, true, false},
+	linksEnd:          {true, true, true, false},
 	tenantCreate:      {true, true, false, false},
 	tenantRead:        {true, true, true, true},
 	tenantUpdate:      {true, true, false, false},
@@ -189,7 +191,7 @@ func (s *Service) sees(ctx context.Context, p outturn.Principal, a action, objec
 		_, err = s.ledger.Webhook(ctx, p.Tenant, object)
 	case deliveryRead, deliveryResend:
 		_, err = s.ledger.Delivery(ctx, p.Tenant, object)
-	case fileRead, fileDownload, linkCreate:
+	case fileRead, fileDownload, linkCreate, linksEnd:
 		_, err = s.ledger.File(ctx, p.Tenant, object)
 	case linkRevoke:
 		_, err = s.ledger.Link(ctx, p.Tenant, object)

@@ -315,6 +315,17 @@ var methods = map[string]struct {
 	"RevokeLink": {makers, false, "link.revoke", func(g *target, p outturn.Principal) (any, error) {
 		return nil, g.RevokeLink(g.t.Context(), p, g.link())
 	}},
+	"EndLinks": {makers, false, "link.revoke_all", func(g *target, p outturn.Principal) (any, error) {
+		return nil, g.EndLinks(g.t.Context(), p, g.file())
+	}},
+	"SignLinks": {makers, false, "", func(g *target, p outturn.Principal) (any, error) {
+		f := outturn.File{ID: g.file(), Tenant: outturn.NewID(day)} // as if there were one, where it is absent
+		if whose, there := g.tenants[g.whose]; there {
+			f.Tenant = whose.ID
+		}
+		paths, _, err := g.SignLinks(g.t.Context(), p, []outturn.File{f})
+		return paths, err
+	}},
 	"CreateTenant": {admins, false, "tenant.create", func(g *target, p outturn.Principal) (any, error) {
 		return g.CreateTenant(g.t.Context(), p, outturn.Tenant{Parent: g.tenant(), Kind: outturn.KindCustomer, Name: "new"})
 	}},
@@ -398,9 +409,10 @@ var methods = map[string]struct {
 // withoutPrincipal are the methods that nobody in particular calls, or everybody
 // before anything else. Whoever has the token of a link may have its file; see TestLinks.
 // SyncTenants is about the whole tree: see TestSyncTenants. What is called of events but
-// AcceptEvents, and FireDue, the scheduler calls. Zone is of a tenant that the caller has.
+// AcceptEvents, and FireDue, the scheduler calls; whoever runs for long tends the keys of
+// links. Zone is of a tenant that the caller has.
 var withoutPrincipal = []string{
-	"Close", "OpenLink", "Zone", "SyncTenants", "Admit", "AdmitToken",
+	"Close", "OpenLink", "TendLinkKeys", "RotateLinkKey", "Zone", "SyncTenants", "Admit", "AdmitToken",
 	"FireDue", "NotifyEvent", "PollEvents", "CheckPoll", "HandleEvents", "SweepEvents",
 }
 

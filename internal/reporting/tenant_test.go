@@ -289,9 +289,9 @@ func TestSecretsAreNotKept(t *testing.T) {
 	}
 	_, link, err := s.CreateLink(t.Context(), s.as(outturn.RoleManager), s.succeeded("own").Files[0].ID, 0)
 	must(t, err)
-	_, content, err := s.OpenLink(t.Context(), link, "", "", "")
+	_, content, err := s.OpenLink(t.Context(), reporting.Click{Token: link})
 	read(t, content, err)
-	_, _, err = s.OpenLink(t.Context(), link+"x", "", "", "")
+	_, _, err = s.OpenLink(t.Context(), reporting.Click{Token: link + "x"})
 	wantCode(t, "a wrong link", err, outturn.CodeNotFound)
 	_, err = signIn(t, door, c.ID, first+"x")
 	wantCode(t, "a wrong secret", err, outturn.CodeUnauthenticated)

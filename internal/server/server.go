@@ -79,6 +79,9 @@ type Config struct {
 	TenantGrace time.Duration
 	// Zone is where the days of tenants begin that name none; UTC.
 	Zone string
+	// ReportLinkLife is how long the links to files are good at least that lists of reports
+	// have, from an hour to 90 days; 12 h.
+	ReportLinkLife time.Duration
 	// MinInterval is the least time between two firings of a schedule; 15 minutes.
 	MinInterval time.Duration
 	// Polls are data sets that are asked for events.
@@ -206,7 +209,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	s.reporting, err = reporting.New(reporting.Config{
 		Ledger: folder.Ledger, Sealer: folder.Sealer, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
 		Cancel: s.runner.Cancel, Wake: s.runner.Wake, Due: func() { s.scheduler.Wake() }, URLs: urls, Deliver: s.delivery.Wake, WakeEvents: func() { s.events.Wake() }, Version: c.Version, Log: c.Log, Now: c.Now,
-		Zone: c.Zone, Limits: reporting.Limits{Interval: c.MinInterval},
+		Zone: c.Zone, Limits: reporting.Limits{Interval: c.MinInterval, SignedLife: c.ReportLinkLife},
 	})
 	if err != nil {
 		return nil, err
@@ -302,8 +305,8 @@ func (s *Server) lookAtSource(ctx context.Context) {
 	}
 }
 
-// keysEvery is how often it is looked whether the key that signs tokens is to be
-// replaced. It was looked at when the server was put together, too.
+// keysEvery is how often it is looked whether the keys that sign tokens and links are to
+// be replaced. That for tokens was looked at when the server was put together, too.
 const keysEvery = time.Hour
 
 func (s *Server) tendKeys(ctx context.Context) {
@@ -317,6 +320,9 @@ func (s *Server) tendKeys(ctx context.Context) {
 		}
 		if err := s.auth.TendKeys(ctx); err != nil && ctx.Err() == nil {
 			s.config.Log.ErrorContext(ctx, "the keys that sign tokens were not looked after; it is tried again in an hour", "error", err)
+		}
+		if err := s.reporting.TendLinkKeys(ctx); err != nil && ctx.Err() == nil {
+			s.config.Log.ErrorContext(ctx, "the keys that sign links were not looked after; it is tried again in an hour", "error", err)
 		}
 	}
 }

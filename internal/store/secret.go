@@ -23,6 +23,22 @@ func (s *Store) PutSecret(ctx context.Context, name string, sealed []byte) error
 	})
 }
 
+// SwapSecret keeps sealed bytes under a name in place of those that the caller knows, or
+// where there were none if those are nil; CodeConflict where somebody else was quicker.
+func (s *Store) SwapSecret(ctx context.Context, name string, was, sealed []byte) error {
+	return s.write(ctx, "swap secret", func(t *tx) error {
+		statement, args := `UPDATE secrets SET sealed = ?2 WHERE name = ?1 AND sealed = ?3`, []any{name, encoded(sealed), encoded(was)}
+		if was == nil {
+			statement, args = `INSERT INTO secrets (name, sealed) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING`, args[:2]
+		}
+		n, err := t.exec(statement, args...)
+		if err == nil && n == 0 {
+			return outturn.Errorf(outturn.CodeConflict, "Another has changed the secret %s.", name)
+		}
+		return err
+	})
+}
+
 // NextNumber counts up by one, from 1, for each scope and kind apart.
 func (s *Store) NextNumber(ctx context.Context, scope, kind string) (int64, error) {
 	var n int64

@@ -44,3 +44,4 @@ CREATE INDEX clients_old_subscription ON clients (old_subscription) WHERE old_su
 
 -- Signed links to it that were made before are void.
 ALTER TABLE files ADD COLUMN links_from BIGINT;
+CREATE INDEX files_links_ended ON files (tenant) WHERE links_from IS NOT NULL;

@@ -202,6 +202,16 @@ var accesses = map[string][]access{
 	"RevokeLink": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
 		return of.file, s.RevokeLink(ctx, v.tenant.ID, of.link, none)
 	}}},
+	"EndLinks": {{given: true, call: func(s *store.Store, v, of holding) (any, error) {
+		return of.file, s.EndLinks(ctx, v.tenant.ID, of.file.ID, none)
+	}}},
+	"LinkGrounds": {{list: true, call: func(s *store.Store, v, of holding) (any, error) {
+		g, err := s.LinkGrounds(ctx, v.tenant.ID, []string{of.tenant.ID}, []string{"orders"})
+		if len(g.Tenants)+len(g.Barred)+len(g.Ended) > 0 {
+			return []any{g, of.marker}, err
+		}
+		return g, err
+	}}},
 
 	"View": {{call: func(s *store.Store, v, of holding) (any, error) { return s.View(ctx, v.tenant.ID, of.view.ID) }}},
 	"ViewByName": {{own: true, list: true, call: func(s *store.Store, v, _ holding) (any, error) {
@@ -300,6 +310,7 @@ var accesses = map[string][]access{
 	"Backlog":              {{spans: "it counts the runs of the one tenant that it is given, which is who asks"}},
 	"RunProgresses":        {{spans: "of the one poller of a process: who watches has read the run before"}},
 	"LinkByHash":           {{spans: "who has the token of a link has the file: that is what it is for"}},
+	"SignedLink":           {{spans: "who has the token of a link has the file: that is what it is for; that its client sees the file is looked at"}},
 	"Client":               {{spans: ofSignIn}},
 	"ClientBySubscription": {{spans: ofSignIn}},
 	"TouchClient":          {{spans: ofSignIn}},
@@ -312,7 +323,7 @@ var accesses = map[string][]access{
 	"SweepLeases": {{spans: ofSweeps}}, "EndLeases": {{spans: ofSweeps}}, "ExpiredFiles": {{spans: ofSweeps}}, "ForgetFiles": {{spans: ofSweeps}}, "PurgeTenants": {{spans: ofSweeps}}, "RunKeys": {{spans: ofSweeps}},
 	"DueGenerators": {{spans: ofWorkers}}, "NextDue": {{spans: ofWorkers}},
 	"AuditEnd": {{spans: ofOperators}}, "OpenAuditKey": {{spans: ofOperators}}, "SealAudit": {{spans: ofSweeps}},
-	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
+	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "SwapSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
 	"AllTenants": {{spans: ofTheTree}}, "MakeTenants": {{spans: ofTheTree}}, "ChangeTenants": {{spans: ofTheTree}},
 	"KeepEvents": {{spans: ofCreators}}, "WaitingEvents": {{spans: ofWorkers}}, "EventBacklog": {{spans: ofOperators}}, "Awaited": {{spans: ofWorkers}},
 	"WaitingGenerators": {{spans: ofWorkers}}, "HandleEvent": {{spans: ofWorkers}}, "SweepEvents": {{spans: ofSweeps}},

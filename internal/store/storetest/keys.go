@@ -207,6 +207,14 @@ func testSecrets(t *testing.T, b *bench) {
 			t.Errorf("got %q, %v, want %q", got, err, sealed)
 		}
 	}
+	refused(t, "another instead of one that is not there", b.store.SwapSecret(ctx, "new", []byte("x"), []byte("y")), outturn.CodeConflict)
+	ok(t, b.store.SwapSecret(ctx, "new", nil, []byte("1")))
+	refused(t, "the first, again", b.store.SwapSecret(ctx, "new", nil, []byte("2")), outturn.CodeConflict)
+	refused(t, "instead of another", b.store.SwapSecret(ctx, "new", []byte("0"), []byte("2")), outturn.CodeConflict)
+	ok(t, b.store.SwapSecret(ctx, "new", []byte("1"), []byte("2")))
+	if got, err := b.store.Secret(ctx, "new"); err != nil || string(got) != "2" {
+		t.Errorf("got %q, %v", got, err)
+	}
 	for i := range 3 {
 		for scope := range 2 {
 			if n, err := b.store.NextNumber(ctx, fmt.Sprint(scope), "kind"); err != nil || n != int64(i+1) {
