@@ -152,6 +152,10 @@ var methods = map[string]struct {
 		g.succeededRun()
 		return g.Runs(g.t.Context(), p, g.tenant(), outturn.ListQuery{})
 	}},
+	"RunReports": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		g.succeededRun()
+		return g.RunReports(g.t.Context(), p, g.tenant(), outturn.ListQuery{})
+	}},
 	"CancelRun": {makers, false, "run.cancel", func(g *target, p outturn.Principal) (any, error) {
 		return g.CancelRun(g.t.Context(), p, g.queuedRun())
 	}},
@@ -531,6 +535,7 @@ func TestListsHaveWhatIsTheirs(t *testing.T) {
 	ctx, p := t.Context(), s.as(outturn.RoleAdmin)
 	for name, list := range map[string]func() (any, error){
 		"Runs":         func() (any, error) { return s.Runs(ctx, p, "*", outturn.ListQuery{}) },
+		"RunReports":   func() (any, error) { return s.RunReports(ctx, p, "*", outturn.ListQuery{}) },
 		"Views":        func() (any, error) { return s.Views(ctx, p, outturn.ListQuery{}) },
 		"Generators":   func() (any, error) { return s.Generators(ctx, p, "*", outturn.ListQuery{}) },
 		"Clients":      func() (any, error) { return s.Clients(ctx, p, outturn.ListQuery{}) },

@@ -25,6 +25,8 @@ type runLedger interface {
 	RunByKey(ctx context.Context, key outturn.IdempotencyKey) (outturn.Run, error)
 	Run(ctx context.Context, viewer, id string) (outturn.Run, error)
 	Runs(ctx context.Context, viewer, tenant string, q outturn.ListQuery) (outturn.List[outturn.Run], error)
+	// RunReports lists runs with what a list of reports shows of them.
+	RunReports(ctx context.Context, viewer, tenant string, q outturn.ListQuery) (outturn.List[outturn.Run], error)
 	RunProgresses(ctx context.Context, ids []string) ([]outturn.Run, error)
 	CancelRun(ctx context.Context, viewer, id, by string, entry outturn.AuditEntry) (outturn.Run, error)
 	DeleteRun(ctx context.Context, viewer, id string, entry outturn.AuditEntry) ([]outturn.File, error)
@@ -329,6 +331,21 @@ func (s *Service) Runs(ctx context.Context, p outturn.Principal, tenant string, 
 		return outturn.List[outturn.Run]{}, err
 	}
 	return s.ledger.Runs(ctx, p.Tenant, tenant, q)
+}
+
+// RunReports is Runs for who lists very many: each has its id, tenant, name, state,
+// furthest, format, rhythm, generator, when it was made and ended, when its files went, and
+// of the request the window, in UTC, and the name of the view. Its first file has id, name
+// and end. A page is never short.
+func (s *Service) RunReports(ctx context.Context, p outturn.Principal, tenant string, q outturn.ListQuery) (outturn.List[outturn.Run], error) {
+	whose := tenant
+	if whose == "*" {
+		whose = ""
+	}
+	if err := s.permit(ctx, p, runList, whose); err != nil {
+		return outturn.List[outturn.Run]{}, err
+	}
+	return s.ledger.RunReports(ctx, p.Tenant, tenant, q)
 }
 
 // CancelRun asks for a run to stop. A queued one is cancelled at once, a running one

@@ -41,9 +41,8 @@ func (t *tx) exactKeys(p *listPlan) (keys []listKey, next string, total *int64, 
 	if p.scope.none {
 		return nil, "", total, nil
 	}
-	c, from := p.compileExact(p.after)
-	text := fmt.Sprintf("SELECT %s, id, 1%s%s LIMIT %d OFFSET %s", p.by.column, from, p.exactOrder(), p.limit+1, c.arg(p.skip))
-	rows, err := t.db.QueryContext(t.ctx, bind(text), c.args...)
+	text, args := p.exactPage(p.by.column + ", id, 1")
+	rows, err := t.db.QueryContext(t.ctx, bind(text), args...)
 	keys, err = all(rows, err, func(scan func(...any) error) (listKey, error) {
 		k, _, err := p.scanKey(scan)
 		return k, err
@@ -53,6 +52,13 @@ func (t *tx) exactKeys(p *listPlan) (keys []listKey, next string, total *int64, 
 		next = p.encode(keys[p.limit-1])
 	}
 	return keys, next, total, err
+}
+
+// exactPage is the statement for columns of the rows of the page, and of one more.
+func (p *listPlan) exactPage(columns string) (text string, args []any) {
+	c, from := p.compileExact(p.after)
+	text = fmt.Sprintf("SELECT %s%s%s LIMIT %d OFFSET %s", columns, from, p.exactOrder(), p.limit+1, c.arg(p.skip))
+	return text, c.args
 }
 
 // countAll counts the rows of p, nil where there are more than mostTotal.

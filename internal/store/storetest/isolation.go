@@ -162,6 +162,12 @@ var accesses = map[string][]access{
 
 	"Run": {{call: func(s *store.Store, v, of holding) (any, error) { return s.Run(ctx, v.tenant.ID, of.run.ID) }}},
 	"Runs": {
+		{list: true, call: func(s *store.Store, v, of holding) (any, error) {
+			q := where("name", of.marker)
+			q.Where = &outturn.Expr{Op: outturn.OpOr, Args: []*outturn.Expr{q.Where, {Op: outturn.OpNull, Field: "reason"}}}
+			q.Page.Total = true
+			return s.Runs(ctx, v.tenant.ID, "*", q)
+		}},
 		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
 			return s.Runs(ctx, v.tenant.ID, "*", everything)
 		}},
@@ -181,6 +187,20 @@ var accesses = map[string][]access{
 			q := where("name", of.marker)
 			q.Where = &outturn.Expr{Op: outturn.OpOr, Args: []*outturn.Expr{q.Where, {Op: outturn.OpNull, Field: "reason"}}}
 			return s.Runs(ctx, v.tenant.ID, "*", q)
+		}},
+	},
+	"RunReports": {
+		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
+			return s.RunReports(ctx, v.tenant.ID, "*", everything)
+		}},
+		{list: true, own: true, call: func(s *store.Store, v, _ holding) (any, error) {
+			return s.RunReports(ctx, v.tenant.ID, "", everything)
+		}},
+		{call: func(s *store.Store, v, of holding) (any, error) {
+			return s.RunReports(ctx, v.tenant.ID, of.tenant.ID, everything)
+		}},
+		{list: true, call: func(s *store.Store, v, of holding) (any, error) {
+			return s.RunReports(ctx, v.tenant.ID, "*", where("tenant", of.tenant.ID))
 		}},
 	},
 	"CancelRun": {{call: func(s *store.Store, v, of holding) (any, error) {
@@ -231,6 +251,9 @@ var accesses = map[string][]access{
 		return s.GeneratorByName(ctx, v.tenant.ID, "mine")
 	}}},
 	"Generators": {
+		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
+			return s.Generators(ctx, v.tenant.ID, "*", outturn.ListQuery{Page: outturn.Page{Limit: outturn.MaxPage, Total: true}})
+		}},
 		{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
 			return s.Generators(ctx, v.tenant.ID, "*", everything)
 		}},

@@ -212,6 +212,11 @@ func (b *bench) variety(tenants []string) []outturn.Run {
 			r.Rhythm = []outturn.Rhythm{outturn.RhythmDay, outturn.RhythmCron}[i%3%2]
 		}
 		if i%5 > 0 {
+			day := time.Date(2026, 10, i%28+1, 0, 0, 0, 0, time.FixedZone("", 3600))
+			r.Request.Window, r.Request.View = &outturn.Window{From: day, To: day.AddDate(0, 0, 1), Zone: time.UTC}, "full"
+			if i%3 == 0 {
+				r.Request.View, r.Request.OwnView = "", &outturn.View{Name: "mine"}
+			}
 			r.Request.Outputs = []outturn.Output{{Format: []string{"csv", "xlsx", "xml"}[i%3]}, {Format: "json"}}
 		}
 		r = must[outturn.Run](b.t)(b.store.CreateRun(ctx, r, nil, outturn.AuditEntry{}))

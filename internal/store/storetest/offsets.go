@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,15 @@ func testOffsets(t *testing.T, b *bench) {
 			body, _ := json.Marshal(q)
 			t.Fatalf("%s\ngot  %v of %v, next %q, %v\nwant %v of %d", body, idsOf(page.Items), page.Total, page.Next, err, some, len(want))
 		}
+		reports, err := b.store.RunReports(ctx, s.viewer, s.tenant, q)
+		if err != nil || reports.Next != page.Next || !reflect.DeepEqual(reports.Total, page.Total) || len(reports.Items) != len(page.Items) {
+			t.Fatalf("of reports: %d, next %q, total %v, %v; want %d, %q, %v", len(reports.Items), reports.Next, reports.Total, err, len(page.Items), page.Next, page.Total)
+		}
+		for i, r := range page.Items {
+			if got, want := reports.Items[i], reported(r); !reflect.DeepEqual(got, want) {
+				t.Fatalf("a report: got\n%+v, want\n%+v", got, want)
+			}
+		}
 		if page.Next == "" {
 			return
 		}
@@ -75,6 +85,24 @@ func testOffsets(t *testing.T, b *bench) {
 	if len(nobody.Items) != 0 || nobody.Total == nil || *nobody.Total != 0 {
 		t.Errorf("of another tenant's there are %+v", nobody)
 	}
+}
+
+// reported is what a list of reports has of a run.
+func reported(r outturn.Run) outturn.Run {
+	is := outturn.Run{
+		ID: r.ID, Tenant: r.Tenant, Name: r.Name, State: r.State, Furthest: r.Furthest, Format: r.Format, Rhythm: r.Rhythm, Generator: r.Generator,
+		CreatedAt: r.CreatedAt, FinishedAt: r.FinishedAt, FilesGoneAt: r.FilesGoneAt, Request: outturn.RunRequest{View: r.Request.View},
+	}
+	if r.Request.OwnView != nil {
+		is.Request.View = r.Request.OwnView.Name
+	}
+	if w := r.Request.Window; w != nil {
+		is.Request.Window = &outturn.Window{From: w.From.UTC(), To: w.To.UTC(), Zone: time.UTC}
+	}
+	for _, f := range r.Files[:min(1, len(r.Files))] {
+		is.Files = []outturn.File{{ID: f.ID, Run: r.ID, Tenant: r.Tenant, ManifestFile: outturn.ManifestFile{Name: f.Name}, ExpiresAt: f.ExpiresAt}}
+	}
+	return is
 }
 
 // testOffsetsOfGenerators lists generators by what dialects ask for, each way: by
