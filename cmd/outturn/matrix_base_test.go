@@ -20,7 +20,19 @@ type base struct {
 	viewers map[string]account
 }
 
-type account struct{ id, zone string }
+type account struct{ id, zone, resellers string }
+
+// typed is the report type of a report that names one, or none: then it is for an
+// account with resellers right below it, or for one without.
+func (a account) typed(named string) string {
+	switch {
+	case named != "":
+		return named
+	case a.resellers != "0":
+		return "PROVIDER"
+	}
+	return "RESELLER"
+}
 
 // openBase opens the sample data read-only, so that the program can read them too.
 func openBase(t *testing.T) base {
@@ -28,8 +40,8 @@ func openBase(t *testing.T) base {
 	b.db, _ = duckdbtest.Open(t, "")
 	b.db.Exec("ATTACH '"+b.file+"' AS commerce (READ_ONLY)", "USE commerce", "SET TimeZone = 'UTC'", "CREATE TEMP TABLE below AS "+below)
 	for name, sql := range matrixViewers {
-		row := b.db.Rows("SELECT CAST(id AS VARCHAR), CASE WHEN parent_id IS NULL THEN 'UTC' ELSE time_zone END FROM accounts WHERE id = (" + sql + ")")[0]
-		b.viewers[name] = account{row[0], row[1]}
+		row := b.db.Rows("SELECT CAST(id AS VARCHAR), CASE WHEN parent_id IS NULL THEN 'UTC' ELSE time_zone END, (SELECT CAST(count(*) AS VARCHAR) FROM accounts AS r WHERE r.parent_id = accounts.id AND r.type = 'Reseller') FROM accounts WHERE id = (" + sql + ")")[0]
+		b.viewers[name] = account{row[0], row[1], row[2]}
 	}
 	return b
 }
@@ -58,7 +70,7 @@ func (b base) work(t *testing.T, r report) {
 	} else {
 		w = span{"-infinity", "infinity"}
 	}
-	sql := strings.NewReplacer("@viewer", viewer.id, "@mine", "(SELECT id FROM below WHERE above = "+viewer.id+")", "@report_type", r.reportType,
+	sql := strings.NewReplacer("@viewer", viewer.id, "@mine", "(SELECT id FROM below WHERE above = "+viewer.id+")", "@report_type", viewer.typed(r.reportType),
 		"@from_day", "DATE '"+w.from+"'", "@to_day", "DATE '"+w.to+"'", "@from", from, "@to", to).Replace(string(text))
 	b.db.Exec("CREATE TEMP TABLE IF NOT EXISTS " + r.table() + " AS " + sql)
 }

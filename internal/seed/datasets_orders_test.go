@@ -212,6 +212,49 @@ func (t sectionTree) below(viewer, account string) string {
 	return account
 }
 
+// The five purchases of the published table, found in the base tables by who buys and on
+// which level, each with the sections that the table gives them: who pays whom. All of
+// them occur, for plans that were delegated from the provider and without an operating
+// unit between, which is never charged.
+func TestPublishedPurchases(t *testing.T) {
+	db := openSeeded(t)
+	d := loadDataset(t, "provisioned_orders")
+	purchases := []struct{ name, buyer, reseller, customer, endCustomer string }{
+		{"L4 customer buys from L3 reseller", "Customer 4", "1 to 0", "2 to 1", "4 to 3"},
+		{"L3 customer buys from L2 reseller", "Customer 3", "1 to 0", "2 to 1", "3 to 2"},
+		{"L2 customer buys from L1", "Customer 2", "1 to 0", "2 to 1", "2 to 1"},
+		{"L2 reseller buys from L1 for own use", "Reseller 2", "1 to 0", "2 to 1", "2 to 1"},
+		{"L1 buys from provider for own use", "Reseller 1", "1 to 0", null, "1 to 0"},
+	}
+	db.exec(`CREATE OR REPLACE TEMP TABLE below_units AS WITH RECURSIVE units(id) AS (
+		SELECT id FROM accounts WHERE is_operating_unit UNION SELECT a.id FROM units AS u JOIN accounts AS a ON a.parent_id = u.id) FROM units`)
+	got := map[string]map[string]int{}
+	for _, viewer := range db.column("SELECT id FROM accounts WHERE type = 'Reseller' AND level = 1 AND id IN (SELECT parent_id FROM accounts WHERE type = 'Reseller') ORDER BY id LIMIT 3") {
+		pays := func(section string) string {
+			return `(SELECT b.level || ' to ' || s.level FROM charges AS c JOIN accounts AS b ON b.id = c.buyer_id JOIN accounts AS s ON s.id = c.seller_id WHERE c.id = d.` + section + `_DETAIL_ID)`
+		}
+		db.each(`SELECT a.type || ' ' || a.level, `+pays("RESELLER")+`, `+pays("CUSTOMER")+`, `+pays("END_CUSTOMER")+`, count(*)
+			FROM (`+d.selectFor(viewer, "PROVIDER")+`) AS d
+			JOIN charges AS root ON root.id = d.root_id AND root.is_final
+			JOIN accounts AS a ON a.id = root.buyer_id
+			JOIN (`+planOrigins+`) AS origin ON origin.id = root.plan_id AND origin.owner_id = 1
+			WHERE root.buyer_id NOT IN (FROM below_units)
+			GROUP BY ALL`, func(row []string) {
+			if got[row[0]] == nil {
+				got[row[0]] = map[string]int{}
+			}
+			n, _ := strconv.Atoi(row[4])
+			got[row[0]][strings.Join(row[1:4], ", ")] += n
+		})
+	}
+	for _, p := range purchases {
+		want := strings.Join([]string{p.reseller, p.customer, p.endCustomer}, ", ")
+		if len(got[p.buyer]) != 1 || got[p.buyer][want] == 0 {
+			t.Errorf("%s: RESELLER, CUSTOMER, END_CUSTOMER are %v, want all %s", p.name, got[p.buyer], want)
+		}
+	}
+}
+
 // The report type RESELLER has no END_CUSTOMER section, and the rest as before:
 // only rows that have nothing else are gone. No report type is the type PROVIDER.
 func TestReportTypeReseller(t *testing.T) {

@@ -269,6 +269,12 @@ func TestTablesAndAccounts(t *testing.T) {
 	if below, err := source.Children(t.Context(), snap, tree, "2"); err != nil || len(below) != 1 || below[0].ID != "20" {
 		t.Errorf("children: got %v and %v", below, err)
 	}
+	kinds := &outturn.TenantTree{SQL: strings.Replace(tree.SQL, "'k' AS kind", "if(id = 20, 'Reseller', 'Customer') AS kind", 1)}
+	for id, want := range map[string]bool{"1": false, "2": true, "20": false} {
+		if got, err := source.HasResellers(t.Context(), snap, kinds, id); err != nil || got != want {
+			t.Errorf("resellers below %s: got %t and %v, want %t", id, got, err, want)
+		}
+	}
 	err = source.CheckAccounts(t.Context(), snap, tree)
 	if want := "1 ids stand more than once; 2 accounts are reached from no root"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
