@@ -414,6 +414,8 @@ func (r *readback) spell(i int, text string) (string, error) {
 		return "", nil
 	}
 	switch r.columns[i].Type {
+	case outturn.Text:
+		return strings.ReplaceAll(text, "\r\n", "\n"), nil // encoding/csv reads them as one
 	case outturn.Bool:
 		b, err := strconv.ParseBool(text)
 		return strconv.FormatBool(b), err
