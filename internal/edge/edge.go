@@ -59,6 +59,16 @@ type Request struct {
 	Principal string // the subject of who asks, once that is known
 	Run       string // which run it made or was about, for the log
 	Route     string // the pattern that it fits
+	// Transaction is what the client calls all that it is doing at the time, for the log;
+	// Note sets it.
+	Transaction string
+}
+
+// Note keeps a client's name for what it is doing, where that may stand in our log.
+func (r *Request) Note(transaction string) {
+	if saneID(transaction) {
+		r.Transaction = transaction
+	}
 }
 
 type contextKey struct{}
@@ -114,6 +124,9 @@ func (g *Gate) Wrap(next http.Handler, refuse Refuser, isLong func(path string) 
 			log := g.Log.With("request", req.ID)
 			if req.Run != "" {
 				log = log.With("run", req.Run)
+			}
+			if req.Transaction != "" {
+				log = log.With("transaction", req.Transaction)
 			}
 			log.Info("request", "method", r.Method, "route", req.Route, "status", rec.status,
 				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond).String(), "who", req.Principal, "from", req.Origin.Address)

@@ -3,6 +3,7 @@ package reporting
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"outturn"
@@ -82,6 +83,20 @@ func (s *Service) Client(ctx context.Context, p outturn.Principal, id string) (o
 		return outturn.Client{}, err
 	}
 	return s.ledger.ClientOf(ctx, p.Tenant, id)
+}
+
+// Address returns where to write to whom the principal acts for, as its client has it: ""
+// where nobody said. Everybody may know his own.
+func (s *Service) Address(ctx context.Context, p outturn.Principal) (string, error) {
+	if err := s.permit(ctx, p, runList, ""); err != nil {
+		return "", err
+	}
+	id, isClient := strings.CutPrefix(p.Subject, "client:")
+	if !isClient {
+		return "", nil
+	}
+	c, err := s.ledger.ClientOf(ctx, p.Tenant, id)
+	return c.Email, err
 }
 
 // RevokeClient ends a client: within seconds nothing is let in with its secret or its

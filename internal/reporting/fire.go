@@ -184,7 +184,7 @@ func (s *Service) runOf(ctx context.Context, g outturn.Generator, tenant outturn
 	return outturn.Run{
 		Tenant: g.Tenant, Name: cmp.Or(g.RunName, g.Name), Request: req, Rhythm: g.Trigger.Rhythm(), Generator: g.ID, Revision: f.Revision, Cause: f.Cause, ScheduledFor: f.ScheduledFor,
 		Event: f.Event, InTurn: f.Cause != outturn.CauseEvent, Low: f.Cause == outturn.CauseBackfill, Deliveries: g.Deliveries,
-		Origin: g.Origin, CreatedBy: "generator:" + g.ID,
+		Origin: g.Origin, Foreign: g.Foreign, CreatedBy: "generator:" + g.ID,
 	}, nil
 }
 

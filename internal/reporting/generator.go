@@ -223,11 +223,19 @@ func (s *Service) Generators(ctx context.Context, p outturn.Principal, tenant st
 
 // UpdateGenerator makes a new revision of a generator that is still the one that was
 // read, else it is CodeVersionChanged. Runs that there are keep the revision that they
-// were made by. Where nothing is different there is no new revision.
+// were made by. Where nothing is different there is no new revision. What the edge that
+// made it wants back stays, unless the input has something else.
 func (s *Service) UpdateGenerator(ctx context.Context, p outturn.Principal, id string, revision int, in GeneratorInput) (outturn.Generator, error) {
 	g, was, err := s.redraft(ctx, p, id, revision, in)
-	if err != nil || same(g.GeneratorSpec, was) {
+	if err != nil {
 		return g, err
+	}
+	again := in.Foreign == nil || bytes.Equal(in.Foreign, g.Foreign)
+	if again && same(g.GeneratorSpec, was) {
+		return g, nil
+	}
+	if !again {
+		g.Foreign = in.Foreign
 	}
 	changed, err := s.ledger.UpdateGenerator(ctx, p.Tenant, id, revision, g, s.entry(p, generatorUpdate, g.Tenant, id, specDetail(was, g.GeneratorSpec)))
 	if err == nil {

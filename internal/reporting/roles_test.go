@@ -339,6 +339,15 @@ var methods = map[string]struct {
 	"ReportType": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.ReportType(g.t.Context(), p, g.tenant())
 	}},
+	"Level": {everyRole, false, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Level(g.t.Context(), p, g.tenant())
+	}},
+	"Address": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.Address(g.t.Context(), p)
+	}},
+	"ShippedViews": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		return g.ShippedViews(g.t.Context(), p)
+	}},
 	"Tenants": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
 		return g.Tenants(g.t.Context(), p, outturn.ListQuery{})
 	}},

@@ -187,3 +187,13 @@ func (s *Service) Tenant(ctx context.Context, p outturn.Principal, id string) (o
 	}
 	return s.ledger.Tenant(ctx, p.Tenant, id)
 }
+
+// Level returns how many tenants are above the principal's own tenant or one below it:
+// that of the provider is 0.
+func (s *Service) Level(ctx context.Context, p outturn.Principal, id string) (level int, err error) {
+	t, err := s.Tenant(ctx, p, id)
+	for ; err == nil && t.Parent != ""; level++ {
+		t, err = s.ledger.Tenant(ctx, t.Parent, t.Parent)
+	}
+	return level, err
+}

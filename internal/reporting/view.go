@@ -85,6 +85,20 @@ func (s *Service) Views(ctx context.Context, p outturn.Principal, q outturn.List
 	return s.ledger.Views(ctx, p.Tenant, q)
 }
 
+// ShippedViews lists the views that come with the data sets, but for the full ones.
+func (s *Service) ShippedViews(ctx context.Context, p outturn.Principal) ([]outturn.View, error) {
+	if err := s.permit(ctx, p, viewRead, ""); err != nil {
+		return nil, err
+	}
+	var list []outturn.View
+	for _, d := range s.config.Catalog.Datasets() {
+		for _, v := range s.config.Catalog.Views(d)[1:] {
+			list = append(list, *v)
+		}
+	}
+	return list, nil
+}
+
 // UpdateView replaces a view whose version is still the one that was read, else it
 // is CodeVersionChanged. Of which data set it is stays.
 func (s *Service) UpdateView(ctx context.Context, p outturn.Principal, id string, version int, v outturn.SavedView) (outturn.SavedView, error) {

@@ -159,8 +159,8 @@ func (s *Store) Generators(ctx context.Context, viewer, tenant string, q outturn
 	return list(s, ctx, &generatorList, viewer, tenant, q, generatorColumns, scanGenerator, func(g *outturn.Generator) string { return g.ID })
 }
 
-// UpdateGenerator gives a generator the spec, state and NextAt of g in the place of a
-// revision, and is then one further; CodeVersionChanged when it is another by now, or was
+// UpdateGenerator gives a generator the spec, state, NextAt and Foreign of g in the place
+// of a revision, and is then one further; CodeVersionChanged when it is another by now, or was
 // switched on or off, which g does not know of. Runs that it has made stay as they are.
 func (s *Store) UpdateGenerator(ctx context.Context, viewer, id string, revision int, g outturn.Generator, a outturn.AuditEntry) (outturn.Generator, error) {
 	spec, err := json.Marshal(g.GeneratorSpec)
@@ -177,15 +177,15 @@ func (s *Store) UpdateGenerator(ctx context.Context, viewer, id string, revision
 			return outturn.Errorf(outturn.CodeVersionChanged, "The generator was switched on or off meanwhile. Read it again, and make your change to that.")
 		}
 		was := saved
-		saved.GeneratorSpec, saved.State, saved.NextAt = g.GeneratorSpec, g.State, g.NextAt
+		saved.GeneratorSpec, saved.State, saved.NextAt, saved.Foreign = g.GeneratorSpec, g.State, g.NextAt, g.Foreign
 		saved.Revision, saved.UpdatedAt = revision+1, later(t.now, saved.UpdatedAt)
 		if err := t.switchTo(was, &saved); err != nil {
 			return err
 		}
 		if _, err := t.exec(`UPDATE generators SET name = ?2, dataset = ?3, kind = ?4, event = ?5, revision = ?6, spec = ?7, updated_at = ?8,
-				format = ?9, rhythm = ?10 WHERE id = ?1`,
+				format = ?9, rhythm = ?10, foreign_text = ?11 WHERE id = ?1`,
 			id, saved.Name, saved.Request.Dataset, saved.Trigger.Kind, text(awaited(&saved)), saved.Revision, string(spec), micros(saved.UpdatedAt),
-			text(formatOf(saved.Request)), text(string(saved.Trigger.Rhythm()))); err != nil {
+			text(formatOf(saved.Request)), text(string(saved.Trigger.Rhythm())), text(string(saved.Foreign))); err != nil {
 			return generatorClash(saved.Name, err)
 		}
 		if err := t.keepRevision(saved, string(spec), a.Subject); err != nil {
