@@ -52,6 +52,8 @@ type serveCmd struct {
 	PollEvents    []string `name:"poll-events" env:"OUTTURN_POLL_EVENTS" placeholder:"DATASET:TIME" help:"Ask a data set for new invoices as often as that, such as invoices:1m, for generators that wait for them. May be repeated; in the environment with commas between. Default: none."`
 	ListenChannel string   `name:"listen-channel" env:"OUTTURN_LISTEN_CHANNEL" placeholder:"NAME" help:"Channel of a source in PostgreSQL on which triggers tell of invoices (NOTIFY), such as outturn. Default: none."`
 
+	APSBooster bool `name:"aps-booster-header" env:"OUTTURN_APS_BOOSTER_HEADER" help:"Answer below /aps with X-APSBooster-Response: true, for clients that look for it."`
+
 	mailFlags
 
 	WebhookAllow []string `name:"webhook-allow" env:"OUTTURN_WEBHOOK_ALLOW" placeholder:"CIDR" help:"Network that webhooks may be in beside the public internet, such as 10.1.2.0/24. May be repeated. Link-local addresses and the metadata services of clouds are never called."`

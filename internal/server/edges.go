@@ -3,7 +3,10 @@ package server
 import (
 	"net/http"
 
+	"outturn"
 	"outturn/internal/api"
+	"outturn/internal/catalog"
+	"outturn/internal/dialect/aps"
 	"outturn/internal/edge"
 )
 
@@ -14,12 +17,16 @@ type dialect interface {
 }
 
 // edges puts together all that answers over HTTP.
-func (s *Server) edges(gate *edge.Gate) (http.Handler, error) {
+func (s *Server) edges(gate *edge.Gate, cat *catalog.Catalog) (http.Handler, error) {
 	native, err := api.New(api.Config{Gate: gate, Ready: s.check, Version: s.config.Version})
 	if err != nil {
 		return nil, err
 	}
-	var dialects []dialect
+	rde, err := aps.New(aps.Config{Gate: gate, DataSets: names(cat.Datasets()), Booster: s.config.APSBooster})
+	if err != nil {
+		return nil, err
+	}
+	dialects := []dialect{rde}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, d := range dialects {
 			if d.Serves(r.URL.Path) {
@@ -29,4 +36,11 @@ func (s *Server) edges(gate *edge.Gate) (http.Handler, error) {
 		}
 		native.ServeHTTP(w, r)
 	}), nil
+}
+
+func names(list []*outturn.Dataset) (names []string) {
+	for _, d := range list {
+		names = append(names, d.Name)
+	}
+	return names
 }

@@ -82,6 +82,9 @@ type Config struct {
 	// ReportLinkLife is how long the links to files are good at least that lists of reports
 	// have, from an hour to 90 days; 12 h.
 	ReportLinkLife time.Duration
+	// APSBooster says to answer by APS with X-APSBooster-Response, for clients that look
+	// for it.
+	APSBooster bool
 	// MinInterval is the least time between two firings of a schedule; 15 minutes.
 	MinInterval time.Duration
 	// Polls are data sets that are asked for events.
@@ -234,7 +237,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := s.edges(gate)
+	handler, err := s.edges(gate, cat)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,407 @@
+package aps_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"outturn"
+	"outturn/internal/server"
+	"outturn/internal/server/servertest"
+)
+
+// shop is one server for all tests of this package, over the sample data: a reseller
+// with one below it, and another reseller.
+var shop struct {
+	*servertest.Local
+	log     servertest.Log
+	tenants map[string]outturn.Tenant
+	clients map[string]client // by the name of the tenant and a role
+}
+
+// A client signs or shows a token; both are let in alike.
+type client struct {
+	token       string
+	key, secret string // of OAuth 1.0a
+}
+
+func TestMain(m *testing.M) {
+	status, err := testMain(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+func testMain(m *testing.M) (int, error) {
+	folder, err := os.MkdirTemp("", "outturn-aps-*")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder)
+	config := server.Config{Drain: time.Millisecond, Version: "test", Log: slog.New(slog.NewJSONHandler(&shop.log, nil))}
+	if shop.Local, err = servertest.Serve(context.Background(), folder, config); err != nil {
+		return 1, err
+	}
+	if err := furnish(context.Background()); err != nil {
+		return 1, err
+	}
+	status := m.Run()
+	return status, shop.Close()
+}
+
+// furnish makes the tenants and their clients.
+func furnish(ctx context.Context) error {
+	p, err := shop.Folder.Operator(ctx)
+	if err != nil {
+		return err
+	}
+	provider, err := shop.Reporting().Tenant(ctx, p, p.Tenant)
+	if err != nil {
+		return err
+	}
+	shop.tenants, shop.clients = map[string]outturn.Tenant{"provider": provider}, map[string]client{}
+	for _, t := range []struct{ name, parent, account string }{
+		{"northwind", "provider", "1000002"}, {"fjord", "northwind", "1000013"}, {"contoso", "provider", "1000004"},
+	} {
+		if shop.tenants[t.name], err = shop.Reporting().CreateTenant(ctx, p, outturn.Tenant{
+			Parent: shop.tenants[t.parent].ID, Kind: outturn.KindReseller, Name: t.name, ExternalID: t.account, Zone: "Europe/Warsaw",
+		}); err != nil {
+			return err
+		}
+	}
+	for name, t := range shop.tenants {
+		for _, role := range []outturn.Role{outturn.RoleViewer, outturn.RoleManager, outturn.RoleAdmin} {
+			mail := name + "@example.com"
+			if role == outturn.RoleAdmin {
+				mail = ""
+			}
+			_, token, err := shop.Reporting().CreateClient(ctx, p, outturn.Client{Tenant: t.ID, Role: role, Name: name, Email: mail})
+			if err != nil {
+				return err
+			}
+			_, signs, err := shop.Reporting().CreateClient(ctx, p, outturn.Client{Tenant: t.ID, Role: role, Name: name, Email: mail, Kind: outturn.ClientOAuth1})
+			if err != nil {
+				return err
+			}
+			c := client{key: signs.ConsumerKey, secret: signs.ConsumerSecret}
+			if c.token, err = newToken(ctx, token); err != nil {
+				return err
+			}
+			shop.clients[name+" "+string(role)] = c
+		}
+	}
+	return nil
+}
+
+func newToken(ctx context.Context, c outturn.Credential) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, shop.URL()+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(c.ClientID, c.ClientSecret)
+	resp, err := plain.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	return token.AccessToken, json.NewDecoder(resp.Body).Decode(&token)
+}
+
+var plain = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}, Timeout: time.Minute}
+
+// An answer is one whose body has been read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// ask sends a request as a client, which is left out where it is nobody.
+func ask(t testing.TB, as, method, path, body string, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, shop.URL()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c, ok := shop.clients[as]; ok {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	} else if as != "nobody" {
+		t.Fatalf("there is no client %q", as)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return send(t, req)
+}
+
+func send(t testing.TB, req *http.Request) answer {
+	t.Helper()
+	resp, err := plain.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, body}
+}
+
+// TestGolden plays the files of testdata: requests, and the answers that the contract has
+// for them. Each is as follows, and separated from the next by a line of ###:
+//
+//	# what it is, and its section
+//	METHOD PATH as TENANT ROLE     with "until" at the end, it is repeated until it fits
+//	Header: value
+//
+//	body
+//	-> STATUS
+//	Header: value
+//
+//	body
+//
+// In what is expected a word with a $ stands for a text, the same one each time; before
+// its first time it may be any. $url is any address of a file, $time any instant and
+// $text any sentence. An object with "*" may have more members than those.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.http")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".http"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			known := map[string]string{"UNKNOWN": "01999999-9999-7999-8999-999999999999"}
+			for name, tenant := range shop.tenants {
+				known["tenant_"+name], known["account_"+name] = tenant.ID, tenant.ID[:14]+"8"+tenant.ID[15:]
+			}
+			for n, part := range strings.Split(string(text), "\n###\n") {
+				if !play(t, part, known) {
+					t.Fatalf("%s, exchange %d", file, n+1)
+				}
+			}
+		})
+	}
+}
+
+var requestLine = regexp.MustCompile(`^([A-Z]+) (\S+) as (nobody|[a-z]+ [a-z]+)( until)?$`)
+
+// play makes one exchange and says whether the answer was the expected one.
+func play(t *testing.T, text string, known map[string]string) bool {
+	t.Helper()
+	asked, expected, ok := strings.Cut(text, "\n-> ")
+	if !ok {
+		t.Fatalf("no -> in %s", text)
+	}
+	for strings.HasPrefix(asked, "#") || strings.HasPrefix(asked, "\n") {
+		_, asked, _ = strings.Cut(asked, "\n")
+	}
+	first, header, body := message(asked)
+	line := requestLine.FindStringSubmatch(first)
+	if line == nil {
+		t.Fatalf("no request: %s", first)
+	}
+	for i := range header {
+		header[i] = filled(header[i], known)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var fault string
+	fits := func() bool {
+		a := ask(t, line[3], line[1], filled(line[2], known), filled(body, known), header...)
+		fault = compare(a, expected, known)
+		return fault == ""
+	}
+	if line[4] == "" {
+		fits()
+	} else if err := servertest.Every(ctx, 20*time.Millisecond, fits); err != nil && fault == "" {
+		fault = err.Error()
+	}
+	if fault != "" {
+		t.Errorf("%s: %s", first, fault)
+	}
+	return fault == ""
+}
+
+// message takes a first line, headers and a body apart.
+func message(text string) (first string, header []string, body string) {
+	head, body, _ := strings.Cut(text, "\n\n")
+	lines := strings.Split(strings.TrimSpace(head), "\n")
+	for _, l := range lines[1:] {
+		name, value, _ := strings.Cut(l, ": ")
+		header = append(header, name, value)
+	}
+	return lines[0], header, strings.TrimSpace(body)
+}
+
+var variable = regexp.MustCompile(`\$[A-Za-z_]+`)
+
+func filled(text string, known map[string]string) string {
+	return variable.ReplaceAllStringFunc(text, func(v string) string {
+		if value, ok := known[v[1:]]; ok {
+			return value
+		}
+		return v
+	})
+}
+
+// compare says in what an answer is not the expected one. Only if it is, what was found
+// out is known from then on.
+func compare(a answer, expected string, known map[string]string) string {
+	first, header, body := message(expected)
+	if got := fmt.Sprint(a.status); got != first {
+		return fmt.Sprintf("status %s, want %s: %s", got, first, a.body)
+	}
+	learnt := maps.Clone(known)
+	for i := 0; i < len(header); i += 2 {
+		if got := a.header.Get(header[i]); !matches(header[i+1], got, learnt) {
+			return fmt.Sprintf("%s is %q, want %q: %s", header[i], got, header[i+1], a.body)
+		}
+	}
+	if body == "" {
+		if len(a.body) > 0 {
+			return fmt.Sprintf("a body: %s", a.body)
+		}
+		return ""
+	}
+	got, err := decode(a.body)
+	if err != nil {
+		return fmt.Sprintf("%v in %s", err, a.body)
+	}
+	want, err := decode([]byte(body))
+	if err != nil {
+		return fmt.Sprintf("%v in the expected %s", err, body)
+	}
+	if where := differ("", want, got, learnt); where != "" {
+		return fmt.Sprintf("%s\ngot %s", where, a.body)
+	}
+	maps.Copy(known, learnt)
+	return ""
+}
+
+func decode(text []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return v, d.Decode(&v)
+}
+
+// differ says where two values differ; "" where they do not.
+func differ(path string, want, got any, known map[string]string) string {
+	switch w := want.(type) {
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok {
+			break
+		}
+		_, open := w["*"]
+		for name := range g {
+			if _, ok := w[name]; !ok && !open {
+				return fmt.Sprintf("%s has a member %s, which is not expected", path, name)
+			}
+		}
+		for name, value := range w {
+			there, ok := g[name]
+			if name == "*" {
+				continue
+			}
+			if !ok {
+				return fmt.Sprintf("%s has no member %s", path, name)
+			}
+			if d := differ(path+"/"+name, value, there, known); d != "" {
+				return d
+			}
+		}
+		return ""
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			return fmt.Sprintf("%s is not a list of %d", path, len(w))
+		}
+		for i := range w {
+			if d := differ(fmt.Sprintf("%s/%d", path, i), w[i], g[i], known); d != "" {
+				return d
+			}
+		}
+		return ""
+	case string:
+		if g, ok := got.(string); ok && matches(w, g, known) {
+			return ""
+		}
+	default:
+		if reflect.DeepEqual(want, got) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s is %v, want %v", path, got, want)
+}
+
+var patterns = map[string]*regexp.Regexp{
+	"url":  regexp.MustCompile(`^http://127\.0\.0\.1:[0-9]+/f/otf_[A-Za-z0-9_-]+/[^/?#]+$`),
+	"time": regexp.MustCompile(`^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$`),
+	"text": regexp.MustCompile(`[.?]$`),
+}
+
+// matches fits a text to an expected one, and learns what its words stand for.
+func matches(want, got string, known map[string]string) bool {
+	text := ""
+	var names []string
+	for rest := want; ; {
+		at := variable.FindStringIndex(rest)
+		if at == nil {
+			text += regexp.QuoteMeta(rest)
+			break
+		}
+		text += regexp.QuoteMeta(rest[:at[0]])
+		name := rest[at[0]+1 : at[1]]
+		rest = rest[at[1]:]
+		if value, ok := known[name]; ok {
+			text += regexp.QuoteMeta(value)
+			continue
+		}
+		text += "(.+?)"
+		names = append(names, name)
+	}
+	parts := regexp.MustCompile("^" + text + "$").FindStringSubmatch(got)
+	if parts == nil {
+		return false
+	}
+	for i, name := range names {
+		if p, ok := patterns[name]; ok {
+			if !p.MatchString(parts[i+1]) {
+				return false
+			}
+			continue
+		}
+		if value, ok := known[name]; ok && value != parts[i+1] {
+			return false
+		}
+		known[name] = parts[i+1]
+	}
+	return true
+}
