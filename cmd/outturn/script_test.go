@@ -82,7 +82,8 @@ func seed(t testing.TB) string {
 
 // TestScript runs the journeys: what a user types and what they get. In them
 // $SEED is the sample data's file; "status N" wants an exit status, "serve" starts a
-// server, and "field" takes a member out of the JSON that was printed.
+// server, and "field" takes a member out of the JSON that was printed. [oauthlib] is
+// where python3-oauthlib is installed.
 func TestScript(t *testing.T) {
 	bin, data := binary(t), seed(t)
 	testscript.Run(t, testscript.Params{
@@ -93,6 +94,12 @@ func TestScript(t *testing.T) {
 			e.Values[serverKey{}] = &scriptServer{}
 			e.Setenv("SEED", data)
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "oauthlib" {
+				return false, fmt.Errorf("there is no condition %s", name)
+			}
+			return exec.Command("/usr/bin/python3", "-c", "import oauthlib").Run() == nil, nil // Debian's packages are for it
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serve": serve, "field": field},
 	})
