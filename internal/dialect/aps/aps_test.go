@@ -1,6 +1,7 @@
 package aps_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,10 +11,13 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +62,13 @@ func testMain(m *testing.M) (int, error) {
 	}
 	if err := furnish(context.Background()); err != nil {
 		return 1, err
+	}
+	if err := exec.Command(python, "-c", "import oauthlib").Run(); err == nil {
+		stop, err := startSigner()
+		if err != nil {
+			return 1, err
+		}
+		defer stop()
 	}
 	status := m.Run()
 	return status, shop.Close()
@@ -125,6 +136,59 @@ func newToken(ctx context.Context, c outturn.Credential) (string, error) {
 	return token.AccessToken, json.NewDecoder(resp.Body).Decode(&token)
 }
 
+// python is Debian's, for which its packages are.
+const python = "/usr/bin/python3"
+
+// signer signs with python3-oauthlib, which others wrote: a line of JSON each on standard
+// input, an Authorization header each on standard output. It is nil where there is none.
+var signer struct {
+	sync.Mutex
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+func startSigner() (stop func(), err error) {
+	cmd := exec.Command(python, "-c", `
+import json, sys
+from oauthlib.oauth1 import Client
+for line in sys.stdin:
+    r = json.loads(line)
+    client = Client(r['key'], client_secret=r['secret'], signature_method='HMAC-SHA1', timestamp=r['at'])
+    print(client.sign(r['url'], http_method=r['method'])[1]['Authorization'], flush=True)
+`)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	signer.in, signer.out = in, bufio.NewScanner(out)
+	return func() { _, _ = in.Close(), cmd.Wait() }, cmd.Start()
+}
+
+// authorization signs a request, or where nothing can shows a token.
+func (c client) authorization(t testing.TB, method, url string) string {
+	t.Helper()
+	if signer.out == nil {
+		return "Bearer " + c.token
+	}
+	line, err := json.Marshal(map[string]string{
+		"method": method, "url": url, "key": c.key, "secret": c.secret,
+		"at": strconv.FormatInt(shop.Now().Add(time.Second).Unix(), 10), // after the second in which the server began
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer.Lock()
+	defer signer.Unlock()
+	if _, err := fmt.Fprintf(signer.in, "%s\n", line); err != nil || !signer.out.Scan() {
+		t.Fatalf("nothing was signed: %v", err)
+	}
+	return signer.out.Text()
+}
+
 var plain = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}, Timeout: time.Minute}
 
 // An answer is one whose body has been read.
@@ -145,7 +209,7 @@ func ask(t testing.TB, as, method, path, body string, header ...string) answer {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c, ok := shop.clients[as]; ok {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+		req.Header.Set("Authorization", c.authorization(t, method, req.URL.String()))
 	} else if as != "nobody" {
 		t.Fatalf("there is no client %q", as)
 	}
@@ -167,6 +231,66 @@ func send(t testing.TB, req *http.Request) answer {
 		t.Fatal(err)
 	}
 	return answer{resp.StatusCode, resp.Header, body}
+}
+
+// Requests are let in by their signature (section 4), once: not with another one, nor for
+// another query, nor without the rights that a token would give just as well.
+func TestSignatures(t *testing.T) {
+	if signer.out == nil {
+		t.Skipf("%s has no oauthlib (Debian: python3-oauthlib)", python)
+	}
+	const path = "/aps/2/resources?implementing(http://www.odin.com/rde/report-template/1.5),like(commonName,*a%20b*),limit(0,10)"
+	c := shop.clients["contoso viewer"]
+	good := c.authorization(t, "GET", shop.URL()+path)
+	for _, tt := range []struct {
+		name, path, authorization string
+		status                    int
+	}{
+		{"OK", path, good, 200},
+		{"Again", path, good, 401},
+		{"OtherQuery", path + ",eq(format,CSV)", c.authorization(t, "GET", shop.URL()+path), 401},
+		{"WrongSecret", path, client{key: c.key, secret: "x"}.authorization(t, "GET", shop.URL()+path), 401},
+		{"Encoded", "/aps/2/resources?implementing%28http%3A%2F%2Fwww.odin.com%2Frde%2Freport-template%2F1.5%29", c.authorization(t, "GET",
+			shop.URL()+"/aps/2/resources?implementing(http://www.odin.com/rde/report-template/1.5)"), 200},
+		{"Token", path, "Bearer " + c.token, 200},
+	} {
+		a := ask(t, "nobody", "GET", tt.path, "", "Authorization", tt.authorization)
+		if a.status != tt.status || tt.status == 401 && (!strings.Contains(string(a.body), `"APS::Outturn::Unauthorized"`) || a.header.Get("WWW-Authenticate") == "") {
+			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		}
+	}
+}
+
+// What callers of the platform send beside is taken, and what they call all that they are
+// doing is in the log (section 3.6). Limits and outages say when to ask again.
+func TestHeaders(t *testing.T) {
+	a := ask(t, "contoso viewer", "GET", "/aps/2/resources?limit(0,1)", "",
+		"APS-Transaction-ID", "tx-4711", "APS-Subscription-ID", "x", "APS-Actor-Scope", "y", "APS-Token", "z", "APS-Resource-ID", "w")
+	if a.status != 200 || a.header.Get("X-APSBooster-Response") != "" {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	if !strings.Contains(shop.log.String(), `"transaction":"tx-4711"`) {
+		t.Error("the transaction is not in the log")
+	}
+	few := int64(0)
+	p, err := shop.Folder.Operator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited, err := shop.Reporting().CreateTenant(t.Context(), p, outturn.Tenant{
+		Parent: p.Tenant, Kind: outturn.KindReseller, Name: "limited", ExternalID: "1000005", Limits: outturn.Limits{Requests: &few},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, err := shop.Reporting().CreateClient(t.Context(), p, outturn.Client{Tenant: limited.ID, Role: outturn.RoleViewer, Name: "limited", Kind: outturn.ClientAPIKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = ask(t, "nobody", "GET", "/aps/2/resources", "", "Authorization", shown.APIKey)
+	if a.status != 429 || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), `"code":429,"error":"APS::Outturn::LimitReached"`) {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
 }
 
 // TestGolden plays the files of testdata: requests, and the answers that the contract has

@@ -59,6 +59,10 @@ var words = []struct{ ours, theirs string }{
 	{"dataset", "dataSet"},
 	{"view", "customization"},
 	{"report_type", "reportType"},
+	{"filter", "query"},
+	{"order", "query"},
+	{"limit", "query"},
+	{"offset", "query"},
 }
 
 // theirs is a field of ours as a client of a kind of resource knows it.
