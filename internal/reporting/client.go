@@ -96,6 +96,9 @@ func (s *Service) Address(ctx context.Context, p outturn.Principal) (string, err
 		return "", nil
 	}
 	c, err := s.ledger.ClientOf(ctx, p.Tenant, id)
+	if outturn.ErrorCode(err) == outturn.CodeNotFound {
+		return "", nil // it was purged since
+	}
 	return c.Email, err
 }
 

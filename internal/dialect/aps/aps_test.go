@@ -27,7 +27,7 @@ import (
 )
 
 // shop is one server for all tests of this package, over the sample data: a reseller
-// with one below it, and another reseller.
+// with one below it, and others.
 var shop struct {
 	*servertest.Local
 	log     servertest.Log
@@ -85,11 +85,16 @@ func furnish(ctx context.Context) error {
 		return err
 	}
 	shop.tenants, shop.clients = map[string]outturn.Tenant{"provider": provider}, map[string]client{}
-	for _, t := range []struct{ name, parent, account string }{
-		{"northwind", "provider", "1000002"}, {"fjord", "northwind", "1000013"}, {"contoso", "provider", "1000004"},
+	none := int64(0)
+	for _, t := range []struct {
+		name, parent, account string
+		limits                outturn.Limits
+	}{
+		{"northwind", "provider", "1000002", outturn.Limits{}}, {"fjord", "northwind", "1000013", outturn.Limits{}}, {"contoso", "provider", "1000004", outturn.Limits{}},
+		{"waiting", "provider", "1000003", outturn.Limits{Running: &none}}, // none of its reports is ever made
 	} {
 		if shop.tenants[t.name], err = shop.Reporting().CreateTenant(ctx, p, outturn.Tenant{
-			Parent: shop.tenants[t.parent].ID, Kind: outturn.KindReseller, Name: t.name, ExternalID: t.account, Zone: "Europe/Warsaw",
+			Parent: shop.tenants[t.parent].ID, Kind: outturn.KindReseller, Name: t.name, ExternalID: t.account, Zone: "Europe/Warsaw", Limits: t.limits,
 		}); err != nil {
 			return err
 		}
@@ -528,4 +533,73 @@ func matches(want, got string, known map[string]string) bool {
 		known[name] = parts[i+1]
 	}
 	return true
+}
+
+// What docs/dialects/aps.md tells people to type works, call by call.
+func TestDocumentedCalls(t *testing.T) {
+	if signer.out == nil {
+		t.Skipf("%s has no oauthlib (Debian: python3-oauthlib)", python)
+	}
+	text, err := os.ReadFile("../../../docs/dialects/aps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const generator = `{"aps":{"type":"http://www.odin.com/rde/report-template/1.1"},"commonName":"Documented","format":"CSV","eventType":"ONETIME",
+		"parameters":{"startDate":"2025-07-01T00:00:00Z","endDate":"2025-07-02T23:59:59Z"}}`
+	who, folder := shop.clients["provider admin"], t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "generator.json"), []byte(generator), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := func(body string) string {
+		var made struct{ APS struct{ ID string } }
+		a := ask(t, "provider admin", "POST", "/aps/2/resources", body)
+		if err := json.Unmarshal(a.body, &made); err != nil || made.APS.ID == "" {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return made.APS.ID
+	}
+	env := map[string]string{
+		"PATH": "/usr/bin:" + os.Getenv("PATH"), "KEY": who.key, "SECRET": who.secret, "TENANT": shop.tenants["contoso"].ID,
+		"TEMPLATE": id(generator), "ID": id(generator),
+		"VIEW": id(`{"aps":{"type":"http://www.odin.com/rde/report-customization/2.0"},"name":{"en":"Documented"},"columns":[{"name":"SUBSCRIPTION_ID","alias":"sub"}]}`),
+	}
+	var files []struct {
+		APS      struct{ ID string }
+		FilePath string
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := servertest.Every(ctx, 20*time.Millisecond, func() bool {
+		a := ask(t, "provider admin", "GET", "/aps/2/resources/"+env["TEMPLATE"]+"/reportFiles", "")
+		return json.Unmarshal(a.body, &files) == nil && len(files) == 1 && files[0].FilePath != ""
+	}); err != nil {
+		t.Fatal(err)
+	}
+	env["FILE"], env["FILE_PATH"] = files[0].APS.ID, files[0].FilePath
+	var setup, calls []string
+	for line := range strings.Lines(string(text)) {
+		switch line = strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "sign()"), strings.HasPrefix(line, "aps()"):
+			setup = append(setup, line)
+		case strings.HasPrefix(line, "aps ") && strings.Contains(line, "$AFTER"):
+			calls = append(calls, line)
+		}
+	}
+	if len(setup) != 2 || len(calls) < 19 {
+		t.Fatalf("the page has %d calls", len(calls))
+	}
+	for _, call := range calls {
+		cmd := exec.CommandContext(t.Context(), "bash", "-euc", strings.Join(append(setup, "AFTER="+shop.URL()+"/aps/2", call), "\n"))
+		cmd.Dir = folder
+		for name, value := range env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil || bytes.Contains(out, []byte(`"error":"APS::`)) || len(out) == 0 && !strings.Contains(call, "DELETE") {
+			t.Errorf("%s: %v %s", call, err, out)
+		}
+	}
+	if got, err := os.ReadDir(folder); err != nil || len(got) != 2 {
+		t.Errorf("the file did not come: %v, %v", got, err)
+	}
 }

@@ -183,15 +183,16 @@ func getFile(ctx context.Context, c *call, id string) (*resource, error) {
 	return list[0], nil
 }
 
-// removeFile takes the file of a report away, or stops one that is still being made: it
-// is there then, FAILED, until it is removed as well.
+// removeFile takes the file of a report away, or stops one that is still being made. What
+// failed or was stopped has no file, and stays as the record of that.
 func removeFile(ctx context.Context, c *call, r *resource) error {
 	run := runOf(r)
-	if !run.State.Final() {
-		stopped, err := c.Gate.Service.CancelRun(ctx, c.p, run.ID)
-		if err != nil || !stopped.State.Final() {
-			return err
-		}
+	switch {
+	case !run.State.Final():
+		_, err := c.Gate.Service.CancelRun(ctx, c.p, run.ID)
+		return err
+	case run.State != outturn.RunSucceeded:
+		return notFor("The report failed or was stopped. It has no file that could be removed, and is kept to say so.")
 	}
 	return c.Gate.Service.DeleteRun(ctx, c.p, run.ID)
 }
