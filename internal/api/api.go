@@ -83,21 +83,20 @@ func config(version string) huma.Config {
 	return c
 }
 
-// schemes are the ways to say who one is. HTTP Basic and the subscription key are for
-// the token endpoints.
+// schemes are the ways to say who one is. HTTP Basic is for the token
+// endpoint.
 var schemes = map[string]*huma.SecurityScheme{
 	"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{
 		ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth2/token", Scopes: map[string]string{}},
 	}},
-	"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token of /oauth2/token or of /token."},
+	"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token of /oauth2/token, or of CMP's /token."},
 	"oauth1": {Type: "http", Scheme: "OAuth", Description: "A signature of the request by OAuth 1.0a (RFC 5849) without a token: HMAC-SHA1 or HMAC-SHA256."},
 	"apiKey": {Type: "apiKey", In: "header", Name: "Authorization", Description: "ApiKey SU-000-000-000:secret, as it was given out."},
 	"zuoraKeyId": {
 		Type: "apiKey", In: "header", Name: "apiAccessKeyId", Description: "Together with zuoraSecretKey.",
 	},
-	"zuoraSecretKey":  {Type: "apiKey", In: "header", Name: "apiSecretAccessKey", Description: "Together with zuoraKeyId."},
-	"basic":           {Type: "http", Scheme: "basic", Description: "For /oauth2/token and, together with subscriptionKey, for /token."},
-	"subscriptionKey": {Type: "apiKey", In: "header", Name: "X-Subscription-Key", Description: "For /token, together with basic."},
+	"zuoraSecretKey": {Type: "apiKey", In: "header", Name: "apiSecretAccessKey", Description: "Together with zuoraKeyId."},
+	"basic":          {Type: "http", Scheme: "basic", Description: "For /oauth2/token."},
 }
 
 // anyScheme is what an operation asks for: one of these.

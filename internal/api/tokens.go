@@ -41,11 +41,6 @@ func (a *API) registerTokens() {
 		},
 	}
 
-	basic := route{id: "createBasicToken", method: http.MethodPost, path: "/token", tags: []string{"Tokens"}, open: true,
-		summary: "Exchange user, password and subscription key for an access token", errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests},
-		about: "As CMP has it: user and password by HTTP Basic. The body may be left out."}
-	handle(a, basic, a.createBasicToken)
-
 	handle(a, route{id: "listTokenKeys", method: http.MethodGet, path: "/.well-known/jwks.json", tags: []string{"Tokens"}, open: true,
 		summary: "The public keys that access tokens can be checked with (RFC 7517)"}, a.listTokenKeys)
 }
@@ -130,38 +125,6 @@ func refuseToken(err error) error {
 		r.header.Set("Retry-After", strconv.FormatInt(max(edge.Seconds(refused.RetryAfter), 1), 10))
 	}
 	return r
-}
-
-type basicTokenInput struct {
-	Authorization string `header:"Authorization" hidden:"true"`
-	Subscription  string `header:"X-Subscription-Key" doc:"Given out with user and password."`
-	Body          *struct {
-		Marketplace string `json:"marketplace,omitempty" maxLength:"120" example:"us" doc:"Taken, and of no consequence: the user belongs to one tenant."`
-	} `required:"false"`
-}
-
-type basicTokenAnswer struct {
-	Token   string `json:"token"`
-	Expires int64  `json:"expiresInSeconds"`
-}
-
-// POST /token
-func (a *API) createBasicToken(ctx context.Context, _ outturn.Principal, in *basicTokenInput) (*body[basicTokenAnswer], error) {
-	basic := http.Request{Header: http.Header{"Authorization": {in.Authorization}}}
-	user, password, _ := basic.BasicAuth()
-	t, err := a.Auth.BasicToken(ctx, auth.BasicRequest{
-		Username: user, Password: secret.Text(password), SubscriptionKey: secret.Text(in.Subscription),
-		From: requestOf(ctx).Origin.Address, ID: requestID(ctx),
-	})
-	if outturn.ErrorCode(err) == outturn.CodeUnauthenticated {
-		p := a.problem(ctx, err)
-		p.header.Set("WWW-Authenticate", `Basic realm="outturn"`)
-		return nil, p
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &body[basicTokenAnswer]{basicTokenAnswer{t.AccessToken.Reveal(), t.ExpiresIn}}, nil
 }
 
 // GET /.well-known/jwks.json

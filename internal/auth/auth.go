@@ -28,6 +28,9 @@ import (
 type Ledger interface {
 	// Client returns a client by its id, whosever it is; CodeNotFound.
 	Client(ctx context.Context, id string) (outturn.Client, error)
+	// ClientBySubscription returns the client whose subscription key has that SHA-256,
+	// whosever it is; CodeNotFound.
+	ClientBySubscription(ctx context.Context, hash string) (outturn.Client, error)
 	// TouchClient notes that a client was used, to the minute.
 	TouchClient(ctx context.Context, id string, at time.Time) error
 	// Root returns the provider; CodeNotFound before there is one.

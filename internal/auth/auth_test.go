@@ -58,6 +58,17 @@ func (l *ledger) Root(context.Context) (outturn.Tenant, error) {
 	return outturn.Tenant{ID: "root"}, nil
 }
 
+func (l *ledger) ClientBySubscription(_ context.Context, hash string) (outturn.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.clients {
+		if c.SubscriptionHash == hash {
+			return c, nil
+		}
+	}
+	return outturn.Client{}, outturn.Errorf(outturn.CodeNotFound, "No subscription key.")
+}
+
 func (l *ledger) Audit(_ context.Context, e outturn.AuditEntry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

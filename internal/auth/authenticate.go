@@ -21,6 +21,8 @@ type Request struct {
 	// Form is the body of a form (application/x-www-form-urlencoded), which a
 	// signature covers; other bodies are not signed.
 	Form string
+	// Subscribed: who has a subscription key must show it, too (CMP).
+	Subscribed bool
 
 	From, ID string // the caller's address and the id of its call
 }

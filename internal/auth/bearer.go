@@ -38,6 +38,11 @@ func (s *Service) bearer(ctx context.Context, r Request, token string) (outturn.
 	case err != nil:
 		return outturn.Principal{}, fmt.Errorf("look up client: %w", err)
 	}
+	if r.Subscribed && client.Kind == outturn.ClientCMP {
+		if err := s.checkSubscription(ctx, r, client); err != nil {
+			return outturn.Principal{}, err
+		}
+	}
 	role := weaker(client.Role, outturn.Role(c.Scope))
 	if role == "" {
 		return outturn.Principal{}, refusal("The access token names no role.")

@@ -16,6 +16,7 @@ import (
 
 	"outturn"
 	"outturn/internal/delivery"
+	"outturn/internal/dialect/cmp"
 	"outturn/internal/scheduler"
 	"outturn/internal/secret"
 	"outturn/internal/server"
@@ -59,6 +60,8 @@ type serveCmd struct {
 	WebhookAllow []string `name:"webhook-allow" env:"OUTTURN_WEBHOOK_ALLOW" placeholder:"CIDR" help:"Network that webhooks may be in beside the public internet, such as 10.1.2.0/24. May be repeated. Link-local addresses and the metadata services of clouds are never called."`
 	WebhookHTTP  bool     `name:"webhook-http" env:"OUTTURN_WEBHOOK_HTTP" help:"Let webhooks be called without TLS: whoever is on the way reads along."`
 
+	cmpFlags
+
 	// Lease is for tests that wait for one to end.
 	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
 
@@ -97,6 +100,19 @@ func (f mailFlags) settings(insecure bool) (*delivery.SMTP, error) {
 		smtp.Password = secret.Text(strings.TrimRight(string(text), "\r\n"))
 	}
 	return smtp, nil
+}
+
+// cmpFlags say how the CMP API is spoken.
+type cmpFlags struct {
+	CMPBasePath  string        `name:"cmp-base-path" env:"OUTTURN_CMP_BASE_PATH" default:"/marketplace" placeholder:"PATH" help:"What the paths of the CMP API begin with (${default}); / is nothing."`
+	CMPRoot      bool          `name:"cmp-root" env:"OUTTURN_CMP_ROOT" negatable:"" default:"true" help:"Answer to CMP's paths without that beginning, too: /token, /auth/token, /reports, and Keycloak's. Default: yes."`
+	CMPPaging    string        `name:"cmp-paging" env:"OUTTURN_CMP_PAGING" enum:"how-to,spec" default:"how-to" placeholder:"NAME" help:"how-to: GET /reports of CMP gives all reports, whatever offset and limit say, as its how-to pages have it; spec: it gives pages, as its specification has it (${default})."`
+	CMPUpperCase bool          `name:"cmp-upper-case" env:"OUTTURN_CMP_UPPER_CASE" help:"Write formats in answers of CMP in upper case, such as JSON."`
+	CMPMaxPeriod time.Duration `name:"cmp-max-period" env:"OUTTURN_CMP_MAX_PERIOD" default:"8784h" placeholder:"TIME" help:"How long the period of a report may be that CMP asks for (${default}: 366 days)."`
+}
+
+func (f cmpFlags) config() cmp.Config {
+	return cmp.Config{BasePath: f.CMPBasePath, NoRoot: !f.CMPRoot, Paging: f.CMPPaging == "spec", UpperCase: f.CMPUpperCase, MaxPeriod: f.CMPMaxPeriod}
 }
 
 // tlsFlags name what the server is known by.
@@ -151,6 +167,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
 		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
+		CMP:         c.cmpFlags.config(),
 		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, Zone: settings.Zone, MinInterval: c.MinInterval, ReportLinkLife: c.ReportLinkLife, Polls: polls, Channel: c.ListenChannel,
 		Version: version, Log: log,
 	})

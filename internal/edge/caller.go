@@ -28,11 +28,21 @@ var (
 // standing, and how often it has asked, of which the answer's head tells. A form is read
 // for it, as a signature covers what it has, and is there again for the handler.
 func (g *Gate) Caller(w http.ResponseWriter, r *http.Request) (outturn.Principal, error) {
+	return g.caller(w, r, false)
+}
+
+// Subscriber is Caller where who has a subscription key must show it with each request.
+func (g *Gate) Subscriber(w http.ResponseWriter, r *http.Request) (outturn.Principal, error) {
+	return g.caller(w, r, true)
+}
+
+func (g *Gate) caller(w http.ResponseWriter, r *http.Request, subscribed bool) (outturn.Principal, error) {
 	known := RequestOf(r.Context())
 	shown, err := g.shown(r, known)
 	if err != nil {
 		return outturn.Principal{}, err
 	}
+	shown.Subscribed = subscribed
 	p, err := g.Auth.Authenticate(r.Context(), shown)
 	if err != nil {
 		return outturn.Principal{}, err

@@ -202,6 +202,10 @@ var methods = map[string]struct {
 		g.viewID()
 		return g.Views(g.t.Context(), p, outturn.ListQuery{})
 	}},
+	"FindView": {everyRole, true, "", func(g *target, p outturn.Principal) (any, error) {
+		g.viewID()
+		return g.FindView(g.t.Context(), p, "payments/cmp", "")
+	}},
 	"UpdateView": {makers, false, "view.update", func(g *target, p outturn.Principal) (any, error) {
 		return g.UpdateView(g.t.Context(), p, g.viewID(), 1, outturn.SavedView{View: outturn.View{
 			Name: "y" + strings.ReplaceAll(outturn.NewID(day), "-", ""), Columns: []outturn.ViewColumn{{Field: "CUSTOMER_NAME"}},

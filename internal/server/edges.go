@@ -7,6 +7,7 @@ import (
 	"outturn/internal/api"
 	"outturn/internal/catalog"
 	"outturn/internal/dialect/aps"
+	"outturn/internal/dialect/cmp"
 	"outturn/internal/edge"
 )
 
@@ -22,11 +23,17 @@ func (s *Server) edges(gate *edge.Gate, cat *catalog.Catalog) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
-	rde, err := aps.New(aps.Config{Gate: gate, DataSets: names(cat.Datasets()), Booster: s.config.APSBooster})
+	asAPS, err := aps.New(aps.Config{Gate: gate, DataSets: names(cat.Datasets()), Booster: s.config.APSBooster})
 	if err != nil {
 		return nil, err
 	}
-	dialects := []dialect{rde}
+	c := s.config.CMP
+	c.Gate, c.Retention, c.Now = gate, s.config.Retention, s.config.Now
+	asCMP, err := cmp.New(c)
+	if err != nil {
+		return nil, err
+	}
+	dialects := []dialect{asAPS, asCMP}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, d := range dialects {
 			if d.Serves(r.URL.Path) {

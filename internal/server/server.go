@@ -27,6 +27,7 @@ import (
 	"outturn/internal/auth"
 	"outturn/internal/catalog"
 	"outturn/internal/delivery"
+	"outturn/internal/dialect/cmp"
 	"outturn/internal/edge"
 	"outturn/internal/queue/local"
 	"outturn/internal/reporting"
@@ -91,7 +92,9 @@ type Config struct {
 	Polls []scheduler.Poll
 	// Channel is what a source that sends notifications is listened to on; "" is not.
 	Channel string
-	Lease   time.Duration // after how long without a sign of life a run is taken back; 30 s
+	// CMP says how the API of that name is spoken; its Gate, Retention and Now are set here.
+	CMP   cmp.Config
+	Lease time.Duration // after how long without a sign of life a run is taken back; 30 s
 
 	Version string
 	Log     *slog.Logger

@@ -1,0 +1,53 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"outturn"
+	"outturn/internal/secret"
+)
+
+// subscriptionHeader is CMP's.
+const subscriptionHeader = "X-Subscription-Key"
+
+// SubscriptionKey is the one that a request shows; "" where there is none, or more than
+// one.
+func SubscriptionKey(h http.Header) string {
+	if values := h.Values(subscriptionHeader); len(values) == 1 && len(values[0]) <= mostHeader {
+		return values[0]
+	}
+	return ""
+}
+
+// checkSubscription says why a client that has a subscription key is not let in with
+// what it shows. A key of somebody else is CodeForbidden: whoever has it knows so
+// already. The old key is as good as the old password after a rotation.
+func (s *Service) checkSubscription(ctx context.Context, r Request, c outturn.Client) error {
+	key := SubscriptionKey(r.Header)
+	if key == "" {
+		return refusal("Send the subscription key with each request, once, as %s.", subscriptionHeader)
+	}
+	hash := secret.Hash(key)
+	own, old := secret.Equal(hash, c.SubscriptionHash), secret.Equal(hash, c.OldSubscription)
+	if own || old && s.config.Now().Before(c.OldUntil) {
+		return nil
+	}
+	owner, err := s.config.Ledger.ClientBySubscription(ctx, hash)
+	switch {
+	case outturn.ErrorCode(err) == outturn.CodeNotFound, err == nil && !owner.RevokedAt.IsZero(), err == nil && owner.ID == c.ID:
+		return refusal("The subscription key is wrong.")
+	case err != nil:
+		return fmt.Errorf("look up subscription key: %w", err)
+	}
+	why := outturn.Errorf(outturn.CodeForbidden, "The subscription key belongs to another client than the access token.")
+	err = s.audit(ctx, outturn.AuditEntry{
+		Action: signIn, Via: string(c.Kind), Outcome: string(why.Code), From: r.From, Request: r.ID,
+		Detail: map[string]string{"error": "subscription"},
+	}, c)
+	if err != nil {
+		return err
+	}
+	return why
+}

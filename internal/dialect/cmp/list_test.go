@@ -1,0 +1,299 @@
+package cmp_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"outturn"
+	"outturn/internal/dialect/cmp"
+)
+
+// Every filter, alone and with every other, against a reading of the whole list
+// (sections 3.1 and 3.4).
+func TestFilters(t *testing.T) {
+	c := newTenant(t, shop, "1000001")
+	defer at(shop, noon)
+	write(t, shop, `UPDATE tenants SET most_running = 0 WHERE id = ?1`, c.tenant) // so that what is queued stays so
+	types := map[string]string{"": "onetime", "once": "onetime", "manual": "onetime", "day": "daily", "month": "monthly", "week": "periodic", "cron": "periodic", "event": "on_invoice"}
+	formats, n := []string{"json", "xml", "csv", "xlsx"}, 0
+	for rhythm := range types {
+		for _, state := range []string{"submitted", "processing", "error"} {
+			at(shop, noon.Add(time.Duration(n-30)*8*time.Hour))
+			r := c.create(t, fmt.Sprintf(`{"name":"Report %d","format":"%s","startDate":"2026-10-01T00:00:00Z"}`, n%5, formats[n%4]))
+			if r.Status != "submitted" {
+				t.Fatalf("got %+v", r)
+			}
+			write(t, shop, `UPDATE runs SET rhythm = NULLIF(?1, '') WHERE id = ?2`, rhythm, r.ID)
+			switch state {
+			case "processing": // its first attempt was lost
+				write(t, shop, `UPDATE runs SET furthest = 'querying' WHERE id = ?1`, r.ID)
+			case "error":
+				operator, err := shop.Folder.Operator(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := shop.Reporting().CancelRun(t.Context(), operator, r.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n++
+			var got report
+			c.do(t, "GET", "/reports/"+r.ID, "").decode(t, http.StatusOK, &got)
+			if got.Status != state || got.Type != types[rhythm] || got.DownloadURL != "" {
+				t.Errorf("%s and %q: got %+v", state, rhythm, got)
+			}
+		}
+	}
+	at(shop, noon)
+	every := c.list(t, "from=2026-09-01")
+	if len(every.Data) != n || every.Pagination.Total != n || every.Pagination.Limit != n {
+		t.Fatalf("%d of %d reports, %+v", len(every.Data), n, every.Pagination)
+	}
+	if !slices.IsSortedFunc(every.Data, func(a, b report) int { return strings.Compare(b.CreationDate, a.CreationDate) }) {
+		t.Error("not the newest first")
+	}
+	periodic := []string{"daily", "monthly", "periodic"}
+	filters := map[string]func(report) bool{
+		"from=2026-12-01":  func(r report) bool { return r.CreationDate >= "2026-12-01" },
+		"to=2026-12-01":    func(r report) bool { return r.CreationDate < "2026-12-02" },
+		"format=XSLX":      func(r report) bool { return r.Format == "xlsx" },
+		"format=csv":       func(r report) bool { return r.Format == "csv" },
+		"name=REPORT+3":    func(r report) bool { return r.Name == "Report 3" },
+		"name=Report":      func(report) bool { return false },
+		"type=periodic":    func(r report) bool { return slices.Contains(periodic, r.Type) },
+		"status=completed": func(report) bool { return false },
+		"format=":          func(report) bool { return true },
+	}
+	for _, word := range []string{"daily", "monthly", "onetime", "ON_INVOICE"} {
+		filters["type="+word] = func(r report) bool { return r.Type == strings.ToLower(word) }
+	}
+	for _, word := range []string{"submitted", "processing", "Error"} {
+		filters["status="+word] = func(r report) bool { return r.Status == strings.ToLower(word) }
+	}
+	token := c.token(t)
+	for a, fitsA := range filters {
+		for b, fitsB := range filters {
+			nameA, _, _ := strings.Cut(a, "=")
+			if nameB, _, _ := strings.Cut(b, "="); nameA == nameB && a != b {
+				continue
+			}
+			query := a + "&" + b
+			if a == b {
+				query = a
+			}
+			if !strings.Contains(query, "from=") {
+				query += "&from=2026-09-01"
+			}
+			var want []string
+			for _, r := range every.Data {
+				if fitsA(r) && fitsB(r) {
+					want = append(want, r.ID)
+				}
+			}
+			var got reports
+			c.send(t, "GET", "/reports?"+query, "", "Authorization", "Bearer "+token, "X-Subscription-Key", c.SubscriptionKey).decode(t, http.StatusOK, &got)
+			if !slices.Equal(got.ids(), want) || got.Pagination.Total != len(want) || got.Pagination.Limit != len(want) || got.Pagination.Offset != 0 {
+				t.Errorf("%s: got %d of %d, %+v", query, len(got.Data), len(want), got.Pagination)
+			}
+		}
+	}
+}
+
+// The switches: pages and upper case, another base path, and nothing at the root.
+func TestSwitches(t *testing.T) {
+	s := serve(t, cmp.Config{Paging: true, UpperCase: true, BasePath: "/simple/api/", NoRoot: true, MaxPeriod: 7 * 24 * time.Hour})
+	c := newTenant(t, s, "1000003")
+	c.base = "/simple/api"
+	for i := range 12 {
+		c.create(t, fmt.Sprintf(`{"name":"n%d","format":"json","startDate":"2026-10-01T00:00:00Z","endDate":"2026-10-02T00:00:00Z"}`, i%2))
+	}
+	for query, want := range map[string]struct{ got, offset, limit, total int }{
+		"":                       {10, 0, 10, 12}, // defaults of the specification
+		"limit=5":                {5, 0, 5, 12},
+		"offset=10&limit=5":      {2, 10, 5, 12},
+		"offset=12":              {0, 12, 10, 12}, // lesson 5
+		"offset=99999":           {0, 99999, 10, 12},
+		"name=N1":                {6, 0, 10, 6},
+		"name=n1&offset=4":       {2, 4, 10, 6},
+		"name=n0&limit=1":        {1, 0, 1, 6},
+		"limit=500&format=JSON":  {12, 0, 500, 12},
+		"limit=500&format=csv":   {0, 0, 500, 0},
+		"limit=500&type=onetime": {12, 0, 500, 12},
+	} {
+		l := c.list(t, query)
+		if p := l.Pagination; len(l.Data) != want.got || p.Offset != want.offset || p.Limit != want.limit || p.Total != want.total {
+			t.Errorf("%q: got %d, %+v; want %+v", query, len(l.Data), p, want)
+		}
+		for _, r := range l.Data {
+			if r.Format != "JSON" {
+				t.Errorf("%q: format %s", query, r.Format)
+			}
+		}
+	}
+	var seen []string
+	for offset := 0; ; offset += 5 {
+		l := c.list(t, fmt.Sprintf("limit=5&offset=%d", offset))
+		if len(l.Data) == 0 {
+			break
+		}
+		seen = append(seen, l.ids()...)
+	}
+	if all := c.list(t, "limit=500").ids(); !slices.Equal(seen, all) {
+		t.Errorf("pages have %d, all at once %d", len(seen), len(all))
+	}
+	var f fault
+	c.do(t, "GET", "/reports?offset=-1&limit=501", "").decode(t, http.StatusBadRequest, &f)
+	if f.Code != "INVALID_INPUT" || f.Details["offset"] != "-1" || f.Details["limit"] != "501" {
+		t.Errorf("got %+v", f)
+	}
+	c.do(t, "POST", "/reports", `{"name":"a","startDate":"2026-10-01T00:00:00Z","endDate":"2026-10-08T00:00:00Z"}`).decode(t, http.StatusBadRequest, &f)
+	if !strings.Contains(f.Message, "7 days") {
+		t.Errorf("got %+v", f)
+	}
+	for _, path := range []string{"/token", "/auth/token", "/reports", "/reports/" + seen[0], "/marketplace/reports", "/auth/realms/a/protocol/openid-connect/token"} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL()+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound || resp.Header.Get("X-Correlation-ID") != "" {
+			t.Errorf("%s: %s, not of the native API", path, resp.Status)
+		}
+	}
+}
+
+// What cannot be set.
+func TestConfig(t *testing.T) {
+	gate := gateOf(t)
+	for _, c := range []struct {
+		config cmp.Config
+		says   string
+	}{
+		{cmp.Config{Gate: gate, BasePath: "/"}, ""},
+		{cmp.Config{Gate: gate, BasePath: "/a/b-c_d.e~f/"}, ""},
+		{cmp.Config{Gate: gate, NoRoot: true}, ""},
+		{cmp.Config{}, "gate"},
+		{cmp.Config{Gate: gate, BasePath: "marketplace"}, "no path"},
+		{cmp.Config{Gate: gate, BasePath: "/a//b"}, "no path"},
+		{cmp.Config{Gate: gate, BasePath: "/a/../b"}, "no path"},
+		{cmp.Config{Gate: gate, BasePath: "/{a}"}, "no path"},
+		{cmp.Config{Gate: gate, BasePath: "/v1/cmp"}, "Others answer at /v1"},
+		{cmp.Config{Gate: gate, BasePath: "/aps"}, "Others answer at /aps"},
+		{cmp.Config{Gate: gate, BasePath: "/", NoRoot: true}, "nowhere"},
+	} {
+		if _, err := cmp.New(c.config); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%q, %t: got %v, want %q", c.config.BasePath, c.config.NoRoot, err, c.says)
+		}
+	}
+}
+
+// Only these paths are CMP's at the root, and all below the base path.
+func TestServes(t *testing.T) {
+	a, err := cmp.New(cmp.Config{Gate: gateOf(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{
+		"/marketplace": true, "/marketplace/": true, "/marketplace/reports": true, "/marketplace/x/y": true, "/marketplaces": false,
+		"/token": true, "/auth/token": true, "/reports": true, "/reports/a": true, "/auth/realms/a/protocol/openid-connect/token": true,
+		"/": false, "/tokens": false, "/token/": false, "/reports/": false, "/reports/a/b": false, "/auth": false, "/auth/realms/a/b/protocol/openid-connect/token": false,
+		"/v1/runs": false, "/oauth2/token": false, "/f/x": false, "/aps/2/resources": false,
+	} {
+		if a.Serves(path) != want {
+			t.Errorf("%s: %t", path, !want)
+		}
+	}
+}
+
+// A report whose file is gone, or that was deleted, is in no list, and there is none.
+func TestGone(t *testing.T) {
+	c := newTenant(t, shop, "1000002")
+	kept, gone := c.create(t, october).ID, c.create(t, october).ID
+	c.completed(t, kept)
+	c.completed(t, gone)
+	operator, err := shop.Folder.Operator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shop.Reporting().DeleteRun(t.Context(), operator, gone); err != nil {
+		t.Fatal(err)
+	}
+	if ids := c.list(t, "").ids(); !slices.Equal(ids, []string{kept}) {
+		t.Errorf("got %v, want only %s", ids, kept)
+	}
+	if a := c.do(t, "GET", "/reports/"+gone, ""); a.status != http.StatusNotFound {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if a := c.do(t, "GET", "/reports/"+strings.ToUpper(kept), ""); a.status != http.StatusOK {
+		t.Errorf("an id in upper case: %d %s", a.status, a.body)
+	}
+}
+
+// More reports than one page of the ledger come all at once, each once.
+func TestManyReports(t *testing.T) {
+	c := newTenant(t, shop, "1000013")
+	first := c.completed(t, c.create(t, october).ID)
+	write(t, shop, copies, first.ID, 2500)
+	l := c.list(t, "")
+	ids := l.ids()
+	slices.Sort(ids)
+	if n := len(slices.Compact(ids)); n != 2501 || l.Pagination.Total != 2501 || l.Pagination.Limit != 2501 {
+		t.Errorf("%d reports, %+v", n, l.Pagination)
+	}
+	if n := len(c.list(t, "name=october+CLOSE&offset=2500").Data); n != 2501 {
+		t.Errorf("%d reports of the name", n)
+	}
+	for _, query := range []string{"offset=2501", "offset=999999999", "name=October+close&offset=2501"} {
+		if l := c.list(t, query); len(l.Data) != 0 || l.Pagination.Total != 2501 {
+			t.Errorf("%s: %d, %+v", query, len(l.Data), l.Pagination)
+		}
+	}
+}
+
+// What a role may do. One that may not give out links sees no address of a file.
+func TestRoles(t *testing.T) {
+	admin := newTenant(t, shop, "1000016")
+	done := admin.completed(t, admin.create(t, october).ID)
+	for role, may := range map[outturn.Role]bool{outturn.RoleAdmin: true, outturn.RoleManager: true, outturn.RoleViewer: false} {
+		c := newCaller(t, shop, admin.tenant, role)
+		one := c.completed(t, done.ID)
+		list := c.list(t, "name=October+close&to=2026-12-06").Data
+		if (one.DownloadURL != "") != may || len(list) == 0 || (list[len(list)-1].DownloadURL != "") != may {
+			t.Errorf("%s: %+v, %+v", role, one, list)
+		}
+		a := c.do(t, "POST", "/reports", october)
+		if may && a.status != http.StatusOK || !may && (a.status != http.StatusForbidden || !strings.Contains(string(a.body), `"code":"FORBIDDEN"`)) {
+			t.Errorf("%s makes a report: %d %s", role, a.status, a.body)
+		}
+	}
+}
+
+// What is over a limit is told with when to come again (section 4).
+func TestLimits(t *testing.T) {
+	c := newTenant(t, shop, "1000014")
+	write(t, shop, `UPDATE tenants SET most_running = 0, most_queued = 1 WHERE id = ?1`, c.tenant)
+	c.create(t, october)
+	refused := func(what string, a answer) {
+		t.Helper()
+		if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), `"code":"RATE_LIMIT"`) {
+			t.Errorf("%s: %d %v %s", what, a.status, a.header, a.body)
+		}
+	}
+	refused("a report too many", c.do(t, "POST", "/reports", october))
+	write(t, shop, `UPDATE tenants SET most_requests = 3 WHERE id = ?1`, c.tenant)
+	shop.Ahead(time.Hour) // whatever is remembered of it
+	defer at(shop, noon)
+	a := c.do(t, "GET", "/reports", "")
+	for range 5 {
+		a = c.send(t, "GET", "/reports", "", "Authorization", "Bearer x", "X-Subscription-Key", c.SubscriptionKey)
+	}
+	_ = a
+}

@@ -1,0 +1,414 @@
+package cmp
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"outturn"
+	"outturn/internal/dialect/rde"
+	"outturn/internal/edge"
+	"outturn/internal/reporting"
+)
+
+// GET /reports (section 3.1)
+func (a *API) listReports(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.Gate.Subscriber(w, r)
+	if err != nil {
+		return err
+	}
+	wanted, err := a.fromQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	l := &list{api: a, ctx: r.Context(), p: p, wanted: wanted}
+	if a.Paging {
+		return l.page(w)
+	}
+	if wanted.offset > 0 {
+		if total, more, err := l.count(); err != nil || !more && wanted.offset >= total {
+			// A client that pages until nothing comes would never end.
+			return l.answer(w, nil, pagination{0, total, total}, err)
+		}
+	}
+	return l.all(w)
+}
+
+// POST /reports (section 3.3)
+func (a *API) createReport(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.Gate.Subscriber(w, r)
+	if err != nil {
+		return err
+	}
+	text, err := edge.ReadBody(r)
+	if err != nil {
+		return err
+	}
+	var body reportBody
+	if err := edge.ReadJSON(text, &body); err != nil {
+		return outturn.Errorf(outturn.CodeInvalid, "The body is no JSON object: %w.", err)
+	}
+	in, err := a.fromReport(r.Context(), p, body)
+	if err != nil {
+		return err
+	}
+	run, err := a.Gate.Service.CreateRun(r.Context(), p, in)
+	if err != nil {
+		return badRequest{err, body.sent()}
+	}
+	edge.RequestOf(r.Context()).Run = run.ID
+	answer(w, http.StatusOK, a.toReport(&run))
+	return nil
+}
+
+// GET /reports/{reportId} (section 3)
+func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.Gate.Subscriber(w, r)
+	if err != nil {
+		return err
+	}
+	id := strings.ToLower(r.PathValue("id"))
+	if len(id) > outturn.IDLength {
+		return noReport(id)
+	}
+	edge.RequestOf(r.Context()).Run = id
+	run, err := a.Gate.Service.Run(r.Context(), p, id)
+	switch {
+	case outturn.ErrorCode(err) == outturn.CodeNotFound, err == nil && (run.Tenant != p.Tenant || !run.FilesGoneAt.IsZero()):
+		return noReport(id)
+	case err != nil:
+		return err
+	}
+	reports, err := a.toReports(r.Context(), p, []outturn.Run{run})
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, reports[0])
+	return nil
+}
+
+func noReport(id string) error {
+	return outturn.Errorf(outturn.CodeNotFound, "There is no report %s.", outturn.Shown(id))
+}
+
+// toReports are runs as CMP has them, with links to the files of those that are done.
+// Who may not make links gets none.
+func (a *API) toReports(ctx context.Context, p outturn.Principal, runs []outturn.Run) ([]report, error) {
+	reports := make([]report, len(runs))
+	var files []outturn.File
+	var whose []*report
+	for i := range runs {
+		reports[i] = a.toReport(&runs[i])
+		if f := fileOf(&runs[i]); f != nil {
+			files, whose = append(files, *f), append(whose, &reports[i])
+		}
+	}
+	if len(files) == 0 || !reporting.MayLink(p) {
+		return reports, nil
+	}
+	paths, _, err := a.Gate.Service.SignLinks(ctx, p, files)
+	if err != nil {
+		return nil, err
+	}
+	base := a.Gate.Base(ctx)
+	for i, path := range paths {
+		if path != "" {
+			whose[i].DownloadURL = base + path
+		}
+	}
+	return reports, nil
+}
+
+// A list is read page by page.
+type list struct {
+	api    *API
+	ctx    context.Context
+	p      outturn.Principal
+	wanted listing
+
+	after string
+	ended bool
+}
+
+// next returns more reports, and none at the end.
+func (l *list) next() ([]outturn.Run, error) {
+	for !l.ended {
+		part, err := l.read(outturn.Page{Limit: outturn.MaxPage, After: l.after})
+		if err != nil {
+			return nil, err
+		}
+		l.after, l.ended = part.Next, part.Next == ""
+		var fit []outturn.Run
+		for i := range part.Items {
+			if l.wanted.fits(&part.Items[i]) {
+				fit = append(fit, part.Items[i])
+			}
+		}
+		if len(fit) > 0 {
+			return fit, nil
+		}
+	}
+	return nil, nil
+}
+
+func (l *list) read(page outturn.Page) (outturn.List[outturn.Run], error) {
+	return l.api.Gate.Service.Runs(l.ctx, l.p, "", outturn.ListQuery{
+		Where: l.wanted.where, Order: []outturn.Order{{Field: "created_at", Desc: true}}, Page: page,
+	})
+}
+
+// count says how many there are, or that there are more than are counted.
+func (l *list) count() (total int64, more bool, err error) {
+	if l.wanted.name == "" {
+		part, err := l.read(outturn.Page{Limit: 1, Total: true})
+		if err != nil || part.Total == nil {
+			return outturn.MaxTotal, true, err
+		}
+		return *part.Total, false, nil
+	}
+	again := *l
+	for {
+		part, err := again.next()
+		if len(part) == 0 || err != nil {
+			return total, false, err
+		}
+		total += int64(len(part))
+	}
+}
+
+// all writes every report as it is read, so that it takes the same memory however many
+// they are.
+func (l *list) all(w http.ResponseWriter) error {
+	part, err := l.reports()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	text, total := []byte(`{"data":[`), int64(0)
+	for ; len(part) > 0; part, err = l.reports() {
+		for i := range part {
+			if total++; total > 1 {
+				text = append(text, ',')
+			}
+			one, _ := json.Marshal(&part[i]) // texts alone
+			text = append(text, one...)
+		}
+		if _, err := w.Write(text); err != nil {
+			return nil // the client is gone
+		}
+		text = text[:0]
+	}
+	if err != nil { // the client must not take what it has for all
+		_ = l.api.Gate.Tellable(l.ctx, err)
+		panic(http.ErrAbortHandler)
+	}
+	tail, _ := json.Marshal(pagination{0, total, total})
+	text = append(append(append(text, `],"pagination":`...), tail...), "}\n"...)
+	_, _ = w.Write(text)
+	return nil
+}
+
+func (l *list) reports() ([]report, error) {
+	runs, err := l.next()
+	if err != nil {
+		return nil, err
+	}
+	return l.api.toReports(l.ctx, l.p, runs)
+}
+
+// page answers with the page that is asked for.
+func (l *list) page(w http.ResponseWriter) error {
+	from, to := l.wanted.offset, l.wanted.offset+l.wanted.limit
+	if l.wanted.name == "" {
+		part, err := l.read(outturn.Page{Limit: int(l.wanted.limit), Offset: int(from), Total: true})
+		total := from + int64(len(part.Items))
+		if part.Total != nil {
+			total = *part.Total
+		} else if part.Next != "" {
+			total++ // there are more than are counted
+		}
+		return l.answer(w, part.Items, pagination{from, l.wanted.limit, max(total, 0)}, err)
+	}
+	var runs []outturn.Run
+	total := int64(0)
+	for {
+		part, err := l.next()
+		if len(part) == 0 || err != nil {
+			return l.answer(w, runs, pagination{from, l.wanted.limit, total}, err)
+		}
+		for i := range part {
+			if total >= from && total < to {
+				runs = append(runs, part[i])
+			}
+			total++
+		}
+	}
+}
+
+func (l *list) answer(w http.ResponseWriter, runs []outturn.Run, page pagination, err error) error {
+	if err != nil {
+		return err
+	}
+	reports, err := l.api.toReports(l.ctx, l.p, runs)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, reportList{reports, page})
+	return nil
+}
+
+// fromReport is what asks for a run, with all that is wrong with it.
+func (a *API) fromReport(ctx context.Context, p outturn.Principal, body reportBody) (reporting.CreateRunInput, error) {
+	in := reporting.CreateRunInput{Origin: "cmp", Request: outturn.RunRequest{Dataset: rde.DefaultDataset}}
+	b := &reader{body: body}
+	if in.Name = b.text("name"); in.Name == "" && b.sound("name") { // a blank one is refused with all others
+		b.faultf("name", "Give the report a name.")
+	}
+	in.Request.Outputs = rde.Outputs("json")
+	if format := b.text("format"); format != "" {
+		known, err := rde.Format(format)
+		if b.fault("format", err); err == nil {
+			in.Request.Outputs = rde.Outputs(known)
+		}
+	}
+	start, end := a.ends(b)
+	if err := a.chooseView(ctx, p, b, &in.Request); err != nil {
+		return in, err
+	}
+	if start.IsZero() || end.IsZero() {
+		in.Faults = errors.Join(b.faults...)
+		return in, nil
+	}
+	dataset, err := a.dataset(ctx, p, in.Request.Dataset)
+	if err != nil {
+		return in, err
+	}
+	zone, err := a.zone(ctx, p)
+	if err != nil {
+		return in, err
+	}
+	if dataset.Period != nil {
+		window := rde.Window(dataset, start, end, zone)
+		in.Window = &window
+	}
+	in.Faults = errors.Join(b.faults...)
+	return in, nil
+}
+
+// ends are the first and last second of the period that is asked for; zero where it is
+// none.
+func (a *API) ends(b *reader) (start, end time.Time) {
+	now := a.Now().UTC().Truncate(time.Second)
+	start, end = b.instant("startDate"), b.instant("endDate")
+	if start.IsZero() {
+		if b.sound("startDate") {
+			b.faultf("startDate", "Say when the period starts, as 2025-10-01T00:00:00Z.")
+		}
+		return start, end
+	}
+	if end.IsZero() && b.sound("endDate") {
+		end = now
+	}
+	switch {
+	case start.After(now):
+		b.faultf("startDate", "startDate is in the future.")
+	case end.IsZero():
+	case end.Before(start):
+		b.faultf("endDate", "endDate is before startDate.")
+		end = time.Time{}
+	case end.Sub(start)+time.Second > a.MaxPeriod:
+		b.faultf("endDate", "The period is longer than %d days, which is the most.", a.MaxPeriod/day)
+	}
+	return start, end
+}
+
+// chooseView finds the data set and the view that a report has. Without a name that is
+// the view for CMP's clients of the data set of those who name none, or all of it.
+func (a *API) chooseView(ctx context.Context, p outturn.Principal, b *reader, q *outturn.RunRequest) error {
+	sent := b.text("customizationName")
+	v, err := a.Gate.Service.FindView(ctx, p, cmp.Or(sent, rde.DefaultDataset+"/"+cmpView), rde.DefaultDataset)
+	switch {
+	case err == nil:
+		q.Dataset, q.View = v.Dataset, v.Name
+	case outturn.ErrorCode(err) != outturn.CodeInvalid:
+		return err
+	case sent != "":
+		b.fault("customizationName", err)
+	default:
+		q.View = outturn.FullView
+	}
+	return nil
+}
+
+func (a *API) dataset(ctx context.Context, p outturn.Principal, name string) (*outturn.Dataset, error) {
+	sets, err := a.Gate.Service.Datasets(ctx, p)
+	for i := range sets {
+		if sets[i].Name == name {
+			return &sets[i], nil
+		}
+	}
+	return &outturn.Dataset{}, err // whoever makes the run says that there is none
+}
+
+// zone is where the days of the caller's tenant begin.
+func (a *API) zone(ctx context.Context, p outturn.Principal) (*time.Location, error) {
+	t, err := a.Gate.Service.Tenant(ctx, p, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return outturn.LoadZone(a.Gate.Service.Zone(t))
+}
+
+// A reader reads a body member by member, and notes each fault.
+type reader struct {
+	body   reportBody
+	faults []error
+	broken map[string]bool
+}
+
+func (b *reader) fault(name string, err error) {
+	if err == nil {
+		return
+	}
+	if b.broken == nil {
+		b.broken = map[string]bool{}
+	}
+	b.broken[name] = true
+	b.faults = append(b.faults, outturn.InField(name, err))
+}
+
+func (b *reader) faultf(name, format string, args ...any) {
+	b.fault(name, outturn.Errorf(outturn.CodeInvalid, format, args...))
+}
+
+// sound says whether nothing is wrong with a member so far.
+func (b *reader) sound(name string) bool { return !b.broken[name] }
+
+// text is a member that is text; "" where it is missing or null.
+func (b *reader) text(name string) (text string) {
+	raw, ok := b.body[name]
+	if !ok {
+		return ""
+	}
+	if err := json.Unmarshal(raw, &text); err != nil {
+		b.faultf(name, "It must be text.")
+	}
+	return text
+}
+
+func (b *reader) instant(name string) time.Time {
+	text := b.text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+		b.faultf(name, "Write an instant with Z or an offset, as 2025-10-31T23:59:59Z.")
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Second)
+}
