@@ -18,7 +18,10 @@ import (
 	_ "modernc.org/sqlite" // writes what a generator would, beside the server
 
 	"outturn"
+	"outturn/internal/auth"
 	"outturn/internal/dialect/cmp"
+	"outturn/internal/edge"
+	"outturn/internal/reporting"
 	"outturn/internal/server"
 	"outturn/internal/server/servertest"
 )
@@ -75,6 +78,7 @@ type caller struct {
 	*servertest.Local
 	outturn.Credential
 	tenant string
+	base   string // the base path
 }
 
 // newTenant is a reseller of the sample data with an admin.
@@ -97,12 +101,12 @@ func newCaller(t testing.TB, s *servertest.Local, tenant string, role outturn.Ro
 	if err != nil {
 		t.Fatal(err)
 	}
-	return caller{s, shown, tenant}
+	return caller{s, shown, tenant, "/marketplace"}
 }
 
 func (c caller) token(t testing.TB) string {
 	t.Helper()
-	a := c.send(t, "POST", "/marketplace/token", `{"marketplace":"us"}`, "Authorization", "", "X-Subscription-Key", c.SubscriptionKey)
+	a := c.send(t, "POST", c.base+"/token", `{"marketplace":"us"}`, "Authorization", "", "X-Subscription-Key", c.SubscriptionKey)
 	var token struct{ Token string }
 	a.decode(t, http.StatusOK, &token)
 	return token.Token
@@ -111,7 +115,7 @@ func (c caller) token(t testing.TB) string {
 // do calls with a token and the subscription key; header is names and values in turn.
 func (c caller) do(t testing.TB, method, path, body string, header ...string) answer {
 	t.Helper()
-	return c.send(t, method, "/marketplace"+path, body, append([]string{"Authorization", "Bearer " + c.token(t), "X-Subscription-Key", c.SubscriptionKey}, header...)...)
+	return c.send(t, method, c.base+path, body, append([]string{"Authorization", "Bearer " + c.token(t), "X-Subscription-Key", c.SubscriptionKey}, header...)...)
 }
 
 // send calls with no more than header says; an Authorization of "" is the caller's user
@@ -205,7 +209,7 @@ func (c caller) create(t testing.TB, body string) (r report) {
 func (c caller) completed(t testing.TB, id string) (r report) {
 	t.Helper()
 	for token := c.token(t); r.Status != "completed"; time.Sleep(5 * time.Millisecond) {
-		c.send(t, "GET", "/reports/"+id, "", "Authorization", "Bearer "+token, "X-Subscription-Key", c.SubscriptionKey).decode(t, http.StatusOK, &r)
+		c.send(t, "GET", c.base+"/reports/"+id, "", "Authorization", "Bearer "+token, "X-Subscription-Key", c.SubscriptionKey).decode(t, http.StatusOK, &r)
 		if r.Status == "error" {
 			t.Fatalf("report %s: %+v", id, r)
 		}
@@ -219,13 +223,102 @@ func (c caller) list(t testing.TB, query string) (l reports) {
 	return l
 }
 
-// write changes the ledger as only what is not under test does.
-func write(t testing.TB, s *servertest.Local, statement string, args ...any) {
+// limit sets the limits of the caller's tenant.
+func (c caller) limit(t testing.TB, limits outturn.Limits) {
+	t.Helper()
+	operator, err := c.Folder.Operator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Reporting().UpdateTenant(t.Context(), operator, c.tenant, reporting.TenantUpdate{Limits: &limits}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gateOf is a gate that nobody comes through.
+func gateOf(t testing.TB) *edge.Gate {
+	t.Helper()
+	gate, err := edge.New(edge.Config{Service: shop.Reporting(), Auth: new(auth.Service)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gate
+}
+
+// multiply makes n runs of one that succeeded, each a second older than the one before.
+func multiply(t testing.TB, s *servertest.Local, run string, n int) {
+	t.Helper()
+	db := openLedger(t, s)
+	defer db.Close()
+	var begins string
+	if err := db.QueryRowContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE name = 'runs_begin_queued'`).Scan(&begins); err != nil {
+		t.Fatal(err)
+	}
+	const numbers = `WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?2) `
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`CREATE TEMP TABLE model AS SELECT * FROM runs WHERE id = ?1`,
+		`CREATE TEMP TABLE file AS SELECT * FROM files WHERE run = ?1`,
+		`DROP TRIGGER runs_begin_queued`,
+	} {
+		if _, err := tx.ExecContext(t.Context(), statement, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range []struct{ from, to, id, run string }{{"model", "runs", "id", ""}, {"file", "files", "id", "run"}} {
+		rows, err := tx.QueryContext(t.Context(), `SELECT name FROM pragma_table_info('`+table.to+`')`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names, values []string
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				t.Fatal(err)
+			}
+			value := name
+			switch name {
+			case table.id, table.run:
+				value = `printf('%s%012x', substr(` + name + `, 1, 24), i)`
+			case "created_at":
+				value = `created_at - i * 1000000`
+			case "object_key":
+				value = `object_key || i`
+			}
+			names, values = append(names, name), append(values, value)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		insert := `INSERT INTO ` + table.to + ` (` + strings.Join(names, ", ") + `) ` + numbers + `SELECT ` + strings.Join(values, ", ") + ` FROM temp.` + table.from + `, n`
+		if _, err := tx.ExecContext(t.Context(), insert, run, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := tx.ExecContext(t.Context(), begins); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openLedger(t testing.TB, s *servertest.Local) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Data, server.LedgerName)+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return db
+}
+
+// write changes the ledger as only what is not under test does.
+func write(t testing.TB, s *servertest.Local, statement string, args ...any) {
+	t.Helper()
+	db := openLedger(t, s)
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)

@@ -39,31 +39,23 @@ func (a *API) toReport(r *outturn.Run) report {
 	return v
 }
 
-// customizationOf is the name of the view that a run has; "" where it has columns of its
-// own.
+// customizationOf is the name of the view that a run has; "" where it named none.
 func customizationOf(q outturn.RunRequest) string {
 	switch {
 	case q.OwnView != nil:
 		return q.OwnView.Name
-	case q.View == "cmp":
+	case strings.EqualFold(q.View, "cmp"):
 		return cmpView
-	case q.View == "" && len(q.Columns) == 0:
-		return outturn.FullView
 	}
 	return q.View
 }
 
-// fileOf is the file that a report is; nil where there is none.
+// fileOf is the file that a report is, the first of a run; nil where there is none.
 func fileOf(r *outturn.Run) *outturn.File {
-	if r.State != outturn.RunSucceeded {
+	if r.State != outturn.RunSucceeded || len(r.Files) == 0 {
 		return nil
 	}
-	for i := range r.Files {
-		if r.Files[i].Format == r.Format {
-			return &r.Files[i]
-		}
-	}
-	return nil
+	return &r.Files[0]
 }
 
 // A listing is what a client wants of a list.

@@ -17,7 +17,7 @@ import (
 func TestFilters(t *testing.T) {
 	c := newTenant(t, shop, "1000001")
 	defer at(shop, noon)
-	write(t, shop, `UPDATE tenants SET most_running = 0 WHERE id = ?1`, c.tenant) // so that what is queued stays so
+	c.limit(t, outturn.Limits{Running: new(int64)}) // what is queued stays so
 	types := map[string]string{"": "onetime", "once": "onetime", "manual": "onetime", "day": "daily", "month": "monthly", "week": "periodic", "cron": "periodic", "event": "on_invoice"}
 	formats, n := []string{"json", "xml", "csv", "xlsx"}, 0
 	for rhythm := range types {
@@ -241,7 +241,7 @@ func TestGone(t *testing.T) {
 func TestManyReports(t *testing.T) {
 	c := newTenant(t, shop, "1000013")
 	first := c.completed(t, c.create(t, october).ID)
-	write(t, shop, copies, first.ID, 2500)
+	multiply(t, shop, first.ID, 2500)
 	l := c.list(t, "")
 	ids := l.ids()
 	slices.Sort(ids)
@@ -279,21 +279,46 @@ func TestRoles(t *testing.T) {
 // What is over a limit is told with when to come again (section 4).
 func TestLimits(t *testing.T) {
 	c := newTenant(t, shop, "1000014")
-	write(t, shop, `UPDATE tenants SET most_running = 0, most_queued = 1 WHERE id = ?1`, c.tenant)
+	one, three := int64(1), int64(3)
+	c.limit(t, outturn.Limits{Running: new(int64), Queued: &one})
 	c.create(t, october)
-	refused := func(what string, a answer) {
+	refused := func(what, path string, a answer) {
 		t.Helper()
 		if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), `"code":"RATE_LIMIT"`) {
-			t.Errorf("%s: %d %v %s", what, a.status, a.header, a.body)
+			t.Errorf("%s: %s: %d %v %s", what, path, a.status, a.header, a.body)
 		}
 	}
-	refused("a report too many", c.do(t, "POST", "/reports", october))
-	write(t, shop, `UPDATE tenants SET most_requests = 3 WHERE id = ?1`, c.tenant)
-	shop.Ahead(time.Hour) // whatever is remembered of it
-	defer at(shop, noon)
-	a := c.do(t, "GET", "/reports", "")
-	for range 5 {
-		a = c.send(t, "GET", "/reports", "", "Authorization", "Bearer x", "X-Subscription-Key", c.SubscriptionKey)
+	refused("a report too many", "/reports", c.do(t, "POST", "/reports", october))
+	token := c.token(t)
+	c.limit(t, outturn.Limits{Requests: &three})
+	for _, path := range []string{"/reports", "/reports/" + october[:3], "/reports", "/reports"} {
+		a := c.send(t, "GET", path, "", "Authorization", "Bearer "+token, "X-Subscription-Key", c.SubscriptionKey)
+		if a.status == http.StatusTooManyRequests {
+			refused("a request too many", path, a)
+			refused("a token too many", "/token", c.send(t, "POST", "/token", "", "Authorization", "", "X-Subscription-Key", c.SubscriptionKey))
+			return
+		}
 	}
-	_ = a
+	t.Error("no request was too many")
+}
+
+// A tenant that is suspended is let in nowhere (section 4).
+func TestSuspended(t *testing.T) {
+	c := newTenant(t, shop, "1000017")
+	token := c.token(t)
+	operator, err := shop.Folder.Operator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shop.Reporting().SuspendTenant(t.Context(), operator, c.tenant); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []answer{
+		c.send(t, "GET", "/reports", "", "Authorization", "Bearer "+token, "X-Subscription-Key", c.SubscriptionKey),
+		c.send(t, "POST", "/token", "", "Authorization", "", "X-Subscription-Key", c.SubscriptionKey),
+	} {
+		if a.status != http.StatusForbidden || !strings.Contains(string(a.body), `"code":"FORBIDDEN"`) {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+	}
 }

@@ -156,7 +156,7 @@ func (l *list) next() ([]outturn.Run, error) {
 }
 
 func (l *list) read(page outturn.Page) (outturn.List[outturn.Run], error) {
-	return l.api.Gate.Service.Runs(l.ctx, l.p, "", outturn.ListQuery{
+	return l.api.Gate.Service.RunReports(l.ctx, l.p, "", outturn.ListQuery{
 		Where: l.wanted.where, Order: []outturn.Order{{Field: "created_at", Desc: true}}, Page: page,
 	})
 }
