@@ -279,7 +279,7 @@ type ask struct {
 
 // unowned are the routes that tell everybody the same.
 var unowned = []string{
-	"GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /version", "POST /oauth2/token", "POST /token",
+	"GET /.well-known/jwks.json", "GET /healthz", "GET /readyz", "GET /version", "POST /oauth2/token",
 }
 
 // about fills a path with the id of an object that a tenant has.

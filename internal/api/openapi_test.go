@@ -268,7 +268,7 @@ func TestRandomRequests(t *testing.T) {
 		"tenant": {shop.tenants["Northwind"].ID, "*"}, "limit": {"1", "3"}, "Range": {"bytes=0-9", "bytes=-5", "bytes=0-1,4-5", "bytes=99999999-"},
 		"If-Match": {`"1"`, `"2"`}, "If-Range": {`"` + run.Files[0].SHA256 + `"`}, "Idempotency-Key": {"k1", "k2", "k3"}, "Outturn-Reason": {"month's end"},
 		"grant_type": {"client_credentials"}, "client_id": {manager.ClientID}, "client_secret": {manager.ClientSecret}, "scope": {"manager", "viewer"},
-		"X-Subscription-Key": {program.Credential.SubscriptionKey}, "role": {"viewer", "manager"},
+		"role": {"viewer", "manager"},
 		"kind": {"apikey", "oauth1", "manual", "once", "event", "previous", "all", "email"}, "every": {"day", "week"}, "unit": {"day", "month"}, "at": {"06:00", "2030-01-01T06:00"},
 		"weekdays": {"mon", "fri"}, "cron": {"0 6 * * *"}, "n": {"1", "12"}, "dry_run": {"true", "false"}, "event": {"invoice.issued"}, "start": {"2026-12-01"}, "end": {"2030-12-01"},
 	}}
