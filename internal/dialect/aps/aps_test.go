@@ -603,3 +603,54 @@ func TestDocumentedCalls(t *testing.T) {
 		t.Errorf("the file did not come: %v, %v", got, err)
 	}
 }
+
+// What is changed over another edge is shown as it is now; the type stays as it was sent.
+func TestChangedElsewhere(t *testing.T) {
+	var made struct{ APS struct{ ID string } }
+	a := ask(t, "fjord manager", "POST", "/aps/2/resources",
+		`{"aps":{"type":"http://www.odin.com/rde/report-template/1.2"},"commonName":"Elsewhere","format":"CSV","eventType":"PERIODIC","parameters":{"period":"P1D"}}`)
+	if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := ask(t, "nobody", "PATCH", "/v1/generators/"+made.APS.ID, `{"name":"Renamed","formats":["ndjson"],"trigger":{"schedule":{"every":"month","day":5}},"window":{"unit":"month"}}`,
+		"If-Match", `"1"`, "Authorization", "Bearer "+shop.clients["fjord manager"].token); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	shown := ask(t, "fjord manager", "GET", "/aps/2/resources/"+made.APS.ID+"?select(commonName,eventType,format,parameters)", "")
+	const want = `{"aps":{"type":"http://www.odin.com/rde/report-template/1.2","revision":4,"*":1},"commonName":"Renamed","eventType":"MONTHLY","format":"NDJSON","parameters":{"period":"P1M","startDay":5}}`
+	if fault := compare(shown, "200\n\n"+want, map[string]string{}); fault != "" {
+		t.Error(fault)
+	}
+	// Sent back as it came, nothing of it is another: not the format either, which APS does not have.
+	back := ask(t, "fjord manager", "PUT", "/aps/2/resources/"+made.APS.ID, string(shown.body))
+	if fault := compare(back, "200\n\n"+strings.Replace(want, `"parameters"`, `"*":1,"parameters"`, 1), map[string]string{}); fault != "" {
+		t.Error(fault)
+	}
+}
+
+// ON_INVOICE makes one report for each new invoice (section 3.2), which says which it is.
+func TestOnInvoice(t *testing.T) {
+	var made struct{ APS struct{ ID string } }
+	a := ask(t, "provider manager", "POST", "/aps/2/resources",
+		`{"aps":{"type":"http://www.odin.com/rde/report-template/1.5"},"commonName":"Invoices","format":"JSON","eventType":"ON_INVOICE"}`)
+	if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	event := `[{"specversion":"1.0","id":"1","source":"billing","type":"invoice.issued","subject":"1","account":"1000004"}]`
+	if a := ask(t, "nobody", "POST", "/v1/events", event, "Content-Type", "application/cloudevents-batch+json",
+		"Authorization", "Bearer "+shop.clients["provider manager"].token); a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	fault := ""
+	if err := servertest.Every(ctx, 20*time.Millisecond, func() bool {
+		a := ask(t, "provider manager", "GET", "/aps/2/resources/"+made.APS.ID+"/reportFiles?select(eventType,parameters)", "")
+		fault = compare(a, `200
+
+[{"aps":{"*":1},"eventType":"ON_INVOICE","parameters":{"invoice":"1"}}]`, map[string]string{})
+		return fault == ""
+	}); err != nil {
+		t.Error(err, fault)
+	}
+}

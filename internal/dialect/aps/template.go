@@ -338,7 +338,7 @@ func (w *wish) once(ctx context.Context, c *call, in members, spec *outturn.Gene
 	if err != nil {
 		return outturn.InField("tenant", err)
 	}
-	zone, err := outturn.LoadZone(t.Zone)
+	zone, err := outturn.LoadZone(c.Gate.Service.Zone(t.Tenant))
 	if err != nil {
 		return err
 	}
@@ -496,7 +496,8 @@ func updateTemplate(ctx context.Context, c *call, r *resource, in members) (*res
 		return nil, err
 	}
 	wanted := reporting.GeneratorInput{Spec: spec, Faults: in.err(), Origin: g.Origin}
-	if kept, holds, t := recordOf(g.Origin, g.Foreign, g.Revision); g.Origin == Origin && !(holds && kept.EventType == w.eventType && kept.Parameters == w.parameters && same(spec, g.GeneratorSpec)) {
+	if g.Origin == Origin && (w != old || !same(spec, g.GeneratorSpec)) {
+		_, _, t := recordOf(g.Origin, g.Foreign, g.Revision)
 		if wanted.Foreign, err = json.Marshal(record{t.String(), w.eventType, w.parameters, g.Revision + 1}); err != nil {
 			return nil, err
 		}
