@@ -146,7 +146,7 @@ func addTenant(ctx context.Context, ledger *store.Store, parent, account string)
 // fewAccounts finds accounts with few below them, those with the most first, and
 // how many rows a report of each has.
 func (b *bench) fewAccounts(shop string) ([]tenant, error) {
-	rows, err := b.query(shop, fmt.Sprintf(`WITH RECURSIVE below(top, id) AS (
+	rows, err := b.query("duckdb:"+shop, fmt.Sprintf(`WITH RECURSIVE below(top, id) AS (
   SELECT id, id FROM accounts
   UNION ALL
   SELECT b.top, a.id FROM below AS b JOIN accounts AS a ON a.parent_id = b.id
