@@ -67,6 +67,7 @@ var cases = []benchCase{
 	{"watchers", "500 live runs with a watcher each: less than 5 % of a core of the server", (*bench).watched},
 	{"scope", "three times -rows rows: those below a reseller with 100,000 customers to CSV, against the same rows by a plain condition: at most 1.10 of its wall", (*bench).scope},
 	{"scopelist", "GET /v1/runs as a reseller with 100,000 tenants below it, and as others beside it, -rows runs, for every order: p99 at most 50 ms", (*bench).scopeList},
+	{"cmp", "10,000 reports of 90 days by CMP's GET /reports: p99 at most 150 ms; GET /reports/{id} at 200 a second: 20 ms", (*bench).cmp},
 	{"auth", "to find out who sent a request, for each kind of credential: p99 at most 100 µs", (*bench).auth},
 	{"start", "make run where all is built: the first file within 20 s; then an idle server of at most 96 MiB", (*bench).start},
 	{"encode", "the row formats alone, against the standard library", (*bench).encode},

@@ -245,80 +245,13 @@ func gateOf(t testing.TB) *edge.Gate {
 	return gate
 }
 
-// multiply makes n runs of one that succeeded, each a second older than the one before.
-func multiply(t testing.TB, s *servertest.Local, run string, n int) {
-	t.Helper()
-	db := openLedger(t, s)
-	defer db.Close()
-	var begins string
-	if err := db.QueryRowContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE name = 'runs_begin_queued'`).Scan(&begins); err != nil {
-		t.Fatal(err)
-	}
-	const numbers = `WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?2) `
-	tx, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, statement := range []string{
-		`CREATE TEMP TABLE model AS SELECT * FROM runs WHERE id = ?1`,
-		`CREATE TEMP TABLE file AS SELECT * FROM files WHERE run = ?1`,
-		`DROP TRIGGER runs_begin_queued`,
-	} {
-		if _, err := tx.ExecContext(t.Context(), statement, run); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, table := range []struct{ from, to, id, run string }{{"model", "runs", "id", ""}, {"file", "files", "id", "run"}} {
-		rows, err := tx.QueryContext(t.Context(), `SELECT name FROM pragma_table_info('`+table.to+`')`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names, values []string
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				t.Fatal(err)
-			}
-			value := name
-			switch name {
-			case table.id, table.run:
-				value = `printf('%s%012x', substr(` + name + `, 1, 24), i)`
-			case "created_at":
-				value = `created_at - i * 1000000`
-			case "object_key":
-				value = `object_key || i`
-			}
-			names, values = append(names, name), append(values, value)
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		insert := `INSERT INTO ` + table.to + ` (` + strings.Join(names, ", ") + `) ` + numbers + `SELECT ` + strings.Join(values, ", ") + ` FROM temp.` + table.from + `, n`
-		if _, err := tx.ExecContext(t.Context(), insert, run, n); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := tx.ExecContext(t.Context(), begins); err != nil {
-		t.Fatal(err)
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func openLedger(t testing.TB, s *servertest.Local) *sql.DB {
+// write changes the ledger as only what is not under test does.
+func write(t testing.TB, s *servertest.Local, statement string, args ...any) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Data, server.LedgerName)+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return db
-}
-
-// write changes the ledger as only what is not under test does.
-func write(t testing.TB, s *servertest.Local, statement string, args ...any) {
-	t.Helper()
-	db := openLedger(t, s)
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)

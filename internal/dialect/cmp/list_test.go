@@ -10,6 +10,7 @@ import (
 
 	"outturn"
 	"outturn/internal/dialect/cmp"
+	"outturn/internal/server/servertest"
 )
 
 // Every filter, alone and with every other, against a reading of the whole list
@@ -241,7 +242,9 @@ func TestGone(t *testing.T) {
 func TestManyReports(t *testing.T) {
 	c := newTenant(t, shop, "1000013")
 	first := c.completed(t, c.create(t, october).ID)
-	multiply(t, shop, first.ID, 2500)
+	if err := servertest.Multiply(t.Context(), shop.Data, first.ID, 2500, time.Second); err != nil {
+		t.Fatal(err)
+	}
 	l := c.list(t, "")
 	ids := l.ids()
 	slices.Sort(ids)
