@@ -95,6 +95,7 @@ type call struct {
 	base string // what links begin with
 
 	tenants map[string]tenantInfo
+	derived map[string]string // report types of tenants, as far as they were asked for
 }
 
 type tenantInfo struct {

@@ -90,9 +90,34 @@ func listTenants(ctx context.Context, c *call, q listing) (found, error) {
 	page, err := c.Gate.Service.Tenants(ctx, c.p, q.ListQuery)
 	f := found{total: page.Total}
 	for _, t := range page.Items {
+		if len(page.Items) <= mostDerived {
+			t = c.typed(ctx, t)
+		}
 		f.list = append(f.list, c.toTenant(t, q.as))
 	}
 	return f, err
+}
+
+// mostDerived is how many tenants of one list have the report type that their account
+// makes theirs: each is a question to the source. Longer lists leave it out where nobody
+// has said one.
+const mostDerived = 20
+
+// typed is a tenant with the report type that its reports have, where the source tells.
+func (c *call) typed(ctx context.Context, t outturn.Tenant) outturn.Tenant {
+	if t.ReportType != "" {
+		return t
+	}
+	derived, asked := c.derived[t.ID]
+	if !asked {
+		derived, _ = c.Gate.Service.ReportType(ctx, c.p, t.ID) // a source that is away keeps nobody from the rest
+		if c.derived == nil {
+			c.derived = map[string]string{}
+		}
+		c.derived[t.ID] = derived
+	}
+	t.ReportType = derived
+	return t
 }
 
 func listAccounts(ctx context.Context, c *call, q listing) (found, error) {
@@ -112,7 +137,7 @@ func getTenant(ctx context.Context, c *call, id string) (*resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.toTenant(t, typeID{}), nil
+	return c.toTenant(c.typed(ctx, t), typeID{}), nil
 }
 
 func getAccount(ctx context.Context, c *call, id string) (*resource, error) {
@@ -140,7 +165,7 @@ func updateTenant(ctx context.Context, c *call, r *resource, in members) (*resou
 	if err != nil {
 		return nil, err
 	}
-	return c.toTenant(t, typeID{}), nil
+	return c.toTenant(c.typed(ctx, t), typeID{}), nil
 }
 
 // createFor makes a report template of a tenant.
