@@ -61,12 +61,9 @@ func fileOf(r *outturn.Run) *outturn.File {
 // A listing is what a client wants of a list.
 type listing struct {
 	where         *outturn.Expr
-	name          string // in any case; "" is any
+	name          string // in any case, which the ledger cannot tell; "" is any
 	offset, limit int64
 }
-
-// fits says what the ledger cannot: which names are meant.
-func (l *listing) fits(r *outturn.Run) bool { return l.name == "" || strings.EqualFold(l.name, r.Name) }
 
 // Limits of a page.
 const (

@@ -5,8 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"outturn"
@@ -99,8 +103,7 @@ func noReport(id string) error {
 // Who may not make links gets none.
 func (a *API) toReports(ctx context.Context, p outturn.Principal, runs []outturn.Run) ([]report, error) {
 	reports := make([]report, len(runs))
-	var files []outturn.File
-	var whose []*report
+	files, whose := make([]outturn.File, 0, len(runs)), make([]*report, 0, len(runs))
 	for i := range runs {
 		reports[i] = a.toReport(&runs[i])
 		if f := fileOf(&runs[i]); f != nil {
@@ -142,11 +145,9 @@ func (l *list) next() ([]outturn.Run, error) {
 			return nil, err
 		}
 		l.after, l.ended = part.Next, part.Next == ""
-		var fit []outturn.Run
-		for i := range part.Items {
-			if l.wanted.fits(&part.Items[i]) {
-				fit = append(fit, part.Items[i])
-			}
+		fit := part.Items
+		if l.wanted.name != "" {
+			fit = slices.DeleteFunc(fit, func(r outturn.Run) bool { return !strings.EqualFold(l.wanted.name, r.Name) })
 		}
 		if len(fit) > 0 {
 			return fit, nil
@@ -181,15 +182,36 @@ func (l *list) count() (total int64, more bool, err error) {
 }
 
 // all writes every report as it is read, so that it takes the same memory however many
-// they are.
+// they are: while one page is written, the next is read.
 func (l *list) all(w http.ResponseWriter) error {
-	part, err := l.reports()
+	first, err := l.reports()
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	ctx, cancel := context.WithCancel(l.ctx)
+	l.ctx = ctx
+	pages := make(chan []report)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer cancel()
+	reading.Go(func() {
+		defer close(pages)
+		defer func() { // here nobody else takes it
+			if fault := recover(); fault != nil {
+				err = fmt.Errorf("read reports: panic: %v\n%s", fault, debug.Stack())
+			}
+		}()
+		for part := first; len(part) > 0 && err == nil; part, err = l.reports() {
+			select {
+			case pages <- part:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	text, total := []byte(`{"data":[`), int64(0)
-	for ; len(part) > 0; part, err = l.reports() {
+	for part := range pages {
 		for i := range part {
 			if total++; total > 1 {
 				text = append(text, ',')
