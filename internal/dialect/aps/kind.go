@@ -94,8 +94,10 @@ type call struct {
 	p    outturn.Principal
 	base string // what links begin with
 
-	tenants map[string]tenantInfo
-	derived map[string]string // report types of tenants, as far as they were asked for
+	tenants  map[string]tenantInfo
+	derived  map[string]string    // report types of tenants, as far as they were asked for
+	ends     map[string]*resource // of links that select expands
+	expanded int                  // resources that it has shown so far
 }
 
 type tenantInfo struct {

@@ -7,8 +7,13 @@ import (
 	"outturn"
 )
 
-// mostExpanded is how many linked resources an answer has within another one.
-const mostExpanded = 100
+const (
+	// mostExpanded is how many resources of a collection select shows within another one.
+	mostExpanded = 100
+	// mostExpandedInAll is how many it shows in one answer. Links lead in circles, so that
+	// a short query could ask for more than any server has room for.
+	mostExpandedInAll = 10_000
+)
 
 // selected is what of a resource a client wants: properties by their names, links
 // expanded to what they lead to, and of that what follows a point (section 3.4). The
@@ -61,6 +66,9 @@ func (c *call) selected(ctx context.Context, r *resource, names []string) (map[s
 // leads nowhere.
 func (c *call) expand(ctx context.Context, r *resource, rel *relation, wanted []string) (any, error) {
 	show := func(one *resource) (any, error) {
+		if c.expanded++; c.expanded > mostExpandedInAll {
+			return nil, invalid("query", "select shows at most %d linked resources in one answer. Ask for fewer at once, or for fewer links.", mostExpandedInAll)
+		}
 		if len(wanted) > 0 {
 			return c.selected(ctx, one, wanted)
 		}
@@ -71,7 +79,7 @@ func (c *call) expand(ctx context.Context, r *resource, rel *relation, wanted []
 		if err != nil || id == "" {
 			return nil, err
 		}
-		one, err := c.get(ctx, id)
+		one, err := c.linkedTo(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -96,4 +104,21 @@ func (c *call) expand(ctx context.Context, r *resource, rel *relation, wanted []
 		list = append(list, shown)
 	}
 	return list, nil
+}
+
+// linkedTo returns the resource of an id, which is looked up once for an answer: all that
+// one tenant has is linked to it.
+func (c *call) linkedTo(ctx context.Context, id string) (*resource, error) {
+	if one, ok := c.ends[id]; ok {
+		return one, nil
+	}
+	one, err := c.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.ends == nil {
+		c.ends = map[string]*resource{}
+	}
+	c.ends[id] = one
+	return one, nil
 }
