@@ -2,12 +2,14 @@ package edge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"outturn"
 )
@@ -65,7 +67,8 @@ func WriteJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// ReadJSON reads text into v, and tells where it is no JSON.
+// ReadJSON reads text into v, and tells where it is no JSON, or what of it is of another
+// type than v.
 func ReadJSON(text []byte, v any) error {
 	err := json.Unmarshal(text, v)
 	var syntax *json.SyntaxError
@@ -74,6 +77,11 @@ func ReadJSON(text []byte, v any) error {
 		line := bytes.Count(before, []byte("\n")) + 1
 		column := len(before) - bytes.LastIndexByte(before, '\n') - 1
 		return fmt.Errorf("at line %d, column %d it is not JSON: %w", line, max(column, 1), err)
+	}
+	var other *json.UnmarshalTypeError
+	if errors.As(err, &other) {
+		word, _, _ := strings.Cut(other.Value, " ") // it may go on with the number
+		return fmt.Errorf("%s is of the type %s", cmp.Or(other.Field, "it"), word)
 	}
 	return err
 }

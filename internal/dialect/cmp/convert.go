@@ -120,7 +120,9 @@ func (a *API) period(q *query) []*outturn.Expr {
 		if fromGiven && len(q.faults) == 0 && !from.Before(after) {
 			q.fault("to", outturn.Errorf(outturn.CodeInvalid, "to is before from."))
 		}
-		conditions = append(conditions, instant(outturn.OpLT, after))
+		if after.Year() <= 9999 { // what is later is no instant to the ledger, and ends nothing
+			conditions = append(conditions, instant(outturn.OpLT, after))
+		}
 	}
 	return conditions
 }
@@ -203,7 +205,7 @@ func (q *query) instant(name string) (time.Time, bool) {
 	}
 	// A plus that was not escaped is a blank here.
 	for _, layout := range []string{time.DateOnly, time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, strings.Replace(text, " ", "+", 1)); err == nil {
+		if t, err := time.Parse(layout, strings.Replace(text, " ", "+", 1)); err == nil && t.UTC().Year() >= 0 {
 			return t.UTC(), true
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +27,11 @@ func (a *API) listReports(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := a.fromQuery(r.URL.Query())
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return outturn.Errorf(outturn.CodeInvalid, "The query cannot be read: write %% as %%25 and ; as %%3B in it.")
+	}
+	wanted, err := a.fromQuery(values)
 	if err != nil {
 		return err
 	}
@@ -297,11 +303,11 @@ func (a *API) fromReport(ctx context.Context, p outturn.Principal, body reportBo
 			in.Request.Outputs = rde.Outputs(known)
 		}
 	}
-	start, end := a.ends(b)
+	start, end, sound := a.ends(b)
 	if err := a.chooseView(ctx, p, b, &in.Request); err != nil {
 		return in, err
 	}
-	if start.IsZero() || end.IsZero() {
+	if !sound {
 		in.Faults = errors.Join(b.faults...)
 		return in, nil
 	}
@@ -321,31 +327,31 @@ func (a *API) fromReport(ctx context.Context, p outturn.Principal, body reportBo
 	return in, nil
 }
 
-// ends are the first and last second of the period that is asked for; zero where it is
-// none.
-func (a *API) ends(b *reader) (start, end time.Time) {
+// ends are the first and last second of the period that is asked for; not sound where
+// they are none.
+func (a *API) ends(b *reader) (start, end time.Time, sound bool) {
 	now := a.Now().UTC().Truncate(time.Second)
-	start, end = b.instant("startDate"), b.instant("endDate")
-	if start.IsZero() {
+	start, started := b.instant("startDate")
+	end, ended := b.instant("endDate")
+	if !started {
 		if b.sound("startDate") {
 			b.faultf("startDate", "Say when the period starts, as 2025-10-01T00:00:00Z.")
 		}
-		return start, end
+		return start, end, false
 	}
-	if end.IsZero() && b.sound("endDate") {
-		end = now
+	if !ended && b.sound("endDate") {
+		end, ended = now, true
 	}
 	switch {
 	case start.After(now):
 		b.faultf("startDate", "startDate is in the future.")
-	case end.IsZero():
+	case !ended:
 	case end.Before(start):
 		b.faultf("endDate", "endDate is before startDate.")
-		end = time.Time{}
-	case end.Sub(start)+time.Second > a.MaxPeriod:
+	case end.Sub(start) > a.MaxPeriod-time.Second: // both ends are in it
 		b.faultf("endDate", "The period is longer than %d days, which is the most.", a.MaxPeriod/day)
 	}
-	return start, end
+	return start, end, ended && b.sound("startDate") && b.sound("endDate")
 }
 
 // chooseView finds the data set and the view that a report has. Without a name that is
@@ -422,15 +428,16 @@ func (b *reader) text(name string) (text string) {
 	return text
 }
 
-func (b *reader) instant(name string) time.Time {
+// instant is a member that is one; not given where it is missing, null or none.
+func (b *reader) instant(name string) (at time.Time, given bool) {
 	text := b.text(name)
 	if text == "" {
-		return time.Time{}
+		return at, false
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() < 1 || at.Year() > 9999 {
 		b.faultf(name, "Write an instant with Z or an offset, as 2025-10-31T23:59:59Z.")
-		return time.Time{}
+		return at, false
 	}
-	return t.UTC().Truncate(time.Second)
+	return at.UTC().Truncate(time.Second), true
 }
