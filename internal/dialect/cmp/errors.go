@@ -66,12 +66,14 @@ func (a *API) answerError(w http.ResponseWriter, r *http.Request, err error, cha
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	if status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", retryAfter(err))
-	}
 	body := errorBody{Code: codes[status], Message: err.Error()}
-	if status == http.StatusBadRequest {
+	switch status {
+	case http.StatusBadRequest:
 		body.Message, body.Details = told(outturn.Faults(err), bad.sent)
+	case http.StatusTooManyRequests: // some clients read the head, some the body
+		seconds := retryAfter(err)
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		body.Details = map[string]any{"retryAfter": seconds}
 	}
 	answer(w, status, body)
 }
@@ -132,12 +134,13 @@ func memberOf(field string) string {
 	return first
 }
 
-func retryAfter(err error) string {
+// retryAfter is for how many seconds to wait.
+func retryAfter(err error) int64 {
 	var limit *outturn.Error
 	if errors.As(err, &limit) && limit.RetryAfter > 0 {
-		return strconv.FormatInt(max(1, edge.Seconds(limit.RetryAfter)), 10)
+		return max(1, edge.Seconds(limit.RetryAfter))
 	}
-	return strconv.FormatInt(edge.Seconds(wait), 10)
+	return edge.Seconds(wait)
 }
 
 // refuse answers what no handler is reached for.

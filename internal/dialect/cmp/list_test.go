@@ -287,8 +287,10 @@ func TestLimits(t *testing.T) {
 	c.create(t, october)
 	refused := func(what, path string, a answer) {
 		t.Helper()
-		if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), `"code":"RATE_LIMIT"`) {
-			t.Errorf("%s: %s: %d %v %s", what, path, a.status, a.header, a.body)
+		var f fault
+		a.decode(t, http.StatusTooManyRequests, &f)
+		if wait := a.header.Get("Retry-After"); wait == "" || f.Code != "RATE_LIMIT" || fmt.Sprint(f.Details["retryAfter"]) != wait {
+			t.Errorf("%s: %s: %v %s", what, path, a.header, a.body)
 		}
 	}
 	refused("a report too many", "/reports", c.do(t, "POST", "/reports", october))

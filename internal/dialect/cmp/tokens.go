@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"outturn"
@@ -78,7 +79,7 @@ func (a *API) grantToken(w http.ResponseWriter, r *http.Request) {
 		case outturn.CodeForbidden:
 			refuse(http.StatusBadRequest, auth.UnauthorizedClient, err.Error())
 		case outturn.CodeLimit:
-			w.Header().Set("Retry-After", retryAfter(err))
+			w.Header().Set("Retry-After", strconv.FormatInt(retryAfter(err), 10))
 			refuse(http.StatusTooManyRequests, auth.TooMany, err.Error())
 		default:
 			refuse(edge.Statuses[outturn.ErrorCode(err)], "server_error", err.Error())
