@@ -81,12 +81,12 @@ func (a *API) fromQuery(values url.Values) (listing, error) {
 		q.fault("format", err)
 		l.where.Args = append(l.where.Args, is("format", known))
 	}
-	for name, words := range filters {
+	for _, name := range []string{"status", "type"} {
 		word := strings.ToLower(q.get(name))
 		if word == "" {
 			continue
 		}
-		condition, ok := words[word]
+		condition, ok := filters[name][word]
 		if !ok {
 			q.fault(name, outturn.Unknown(name, word, wordsOf[name]))
 			continue

@@ -19,7 +19,7 @@ var masks = []struct {
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+/f/[A-Za-z0-9_-]+/`), "$$URL/f/$$TOKEN/"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "$$ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d\.\d\d-\d\d-\d\d\.\d{3}(\+|%2B)0000`), "$$TIME"},
-	{regexp.MustCompile(`2026-12-06T12:00:\d\dZ`), "2026-12-06T12:00:00Z"}, // noon, and what it took
+	{regexp.MustCompile(`2026-12-06T12:0\d:\d\dZ`), "2026-12-06T12:00:00Z"}, // noon, and a while
 	{regexp.MustCompile(`"(token|access_token)": "[A-Za-z0-9._-]{100,}"`), `"$1": "$$JWT"`},
 }
 
@@ -48,9 +48,9 @@ func TestGolden(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
 	}
-	for _, file := range files {
+	for i, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			at(shop, noon)
+			at(shop, noon.Add(time.Duration(i)*2*time.Second)) // so that wrong credentials are not too many
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
