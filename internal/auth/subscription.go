@@ -9,13 +9,13 @@ import (
 	"outturn/internal/secret"
 )
 
-// subscriptionHeader is CMP's.
-const subscriptionHeader = "X-Subscription-Key"
+// SubscriptionHeader is where CMP's clients show their subscription key.
+const SubscriptionHeader = "X-Subscription-Key"
 
 // SubscriptionKey is the one that a request shows; "" where there is none, or more than
 // one.
 func SubscriptionKey(h http.Header) string {
-	if values := h.Values(subscriptionHeader); len(values) == 1 && len(values[0]) <= mostHeader {
+	if values := h.Values(SubscriptionHeader); len(values) == 1 && len(values[0]) <= mostHeader {
 		return values[0]
 	}
 	return ""
@@ -27,7 +27,7 @@ func SubscriptionKey(h http.Header) string {
 func (s *Service) checkSubscription(ctx context.Context, r Request, c outturn.Client) error {
 	key := SubscriptionKey(r.Header)
 	if key == "" {
-		return refusal("Send the subscription key with each request, once, as %s.", subscriptionHeader)
+		return refusal("Send the subscription key with each request, once, as %s.", SubscriptionHeader)
 	}
 	hash := secret.Hash(key)
 	own, old := secret.Equal(hash, c.SubscriptionHash), secret.Equal(hash, c.OldSubscription)

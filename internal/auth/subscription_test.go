@@ -62,7 +62,7 @@ func TestSubscription(t *testing.T) {
 			s.now = s.now.Add(c.later)
 			r := with(c.token)
 			r.Subscribed = c.asked
-			r.Header[http.CanonicalHeaderKey(subscriptionHeader)] = c.keys
+			r.Header[http.CanonicalHeaderKey(SubscriptionHeader)] = c.keys
 			p, err := s.Authenticate(t.Context(), r)
 			if outturn.ErrorCode(err) != c.want || err != nil && !strings.Contains(err.Error(), c.says) || err == nil && p.Subject == "" {
 				t.Errorf("got %+v, %v; want %q with %q", p, err, c.want, c.says)

@@ -2,6 +2,7 @@ package cmp
 
 import (
 	"bytes"
+	"cmp"
 	"mime"
 	"net/http"
 	"net/url"
@@ -66,11 +67,17 @@ func (a *API) grantToken(w http.ResponseWriter, r *http.Request) {
 	case form.Get("username") == "" || form.Get("password") == "":
 		refuse(http.StatusBadRequest, auth.InvalidRequest, "Send username and password.")
 		return
-	case auth.SubscriptionKey(r.Header) == "":
-		refuse(http.StatusUnauthorized, auth.InvalidClient, "Send the subscription key as X-Subscription-Key, once.")
+	}
+	asked := a.asks(r, form.Get("username"), form.Get("password"))
+	if len(r.Header.Values(auth.SubscriptionHeader)) == 0 { // nobody has told Keycloak's clients of it
+		_, password, _ := r.BasicAuth()
+		asked.SubscriptionKey = secret.Text(cmp.Or(form.Get("client_secret"), password))
+	}
+	if asked.SubscriptionKey == "" {
+		refuse(http.StatusUnauthorized, auth.InvalidClient, "Send the subscription key as X-Subscription-Key, once, or as client_secret.")
 		return
 	}
-	t, err := a.Gate.Auth.BasicToken(r.Context(), a.asks(r, form.Get("username"), form.Get("password")))
+	t, err := a.Gate.Auth.BasicToken(r.Context(), asked)
 	if err != nil {
 		err = a.Gate.Tellable(r.Context(), err)
 		switch outturn.ErrorCode(err) {
