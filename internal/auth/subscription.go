@@ -23,31 +23,29 @@ func SubscriptionKey(h http.Header) string {
 
 // checkSubscription says why a client that has a subscription key is not let in with
 // what it shows. A key of somebody else is CodeForbidden: whoever has it knows so
-// already. The old key is as good as the old password after a rotation.
+// already. The old key is as good as the old password after a rotation. Wrong ones are
+// counted and noted as wrong secrets are.
 func (s *Service) checkSubscription(ctx context.Context, r Request, c outturn.Client) error {
 	key := SubscriptionKey(r.Header)
 	if key == "" {
 		return refusal("Send the subscription key with each request, once, as %s.", SubscriptionHeader)
+	}
+	if wait := s.throttle.wait(c.ID, r.From, s.config.Now()); wait > 0 {
+		return tooMany(wait)
 	}
 	hash := secret.Hash(key)
 	own, old := secret.Equal(hash, c.SubscriptionHash), secret.Equal(hash, c.OldSubscription)
 	if own || old && s.config.Now().Before(c.OldUntil) {
 		return nil
 	}
+	why := refusal("The subscription key is wrong.")
 	owner, err := s.config.Ledger.ClientBySubscription(ctx, hash)
 	switch {
-	case outturn.ErrorCode(err) == outturn.CodeNotFound, err == nil && !owner.RevokedAt.IsZero(), err == nil && owner.ID == c.ID:
-		return refusal("The subscription key is wrong.")
+	case outturn.ErrorCode(err) == outturn.CodeNotFound:
 	case err != nil:
 		return fmt.Errorf("look up subscription key: %w", err)
+	case owner.RevokedAt.IsZero() && owner.ID != c.ID:
+		why = outturn.Errorf(outturn.CodeForbidden, "The subscription key belongs to another client than the access token.")
 	}
-	why := outturn.Errorf(outturn.CodeForbidden, "The subscription key belongs to another client than the access token.")
-	err = s.audit(ctx, outturn.AuditEntry{
-		Action: signIn, Via: string(c.Kind), Outcome: string(why.Code), From: r.From, Request: r.ID,
-		Detail: map[string]string{"error": "subscription"},
-	}, c)
-	if err != nil {
-		return err
-	}
-	return why
+	return s.refuse(ctx, r, c.Kind, c.ID, c, "subscription", why)
 }

@@ -67,9 +67,33 @@ func TestSubscription(t *testing.T) {
 			if outturn.ErrorCode(err) != c.want || err != nil && !strings.Contains(err.Error(), c.says) || err == nil && p.Subject == "" {
 				t.Errorf("got %+v, %v; want %q with %q", p, err, c.want, c.says)
 			}
-			if noted := len(s.ledger.audit) - before; noted != 0 && c.want != outturn.CodeForbidden || noted != 1 && c.want == outturn.CodeForbidden {
+			wrong := c.says == "wrong" || c.want == outturn.CodeForbidden
+			if noted := len(s.ledger.audit) - before; noted != 0 && !wrong || noted != 1 && wrong {
 				t.Errorf("%d rows in the audit", noted)
 			}
 		})
+	}
+
+	// Wrong ones are slowed down, whoever's they are, and write no more audit than that.
+	s.now = s.now.Add(pairBurst * pairEvery)
+	before := len(s.ledger.audit)
+	show := func(key string) outturn.Code {
+		r := with(ofCMP)
+		r.Subscribed = true
+		r.Header.Set(SubscriptionHeader, key)
+		_, err := s.Authenticate(t.Context(), r)
+		return outturn.ErrorCode(err)
+	}
+	codes := map[outturn.Code]int{}
+	for range 20 {
+		codes[show("key-of-another")]++
+		codes[show("nobody's")]++
+	}
+	if codes[outturn.CodeForbidden] != 3 || codes[outturn.CodeUnauthenticated] != 2 || codes[outturn.CodeLimit] != 35 || len(s.ledger.audit)-before != pairBurst {
+		t.Errorf("got %v, %d rows in the audit", codes, len(s.ledger.audit)-before)
+	}
+	s.now = s.now.Add(pairEvery)
+	if code := show(subscriptionKey); code != "" {
+		t.Errorf("then the right one: %q", code)
 	}
 }
