@@ -82,10 +82,11 @@ func TestScope(t *testing.T) {
 		{"invoices", "INVOICE_ID", `SELECT id FROM invoices WHERE buyer_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`, nil},
 		{"invoices", "INVOICE_ID", `SELECT id FROM invoices WHERE buyer_id IN (SELECT id FROM (` + below + `) WHERE above = %s) AND invoice_date BETWEEN '2026-03-01' AND '2026-03-31'`,
 			[]string{"--from", "2026-03-01", "--to", "2026-04-01", "--zone", "Asia/Kathmandu"}},
-		{"provisioned_orders", "END_CUSTOMER_DETAIL_ID", `SELECT CAST(id AS VARCHAR) FROM charges WHERE is_final AND buyer_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`, nil},
+		{"provisioned_orders", "END_CUSTOMER_DETAIL_ID", `SELECT CAST(id AS VARCHAR) FROM charges WHERE is_final AND buyer_id IN (SELECT id FROM (` + below + `) WHERE above = %s)`,
+			[]string{"--report-type", "PROVIDER"}},
 		{"provisioned_orders", "END_CUSTOMER_DETAIL_ID", `SELECT CAST(id AS VARCHAR) FROM charges WHERE is_final AND buyer_id IN (SELECT id FROM (` + below + `) WHERE above = %s)
 			AND created_at >= '2026-09-30 22:00:00+00' AND created_at < '2026-10-31 23:00:00+00'`,
-			[]string{"--from", "2026-10-01", "--to", "2026-11-01", "--zone", "Europe/Berlin"}},
+			[]string{"--report-type", "PROVIDER", "--from", "2026-10-01", "--to", "2026-11-01", "--zone", "Europe/Berlin"}},
 		{"subscriptions", "SUBSCRIPTION_ID", `SELECT CAST(id AS VARCHAR) FROM subscriptions WHERE account_id IN (SELECT id FROM (` + below + `) WHERE above = %s)
 			AND created_at >= '2026-02-28 11:00:00+00' AND created_at < '2026-03-31 11:00:00+00'`,
 			[]string{"--from", "2026-03-01", "--to", "2026-04-01", "--zone", "Pacific/Tongatapu"}},
