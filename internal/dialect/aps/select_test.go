@@ -26,7 +26,7 @@ func newTenant(t *testing.T, name, account string) outturn.Tenant {
 // Section 3.4: links lead in circles, and an answer has an end all the same.
 func TestSelectEnds(t *testing.T) {
 	t.Parallel()
-	tenant := newTenant(t, "round and round", "1000005")
+	tenant := newTenant(t, "round and round", "1000006")
 	one := fmt.Sprintf(`{"aps":{"type":"http://www.odin.com/rde/report-template/1.5"},"commonName":"x","format":"JSON","eventType":"DAILY","tenant":{"aps":{"id":%q}}}`, tenant.ID)
 	if a := ask(t, "provider manager", http.MethodPost, "/aps/2/resources", "["+one+strings.Repeat(","+one, 29)+"]"); a.status != http.StatusAccepted {
 		t.Fatalf("%d: %s", a.status, a.body)
