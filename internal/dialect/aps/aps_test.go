@@ -92,6 +92,7 @@ func furnish(ctx context.Context) error {
 		limits                outturn.Limits
 	}{
 		{"northwind", "provider", "1000002", outturn.Limits{}}, {"fjord", "northwind", "1000013", outturn.Limits{}}, {"contoso", "provider", "1000004", outturn.Limits{}},
+		{"fabrikam", "provider", "1000008", outturn.Limits{}}, {"wingtip", "provider", "1000009", outturn.Limits{}},
 		{"waiting", "provider", "1000003", outturn.Limits{Running: &none}}, // none of its reports is ever made
 	} {
 		if shop.tenants[t.name], err = shop.Reporting().CreateTenant(ctx, p, outturn.Tenant{

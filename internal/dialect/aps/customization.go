@@ -193,8 +193,9 @@ func getCustomization(ctx context.Context, c *call, id string) (*resource, error
 	return nil, err
 }
 
-// customizationID is the id of the view that a request of a tenant has; "" where it has
-// none, or none that is there still.
+// customizationID is the id of the view that a request of a tenant has: one that comes
+// with the data set, the tenant's own, or one of who asks, who may have made the request
+// with it. It is "" where there is none, or none that is there still.
 func (c *call) customizationID(ctx context.Context, tenant string, req outturn.RunRequest) (string, error) {
 	name := req.View
 	if req.OwnView != nil {
@@ -212,11 +213,16 @@ func (c *call) customizationID(ctx context.Context, tenant string, req outturn.R
 			return v.ID, nil
 		}
 	}
-	list, err = c.savedViews(ctx, tenant, equal("dataset", req.Dataset), equal("name", name))
-	if err != nil || len(list) == 0 {
-		return "", err
+	for _, owner := range slices.Compact([]string{tenant, c.p.Tenant}) {
+		list, err := c.savedViews(ctx, owner, equal("dataset", req.Dataset), equal("name", name))
+		if err != nil {
+			return "", err
+		}
+		if len(list) > 0 {
+			return list[0].ID, nil
+		}
 	}
-	return list[0].ID, nil
+	return "", nil
 }
 
 // aliasText is what names and aliases of columns may be.

@@ -226,13 +226,14 @@ func (w *wish) read(ctx context.Context, c *call, in members) error {
 			w.dataSet, w.view = dataset, ""
 		}
 	}
+	var view *outturn.SavedView
 	if id, given := in.reference("customization"); given && id == "" {
 		w.view = ""
 	} else if given {
 		if found, err = c.linked(ctx, "customization", id, "RDEReportCustomization"); err != nil {
 			return err
 		}
-		view := found.of.(*outturn.SavedView)
+		view = found.of.(*outturn.SavedView)
 		if dataSetGiven && view.Dataset != w.dataSet {
 			in.fault("customization", "The customization is of another data set than dataSet.")
 		}
@@ -247,7 +248,15 @@ func (w *wish) read(ctx context.Context, c *call, in members) error {
 	if w.dataSet == "" {
 		w.dataSet = rde.DefaultDataset
 	}
-	return nil
+	if view == nil {
+		return nil
+	}
+	// The ledger knows it by its name, which may be that of another one.
+	id, err = c.customizationID(ctx, cmp.Or(w.tenant, c.p.Tenant), outturn.RunRequest{Dataset: w.dataSet, View: w.view})
+	if err == nil && id != view.ID {
+		in.fault("customization", "The customization is not for this report template: it is another tenant's, or the template's tenant has one of the same name.")
+	}
+	return err
 }
 
 // linked returns what a link leads to, which is to be of a kind.
