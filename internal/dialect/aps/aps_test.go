@@ -280,23 +280,46 @@ func TestHeaders(t *testing.T) {
 		t.Error("the transaction is not in the log")
 	}
 	few := int64(0)
+	_, key := newViewer(t, outturn.Tenant{Name: "limited", ExternalID: "1000005", Limits: outturn.Limits{Requests: &few}})
+	a = ask(t, "nobody", "GET", "/aps/2/resources", "", "Authorization", key)
+	if a.status != 429 || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), `"code":429,"error":"APS::Outturn::LimitReached"`) {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+}
+
+// newViewer makes a reseller of its own for a test, and one who reads what it has.
+func newViewer(t *testing.T, of outturn.Tenant) (made outturn.Tenant, apiKey string) {
+	t.Helper()
 	p, err := shop.Folder.Operator(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited, err := shop.Reporting().CreateTenant(t.Context(), p, outturn.Tenant{
-		Parent: p.Tenant, Kind: outturn.KindReseller, Name: "limited", ExternalID: "1000005", Limits: outturn.Limits{Requests: &few},
-	})
+	of.Parent, of.Kind = p.Tenant, outturn.KindReseller
+	if made, err = shop.Reporting().CreateTenant(t.Context(), p, of); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, err := shop.Reporting().CreateClient(t.Context(), p, outturn.Client{Tenant: made.ID, Role: outturn.RoleViewer, Name: of.Name, Kind: outturn.ClientAPIKey})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, err := shop.Reporting().CreateClient(t.Context(), p, outturn.Client{Tenant: limited.ID, Role: outturn.RoleViewer, Name: "limited", Kind: outturn.ClientAPIKey})
+	return made, shown.APIKey
+}
+
+// Who is suspended reads nothing, and is told so: it is no fault of the query.
+func TestSuspended(t *testing.T) {
+	tenant, key := newViewer(t, outturn.Tenant{Name: "suspended", ExternalID: "1000010"})
+	p, err := shop.Folder.Operator(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	a = ask(t, "nobody", "GET", "/aps/2/resources", "", "Authorization", shown.APIKey)
-	if a.status != 429 || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), `"code":429,"error":"APS::Outturn::LimitReached"`) {
-		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	if _, err := shop.Reporting().SuspendTenant(t.Context(), p, tenant.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"resources", "collections/rde-report-files", "resources/" + tenant.ID} {
+		a := ask(t, "nobody", "GET", "/aps/2/"+path, "", "Authorization", key)
+		if a.status != 403 || !strings.Contains(string(a.body), "is suspended") || strings.Contains(string(a.body), `"details"`) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
 	}
 }
 

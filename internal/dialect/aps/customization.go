@@ -19,7 +19,7 @@ func (d *Dialect) customizations() *kind {
 		types: []typeID{customizationType, oldCustomizationType, ownCustomizationType}, implements: []typeID{anyCustomizationType, resourceType},
 		collection: "rde-report-customizations", named: "name",
 		fields: map[string]field{
-			"aps.id": plain("id"), "aps.modified": plain("updated_at"), "aps.status": always(statusReady),
+			"aps.id": plain("id"), "aps.modified": moment("updated_at"), "aps.status": always(statusReady),
 			"name": plain("title"), "name.en": plain("title"), "tenant.aps.id": plain("tenant"), "dataSet.aps.id": d.dataSetField,
 		},
 		orders: map[string]string{"name": "title", "name.en": "title", "aps.modified": "updated_at", "dataSet.name": "dataset"},
@@ -149,10 +149,10 @@ func listCustomizations(ctx context.Context, c *call, q listing) (found, error) 
 	add := func(views []outturn.SavedView) {
 		for _, v := range views {
 			fields := map[string]string{
-				"id": v.ID, "title": title(v.View), "dataset": v.Dataset, "updated_at": instant(v.UpdatedAt), "created_at": v.CreatedAt.UTC().Format("2006-01-02T15:04:05.000000Z"),
+				"id": v.ID, "title": title(v.View), "dataset": v.Dataset, "updated_at": sortable(shipped), "created_at": sortable(v.CreatedAt),
 			}
 			if v.Tenant != "" {
-				fields["tenant"] = v.Tenant
+				fields["tenant"], fields["updated_at"] = v.Tenant, sortable(v.UpdatedAt)
 			}
 			rows = append(rows, row{fields, c.toCustomization(v, q.as)})
 		}

@@ -21,13 +21,13 @@ func (d *Dialect) files() *kind {
 		name: "RDEReportFile", types: []typeID{fileType}, implements: []typeID{unlimitedType, resourceType},
 		collection: "rde-report-files", named: "name",
 		fields: map[string]field{
-			"aps.id": plain("id"), "aps.modified": plain("updated_at"),
+			"aps.id": plain("id"), "aps.modified": moment("updated_at"),
 			"aps.status": oneOf(map[string]*outturn.Expr{statusProvisioning: anyOf(queued, running), statusReady: anyOf(ready, ended)}),
 			"name":       plain("name"), "format": lower("format"), "eventType": oneOf(fileEventTypes),
 			"status": oneOf(map[string]*outturn.Expr{
 				"PENDING": all(queued, fresh), "IN_PROGRESS": anyOf(running, all(queued, not(fresh))), "READY": ready, "FAILED": ended,
 			}),
-			"generateDate": plain("started_at"), "reportTemplate.aps.id": plain("generator"), "tenant.aps.id": plain("tenant"), "dataSet.aps.id": d.dataSetField,
+			"generateDate": moment("started_at"), "reportTemplate.aps.id": plain("generator"), "tenant.aps.id": plain("tenant"), "dataSet.aps.id": d.dataSetField,
 		},
 		orders: map[string]string{"name": "name", "generateDate": "created_at"},
 		list:   listFiles, get: getFile, remove: removeFile,

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"outturn"
 	"outturn/internal/rql"
@@ -62,6 +63,27 @@ func plain(name string) field {
 		return &outturn.Expr{Op: op, Field: name, Values: values}, nil
 	}
 }
+
+// moment is plain, of instants. They are written all alike: lists that are no tables
+// compare texts.
+func moment(name string) field {
+	return func(op outturn.Op, values []string) (*outturn.Expr, error) {
+		if op == outturn.OpLike {
+			return nil, outturn.Errorf(outturn.CodeInvalid, "like is for texts, and it is a date and time.")
+		}
+		written := make([]string, len(values))
+		for i, v := range values {
+			t, err := outturn.ParseInstant("", v, time.UTC)
+			if err != nil {
+				return nil, outturn.Errorf(outturn.CodeInvalid, "%s is no date and time, such as 2025-09-30T23:59:59Z.", outturn.Shown(v))
+			}
+			written[i] = sortable(t)
+		}
+		return plain(name)(op, written)
+	}
+}
+
+func sortable(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
 // lower is plain, of words that the ledger has in lower case.
 func lower(name string) field {
@@ -234,8 +256,11 @@ func (c *call) list(ctx context.Context, a question, kinds []*kind, scope *listi
 		}
 		q.Page = outturn.Page{Offset: start, Limit: max(left, 1), Total: true}
 		part, err := k.list(ctx, c, q)
+		if outturn.ErrorCode(err) == outturn.CodeInvalid {
+			err = outturn.InField("query", err)
+		}
 		if err != nil {
-			return found{}, outturn.InField("query", err)
+			return found{}, err
 		}
 		if len(part.list) > left {
 			part.list = part.list[:left]

@@ -21,9 +21,9 @@ func (d *Dialect) templates() *kind {
 		name: "RDEReportTemplate", types: []typeID{templateType}, implements: []typeID{unlimitedType, resourceType},
 		collection: "rde-report-templates", named: "commonName",
 		fields: map[string]field{
-			"aps.id": plain("id"), "aps.modified": plain("updated_at"), "aps.status": always(statusReady),
+			"aps.id": plain("id"), "aps.modified": moment("updated_at"), "aps.status": always(statusReady),
 			"commonName": commonName, "format": lower("format"), "eventType": oneOf(eventTypes),
-			"nextReportDate": plain("next_at"), "tenant.aps.id": plain("tenant"), "dataSet.aps.id": d.dataSetField,
+			"nextReportDate": moment("next_at"), "tenant.aps.id": plain("tenant"), "dataSet.aps.id": d.dataSetField,
 		},
 		orders: map[string]string{"commonName": "name", "aps.modified": "updated_at"},
 		list:   listTemplates, get: getTemplate, create: createTemplate, check: checkTemplate, update: updateTemplate, remove: removeTemplate,
@@ -218,7 +218,7 @@ func (w *wish) read(ctx context.Context, c *call, in members) error {
 	var err error
 	var found *resource
 	id, dataSetGiven := in.reference("dataSet")
-	if dataSetGiven {
+	if dataSetGiven = dataSetGiven && id != ""; dataSetGiven {
 		if found, err = c.linked(ctx, "dataSet", id, "data-set"); err != nil {
 			return err
 		}
@@ -380,8 +380,12 @@ func (m members) date(field, text string, last bool) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t, err := outturn.ParseInstant(field, text, time.UTC)
-	if err != nil {
+	switch year := t.UTC().Year(); {
+	case err != nil:
 		m.fault(field, "%s is no date and time, such as 2025-09-30T23:59:59Z.", field)
+		return t, false
+	case year == 1 || year == 9999: // the zero time, and what ends in the year 10000
+		m.fault(field, "%s is of a year from 2 to 9998.", field)
 		return t, false
 	}
 	if _, err := time.Parse(time.DateOnly, text); err == nil && last {
@@ -469,13 +473,19 @@ func checkTemplate(ctx context.Context, c *call, t typeID, in members) error {
 // reports have the name that was asked for.
 func named[T any](in reporting.GeneratorInput, make func(reporting.GeneratorInput) (T, error)) (T, error) {
 	made, err := make(in)
-	ofName := slices.ContainsFunc(outturn.Faults(err), func(f *outturn.Error) bool { return f.Field == "name" })
-	if !ofName || strings.TrimSpace(in.Spec.Name) == "" {
+	if !hasFault(err, "name") || strings.TrimSpace(in.Spec.Name) == "" {
 		return made, err
 	}
-	in.Spec.RunName = in.Spec.Name // which has its own fault where it is no name at all
-	in.Spec.Name = another(in.Spec.Name)
-	return make(in)
+	in.Spec.RunName, in.Spec.Name = in.Spec.Name, another(in.Spec.Name)
+	again, errAgain := make(in)
+	if hasFault(errAgain, "run_name") { // it is not taken, it is no name at all
+		return made, err
+	}
+	return again, errAgain
+}
+
+func hasFault(err error, field string) bool {
+	return slices.ContainsFunc(outturn.Faults(err), func(f *outturn.Error) bool { return f.Field == field })
 }
 
 // another is a name that nobody has.
