@@ -81,8 +81,21 @@ func (s *Service) CreateGenerator(ctx context.Context, p outturn.Principal, in G
 	if err != nil {
 		return made, s.tellLimit(ctx, p, err)
 	}
+	s.fireAtOnce(ctx, made)
 	s.config.Due()
 	return made, nil
+}
+
+// fireAtOnce makes the run of a generator that is to fire now before who made it is
+// answered: it may ask for that run next. What does not come of it here the scheduler
+// does.
+func (s *Service) fireAtOnce(ctx context.Context, g outturn.Generator) {
+	if g.State != outturn.GeneratorActive || g.NextAt.IsZero() || g.NextAt.After(s.now()) {
+		return
+	}
+	if err := s.fireDue(ctx, g); err != nil && outturn.ErrorCode(err) != outturn.CodeVersionChanged {
+		s.config.Log.WarnContext(ctx, "A generator did not fire as it was made; the scheduler will see to it.", "generator", g.ID, "error", err)
+	}
 }
 
 // DraftGenerator is CreateGenerator that keeps nothing.

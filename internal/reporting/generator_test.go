@@ -438,10 +438,15 @@ func TestSwitchGenerator(t *testing.T) {
 	if !slices.Equal(did, []string{"generator.disable", "generator.enable"}) {
 		t.Errorf("the audit has %v", did)
 	}
-	once := s.generator("own", func(in *reporting.GeneratorInput) { in.Spec.Trigger = outturn.Trigger{Kind: outturn.TriggerOnce} })
-	if late := once.NextAt.Sub(s.clock.Now()); late <= 0 || late > time.Second {
-		t.Errorf("once, now: %s from now", late)
+	now := s.generator("own", func(in *reporting.GeneratorInput) { in.Spec.Trigger = outturn.Trigger{Kind: outturn.TriggerOnce} })
+	made, err := s.GeneratorRuns(t.Context(), p, now.ID, outturn.ListQuery{})
+	must(t, err)
+	if now, err = s.Generator(t.Context(), p, now.ID); err != nil || now.State != outturn.GeneratorDone || len(made.Items) != 1 {
+		t.Errorf("once, now: %+v, %v, with %d runs", now, err, len(made.Items))
 	}
+	once := s.generator("own", func(in *reporting.GeneratorInput) {
+		in.Spec.Name, in.Spec.Trigger = "Later", outturn.Trigger{Kind: outturn.TriggerOnce, At: s.clock.Now().Add(time.Minute).Format(time.RFC3339)}
+	})
 	_, err = s.DisableGenerator(t.Context(), p, once.ID)
 	must(t, err)
 	s.clock.advance(time.Hour)

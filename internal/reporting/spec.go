@@ -194,10 +194,11 @@ func (c *specCompiler) once(t *outturn.Trigger, zone string) {
 		t.Zone = zone
 	}
 	loc, err := outturn.LoadZone(t.Zone)
+	atOnce := t.At == ""
 	if err == nil {
 		t.Zone = loc.String()
-		if t.At == "" {
-			t.At = c.now.Add(time.Second).In(loc).Format(time.RFC3339)
+		if atOnce {
+			t.At = c.now.In(loc).Format(time.RFC3339)
 		}
 	}
 	at, err := calendar.Once(t.At, t.Zone)
@@ -205,7 +206,7 @@ func (c *specCompiler) once(t *outturn.Trigger, zone string) {
 	case err != nil:
 		c.faults.add("trigger", err)
 	case same(*t, c.old.Trigger): // it may be over
-	case !at.After(c.now):
+	case !atOnce && !at.After(c.now):
 		c.faults.addf("trigger.at", "%s is over. Give it a time that is to come, or none for now.", at.In(loc).Format(time.RFC3339))
 	}
 	c.next = at
