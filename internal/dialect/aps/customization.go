@@ -263,14 +263,19 @@ func readView(ctx context.Context, c *call, v *outturn.SavedView, in members) er
 		}
 		rename(&v.View, english)
 	}
-	if !in.has("columns") && len(v.Columns) > 0 {
-		return nil
-	}
 	d, err := c.dataSet(ctx, v.Dataset)
 	if err != nil {
 		return err
 	}
-	readColumns(d, v, in)
+	if in.has("columns") || len(v.Columns) == 0 {
+		readColumns(d, v, in)
+		return nil
+	}
+	for _, f := range d.Fields {
+		if name := camel(f.Name); f.Type == outturn.JSON && in.has(name) {
+			in.fault("columns", "%s is changed together with the columns, and columns is missing.", name)
+		}
+	}
 	return nil
 }
 
