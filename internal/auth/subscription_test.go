@@ -74,9 +74,10 @@ func TestSubscription(t *testing.T) {
 		})
 	}
 
-	// Wrong ones are slowed down, whoever's they are, and write no more audit than that.
-	s.now = s.now.Add(pairBurst * pairEvery)
-	before := len(s.ledger.audit)
+	// A new one is good at once, though what is known of its client is a moment old.
+	s.ledger.change(idOf(outturn.ClientCMP), func(c *outturn.Client) {
+		c.SubscriptionHash, c.OldSubscription, c.OldUntil = secret.Hash("new-key"), c.SubscriptionHash, s.now.Add(time.Hour)
+	})
 	show := func(key string) outturn.Code {
 		r := with(ofCMP)
 		r.Subscribed = true
@@ -84,6 +85,15 @@ func TestSubscription(t *testing.T) {
 		_, err := s.Authenticate(t.Context(), r)
 		return outturn.ErrorCode(err)
 	}
+	for _, key := range []string{"new-key", subscriptionKey} {
+		if code := show(key); code != "" {
+			t.Errorf("%s after a rotation: %q", key, code)
+		}
+	}
+
+	// Wrong ones are slowed down, whoever's they are, and write no more audit than that.
+	s.now = s.now.Add(pairBurst * pairEvery)
+	before := len(s.ledger.audit)
 	codes := map[outturn.Code]int{}
 	for range 20 {
 		codes[show("key-of-another")]++

@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"slices"
-
-	"net/url"
 	"strings"
 	"sync"
 	"time"
