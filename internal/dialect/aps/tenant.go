@@ -98,9 +98,9 @@ func listTenants(ctx context.Context, c *call, q listing) (found, error) {
 	return f, err
 }
 
-// mostDerived is how many tenants of one list have the report type that their account
+// mostDerived is how many tenants of one answer have the report type that their account
 // makes theirs: each is a question to the source. Longer lists leave it out where nobody
-// has said one.
+// has said one, and so do the links that select expands, from there on.
 const mostDerived = 20
 
 // typed is a tenant with the report type that its reports have, where the source tells.
@@ -109,7 +109,7 @@ func (c *call) typed(ctx context.Context, t outturn.Tenant) outturn.Tenant {
 		return t
 	}
 	derived, asked := c.derived[t.ID]
-	if !asked {
+	if !asked && len(c.derived) < mostDerived {
 		derived, _ = c.Gate.Service.ReportType(ctx, c.p, t.ID) // a source that is away keeps nobody from the rest
 		if c.derived == nil {
 			c.derived = map[string]string{}

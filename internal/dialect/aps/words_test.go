@@ -3,6 +3,7 @@ package aps
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"outturn"
@@ -99,6 +100,20 @@ func TestRename(t *testing.T) {
 		rename(&v, name)
 		if v.Name != want || !outturn.ValidName.MatchString(v.Name) || title(v) != name {
 			t.Errorf("%s is %+v, want %s", name, v, want)
+		}
+	}
+}
+
+// One answer asks the source for a few report types, however many tenants it has: here
+// there is no source that could be asked.
+func TestDerived(t *testing.T) {
+	c := call{derived: map[string]string{"known": "PROVIDER"}}
+	for n := range mostDerived {
+		c.derived[strconv.Itoa(n)] = "RESELLER"
+	}
+	for id, want := range map[string]string{"known": "PROVIDER", "0": "RESELLER", "one more": ""} {
+		if got := c.typed(t.Context(), outturn.Tenant{ID: id}); got.ReportType != want {
+			t.Errorf("%s is %q, want %q", id, got.ReportType, want)
 		}
 	}
 }
