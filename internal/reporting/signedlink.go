@@ -300,10 +300,16 @@ func (s *Service) TendLinkKeys(ctx context.Context) error {
 
 // RotateLinkKey makes a new key, which signs from now on, in other processes within
 // linkKeyAge. Links that the old one has signed stay good until they are over.
-func (s *Service) RotateLinkKey(ctx context.Context) error {
+func (s *Service) RotateLinkKey(ctx context.Context) error { return s.newLinkKey(ctx, false) }
+
+// newLinkKey makes a new key; where it is to be the first, only if there is none.
+func (s *Service) newLinkKey(ctx context.Context, first bool) error {
 	old, err := s.readLinkKeys(ctx, 0)
 	if err != nil && outturn.ErrorCode(err) != outturn.CodeNotFound {
 		return err
+	}
+	if first && err == nil { // another process was faster, and signs with it
+		return nil
 	}
 	if s.config.Sealer == nil {
 		return errors.New("reporting: there is no key to seal the keys of links under")
@@ -340,7 +346,7 @@ func (s *Service) RotateLinkKey(ctx context.Context) error {
 func (s *Service) signingKey(ctx context.Context) ([]byte, error) {
 	keys, err := s.readLinkKeys(ctx, linkKeyAge)
 	if outturn.ErrorCode(err) == outturn.CodeNotFound {
-		if err := s.RotateLinkKey(ctx); err != nil {
+		if err := s.newLinkKey(ctx, true); err != nil {
 			return nil, err
 		}
 		keys, err = s.readLinkKeys(ctx, linkKeyAge)
