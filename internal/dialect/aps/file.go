@@ -129,7 +129,7 @@ func (c *call) toFile(ctx context.Context, run *outturn.Run, path string) (*reso
 	}
 	wire := fileWire{
 		APS:  c.envelope(run.ID, t, status, stage.revision, run.UpdatedAt),
-		Name: run.Name, EventType: rde.EventType(string(run.Rhythm)), Format: strings.ToUpper(run.Format), Status: stage.file,
+		Name: run.Name, EventType: rde.EventType(run.Rhythm), Format: strings.ToUpper(run.Format), Status: stage.file,
 		GenerateDate: instant(run.StartedAt), FilePath: path, TmpPath: path,
 		Parameters: parameters{Period: periods[run.Rhythm], Invoice: run.Request.Invoice},
 	}

@@ -178,7 +178,7 @@ type wish struct {
 // wishOf is what a generator could have been made of.
 func wishOf(g outturn.Generator) wish {
 	w := wish{
-		commonName: cmp.Or(g.RunName, g.Name), eventType: rde.EventType(string(g.Trigger.Rhythm())), parameters: parametersOf(g),
+		commonName: cmp.Or(g.RunName, g.Name), eventType: rde.EventType(g.Trigger.Rhythm()), parameters: parametersOf(g),
 		notify:  slices.ContainsFunc(g.Deliveries, isMail),
 		dataSet: g.Request.Dataset, view: g.Request.View, tenant: g.Tenant,
 	}

@@ -208,7 +208,13 @@ func (c caller) create(t testing.TB, body string) (r report) {
 // completed waits for a report.
 func (c caller) completed(t testing.TB, id string) (r report) {
 	t.Helper()
-	for token := c.token(t); r.Status != "completed"; time.Sleep(5 * time.Millisecond) {
+	token := c.token(t)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(time.Minute); r.Status != "completed"; <-tick.C {
+		if time.Now().After(until) {
+			t.Fatalf("after a minute the report %s is %+v", id, r)
+		}
 		c.send(t, "GET", c.base+"/reports/"+id, "", "Authorization", "Bearer "+token, "X-Subscription-Key", c.SubscriptionKey).decode(t, http.StatusOK, &r)
 		if r.Status == "error" {
 			t.Fatalf("report %s: %+v", id, r)

@@ -23,7 +23,7 @@ const cmpView = "CMP API"
 func (a *API) toReport(r *outturn.Run) report {
 	v := report{
 		ID: r.ID, Name: r.Name, CustomizationName: customizationOf(r.Request),
-		Status: statusOf[rde.StageOf(*r)], Type: typeOf[rde.EventType(string(r.Rhythm))], Format: "unknown",
+		Status: statusOf[rde.StageOf(*r)], Type: typeOf[rde.EventType(r.Rhythm)], Format: "unknown",
 		CreationDate: r.CreatedAt.UTC().Format(time.RFC3339),
 	}
 	if format, err := rde.Format(r.Format); err == nil {

@@ -107,16 +107,16 @@ func Outputs(format string) []outturn.Output {
 }
 
 // EventType is the word of both APIs, in APS's spelling, for what makes reports with a
-// rhythm: outturn.Trigger.Rhythm. PERIODIC is one that is neither daily nor monthly.
-func EventType(rhythm string) string {
+// rhythm. PERIODIC is one that is neither daily nor monthly.
+func EventType(rhythm outturn.Rhythm) string {
 	switch rhythm {
-	case "", "once", "manual":
+	case "", outturn.RhythmOnce, outturn.RhythmManual:
 		return "ONETIME"
-	case "day":
+	case outturn.RhythmDay:
 		return "DAILY"
-	case "month":
+	case outturn.RhythmMonth:
 		return "MONTHLY"
-	case "event":
+	case outturn.RhythmEvent:
 		return "ON_INVOICE"
 	}
 	return "PERIODIC"
