@@ -65,7 +65,7 @@ func (b *bench) cmp() error {
 	}
 	var lists sample
 	var ids []string
-	for range b.calls {
+	for range 3 * b.calls { // so that the slowest but 1 % are more than one
 		asked := time.Now()
 		text, err := c.get(ctx, "/reports?from="+began.Add(-90*24*time.Hour).UTC().Format(time.DateOnly))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -283,13 +284,13 @@ type sample []float64
 
 func (s *sample) add(d time.Duration) { *s = append(*s, d.Seconds()*1e3) }
 
-// at returns the value that a share of the sample does not exceed.
+// at returns the value that a share of the sample does not exceed: the nearest rank.
 func (s sample) at(share float64) float64 {
 	if len(s) == 0 {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(s))
-	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
+	return sorted[max(int(math.Ceil(share*float64(len(sorted))))-1, 0)]
 }
 
 func (s sample) String() string {

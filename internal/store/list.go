@@ -207,6 +207,8 @@ type listPlan struct {
 	skip  int  // entries before the page
 	total bool // all are to be counted
 
+	joined string // what an exact page shows beside each row
+
 	ranges []*outturn.Expr            // conditions on the order field
 	equals map[string][]*outturn.Expr // conditions on others that say what they equal
 	rest   []*outturn.Expr

@@ -97,6 +97,7 @@ func (p *listPlan) compileExact(after *listKey) (*armQuery, string) {
 	if x.name != "" {
 		from += useIndex(x.name)
 	}
+	from += p.joined
 	if len(c.conditions) > 0 {
 		from += " WHERE " + strings.Join(c.conditions, " AND ")
 	}

@@ -2,24 +2,28 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"outturn"
 )
 
-// reportColumns are what a list of reports shows of a run. To fetch a cell costs more than
-// to find it, so that the texts that many runs have in common come as one, parted by
-// what stands in no line of text; the name comes last, as it is.
-var reportColumns = `created_at, id, ` + strings.Join([]string{
-	"tenant", "state", "furthest", "COALESCE(format, '')", "COALESCE(rhythm, '')", "COALESCE(generator, '')", "COALESCE(view_name, '')", "name",
-}, " || '"+parting+"' || ") + ` AS shared, window_from, window_to, finished_at, files_gone_at`
+// reportText is a run and its first file as one text: what people cannot choose in parts
+// that end with parting, then the lengths of what they can, and that as it is.
+var reportText = `concat_ws('` + parting + `', created_at, id, tenant, state, furthest,
+	COALESCE(format, ''), COALESCE(rhythm, ''), COALESCE(generator, ''), COALESCE(window_from, ''), COALESCE(window_to, ''),
+	COALESCE(finished_at, ''), COALESCE(files_gone_at, ''), COALESCE(file_id, ''), COALESCE(file_end, ''),
+	octet_length(name), octet_length(COALESCE(view_name, '')), octet_length(COALESCE(file_name, '')),
+	name || COALESCE(view_name, '') || COALESCE(file_name, ''))`
 
 const parting = "\x1f"
 
-// reportFile is what it shows of the file.
-const reportFile = `f.id, f.name, f.expires_at`
+// reportFile joins a run with its first file, by names that no column of runs has.
+const reportFile = ` LEFT JOIN (SELECT run AS file_run, id AS file_id, name AS file_name, expires_at AS file_end
+	FROM files WHERE place = 0 AND marked_at IS NULL) file ON file_run = id`
 
 // RunReports lists runs as Runs does, for those who show very many at once: with what a
 // list of reports shows, which is id, tenant, name, state, furthest, format, rhythm,
@@ -56,38 +60,37 @@ func (s *Store) RunReports(ctx context.Context, viewer, tenant string, q outturn
 	return page, err
 }
 
-// reports reads the reports of a page, and one more.
+// reports reads the reports of a page, and one more. Lists have thousands, and to fetch a
+// row costs as much as to find it, so that all come as one text.
 func (t *tx) reports(p *listPlan) ([]outturn.Run, error) {
-	text, args := p.exactPage(reportColumns)
-	rows, err := t.db.QueryContext(t.ctx, bind(`SELECT r.*, `+reportFile+` FROM (`+text+`) r
-		LEFT JOIN files f ON f.run = r.id AND f.place = 0 AND f.marked_at IS NULL`), args...)
-	if err != nil {
+	p.joined = reportFile
+	page, args := p.exactPage(reportText + " AS report")
+	rows, err := t.db.QueryContext(t.ctx, bind(`SELECT group_concat(report, '') FROM (`+page+`) page`), args...)
+	var text sql.NullString
+	if err := (row{rows, err}).scan(&text); err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	// They are large, so that lists that grow would copy much.
 	list, files := make([]outturn.Run, 0, p.limit+1), make([]outturn.File, 0, p.limit+1)
 	windows := make([]outturn.Window, 0, p.limit+1)
-	row := newReportRow()
-	for n := 0; rows.Next(); n++ {
-		if err := rows.Scan(row.to[:]...); err != nil {
-			return nil, err
-		}
+	read := reportReader{rest: text.String}
+	for n := 0; read.rest != ""; n++ {
 		list = append(list, outturn.Run{})
 		r := &list[n]
-		if err := row.read(r); err != nil {
-			return nil, err
+		window, file := read.report(r)
+		if read.broken {
+			return nil, fmt.Errorf("report %d of the page cannot be read", n)
 		}
-		if w := row.window(); w.Zone != nil {
-			windows = append(windows, w)
+		if window.Zone != nil {
+			windows = append(windows, window)
 			r.Request.Window = &windows[len(windows)-1]
 		}
-		if f := row.file(r); f.ID != "" {
-			files = append(files, f)
+		if file.ID != "" {
+			files = append(files, file)
 			r.Files = files[len(files)-1 : len(files) : len(files)]
 		}
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // keyOf is the place of a run in the order of p.
@@ -102,59 +105,52 @@ func (p *listPlan) keyOf(r *outturn.Run) listKey {
 	return k
 }
 
-// A reportRow is the cells of a row, as they come.
-type reportRow struct {
-	cells, to [10]any
-	shared    map[string][]string // the texts of those that there were
+// A reportReader reads what reportText writes.
+type reportReader struct {
+	rest   string
+	broken bool
 }
 
-func newReportRow() *reportRow {
-	row := &reportRow{shared: map[string][]string{}}
-	for i := range row.to {
-		row.to[i] = &row.cells[i]
+// report reads a run; the window has no zone and the file no id where there is none.
+func (t *reportReader) report(r *outturn.Run) (w outturn.Window, f outturn.File) {
+	r.CreatedAt = t.instant()
+	r.ID, r.Tenant, r.State, r.Furthest = t.text(), t.text(), outturn.RunState(t.text()), outturn.RunPhase(t.text())
+	r.Format, r.Rhythm, r.Generator = t.text(), outturn.Rhythm(t.text()), t.text()
+	if w.From, w.To = t.instant(), t.instant(); !w.From.IsZero() && !w.To.IsZero() {
+		w.Zone = time.UTC
 	}
-	return row
+	r.FinishedAt, r.FilesGoneAt = t.instant(), t.instant()
+	f.Run, f.Tenant, f.ID, f.ExpiresAt = r.ID, r.Tenant, t.text(), t.instant()
+	name, view, file := t.number(), t.number(), t.number()
+	r.Name, r.Request.View, f.Name = t.take(name), t.take(view), t.take(file)
+	return w, f
 }
 
-func (row *reportRow) read(r *outturn.Run) error {
-	shared := row.text(2)
-	texts := row.shared[shared]
-	if texts == nil {
-		if texts = strings.SplitN(shared, parting, 8); len(texts) < 8 {
-			return fmt.Errorf("a report has only %d texts", len(texts))
-		}
-		row.shared[shared] = texts
-	}
-	r.Tenant, r.State, r.Furthest, r.Format = texts[0], outturn.RunState(texts[1]), outturn.RunPhase(texts[2]), texts[3]
-	r.Rhythm, r.Generator, r.Request.View, r.Name = outturn.Rhythm(texts[4]), texts[5], texts[6], texts[7]
-	r.ID, r.CreatedAt, r.FinishedAt, r.FilesGoneAt = row.text(1), row.instant(0), row.instant(5), row.instant(6)
-	return nil
+func (t *reportReader) text() string {
+	text, rest, found := strings.Cut(t.rest, parting)
+	t.rest, t.broken = rest, t.broken || !found
+	return text
 }
 
-// window is that of a run; it has no zone where there is none.
-func (row *reportRow) window() (w outturn.Window) {
-	if row.cells[3] != nil && row.cells[4] != nil {
-		w = outturn.Window{From: row.instant(3), To: row.instant(4), Zone: time.UTC}
-	}
-	return w
+func (t *reportReader) number() int64 {
+	n, err := strconv.ParseInt(t.text(), 10, 64)
+	t.broken = t.broken || err != nil
+	return n
 }
 
-// file is that of r; it has no id where there is none.
-func (row *reportRow) file(r *outturn.Run) (f outturn.File) {
-	f.ID, f.Name, f.ExpiresAt = row.text(7), row.text(8), row.instant(9)
-	f.Run, f.Tenant = r.ID, r.Tenant
-	return f
-}
-
-func (row *reportRow) text(i int) string {
-	s, _ := row.cells[i].(string)
-	return s
-}
-
-func (row *reportRow) instant(i int) time.Time {
-	n, ok := row.cells[i].(int64)
-	if !ok {
+func (t *reportReader) instant() time.Time {
+	if rest, none := strings.CutPrefix(t.rest, parting); none {
+		t.rest = rest
 		return time.Time{}
 	}
-	return time.UnixMicro(n).UTC()
+	return time.UnixMicro(t.number()).UTC()
+}
+
+func (t *reportReader) take(n int64) string {
+	if t.broken = t.broken || n < 0 || n > int64(len(t.rest)); t.broken {
+		return ""
+	}
+	text := t.rest[:n]
+	t.rest = t.rest[n:]
+	return text
 }

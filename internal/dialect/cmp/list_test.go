@@ -242,22 +242,42 @@ func TestGone(t *testing.T) {
 func TestManyReports(t *testing.T) {
 	c := newTenant(t, shop, "1000013")
 	first := c.completed(t, c.create(t, october).ID)
-	if err := servertest.Multiply(t.Context(), shop.Data, first.ID, 2500, time.Second); err != nil {
+	if err := servertest.Multiply(t.Context(), shop.Data, first.ID, 4500, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	l := c.list(t, "")
+	if !slices.IsSortedFunc(l.Data, func(a, b report) int { return strings.Compare(b.CreationDate, a.CreationDate) }) {
+		t.Error("they are not in order")
+	}
 	ids := l.ids()
 	slices.Sort(ids)
-	if n := len(slices.Compact(ids)); n != 2501 || l.Pagination.Total != 2501 || l.Pagination.Limit != 2501 {
+	if n := len(slices.Compact(ids)); n != 4501 || l.Pagination.Total != 4501 || l.Pagination.Limit != 4501 {
 		t.Errorf("%d reports, %+v", n, l.Pagination)
 	}
-	if n := len(c.list(t, "name=october+CLOSE&offset=2500").Data); n != 2501 {
+	if n := len(c.list(t, "name=october+CLOSE&offset=4500").Data); n != 4501 {
 		t.Errorf("%d reports of the name", n)
 	}
-	for _, query := range []string{"offset=2501", "offset=999999999", "name=October+close&offset=2501"} {
-		if l := c.list(t, query); len(l.Data) != 0 || l.Pagination.Total != 2501 {
+	for _, query := range []string{"offset=4501", "offset=999999999", "name=October+close&offset=4501"} {
+		if l := c.list(t, query); len(l.Data) != 0 || l.Pagination.Total != 4501 {
 			t.Errorf("%s: %d, %+v", query, len(l.Data), l.Pagination)
 		}
+	}
+}
+
+// So do those that were made at one instant, and others before and after it.
+func TestManyReportsAtOnce(t *testing.T) {
+	c := newTenant(t, shop, "1000023")
+	for range 2 {
+		first := c.completed(t, c.create(t, october).ID)
+		if err := servertest.Multiply(t.Context(), shop.Data, first.ID, 1500, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.completed(t, c.create(t, october).ID)
+	ids := c.list(t, "").ids()
+	slices.Sort(ids)
+	if n := len(slices.Compact(ids)); n != 3003 || len(ids) != n {
+		t.Errorf("%d reports, %d times", n, len(ids))
 	}
 }
 

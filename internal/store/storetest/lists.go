@@ -200,7 +200,7 @@ func (b *bench) variety(tenants []string) []outturn.Run {
 	for i := range 60 {
 		b.pass(time.Duration(i%3) * time.Second / 2) // some share an instant
 		r := outturn.Run{
-			Tenant: tenants[i*i%len(tenants)], Name: []string{"", "Orders", "orders", "50% off_x", `a\b`, "Ümläut", "\U0001F600", "Orders "}[i%8],
+			Tenant: tenants[i*i%len(tenants)], Name: []string{"", "Orders", "orders", "50% off_x", `a\b`, "Ümläut", "\U0001F600", "Orders ", "a\x1f1\x1f\x1e"}[i%9],
 			Origin: []string{"api", "cli"}[i%2], CreatedBy: fmt.Sprint("client:", i%4),
 			Request: outturn.RunRequest{Dataset: []string{"orders", "payments", ""}[i%3]},
 		}
@@ -215,7 +215,7 @@ func (b *bench) variety(tenants []string) []outturn.Run {
 			day := time.Date(2026, 10, i%28+1, 0, 0, 0, 0, time.FixedZone("", 3600))
 			r.Request.Window, r.Request.View = &outturn.Window{From: day, To: day.AddDate(0, 0, 1), Zone: time.UTC}, "full"
 			if i%3 == 0 {
-				r.Request.View, r.Request.OwnView = "", &outturn.View{Name: "mine"}
+				r.Request.View, r.Request.OwnView = "", &outturn.View{Name: "mine\x1f"}
 			}
 			r.Request.Outputs = []outturn.Output{{Format: []string{"csv", "xlsx", "xml"}[i%3]}, {Format: "json"}}
 		}
