@@ -161,14 +161,15 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 		}
 	}
 	described := body.describable(syntax)
-	if _, err := e.Describe(ctx, described); err != nil {
+	have, err := e.Describe(ctx, described)
+	if err != nil {
 		return nil, err
 	}
 	over := func(list string) string { return "WITH d AS (" + described + "\n) SELECT d.*" + list + " FROM d" }
 	if dialect != nil { // which knows by itself that nothing is left open
 		over = func(list string) string { return "SELECT d.*" + list + " FROM (" + described + "\n) AS d" }
 	}
-	list := ""
+	list, columns := "", byFoldedName(have)
 	for _, expr := range headerExpressions(q.Dataset) {
 		err := checkExpression(expr.sql)
 		if err == nil && dialect != nil {
@@ -177,18 +178,25 @@ func newCompiler(ctx context.Context, q Query, e Engine, body template) (*compil
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(expr.name, "outturn_"), err)
 		}
-		if !isColumn.MatchString(expr.sql) {
-			if _, err := e.Describe(ctx, over(", "+expr.sql+"\n AS "+expr.name)); err != nil {
-				return nil, err
+		if isColumn.MatchString(expr.sql) {
+			if column, ok := columns[strings.ToLower(expr.sql)]; ok {
+				columns[expr.name] = column
+				continue
 			}
+		} else if _, err := e.Describe(ctx, over(", "+expr.sql+"\n AS "+expr.name)); err != nil {
+			return nil, err
 		}
 		list += ", (" + expr.sql + "\n) AS " + expr.name
 	}
-	have, err := e.Describe(ctx, over(list))
-	if err != nil {
-		return nil, err
+	if list != "" {
+		if have, err = e.Describe(ctx, over(list)); err != nil {
+			return nil, err
+		}
+		for name, column := range byFoldedName(have) {
+			columns[name] = column
+		}
 	}
-	c := &compiler{Query: q, engine: e, dialect: dialect, syntax: syntax, body: body, have: byFoldedName(have), tree: tree}
+	c := &compiler{Query: q, engine: e, dialect: dialect, syntax: syntax, body: body, have: columns, tree: tree}
 	return c, c.fit()
 }
 
