@@ -4,11 +4,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -28,10 +30,15 @@ type IO struct {
 	Out, Err io.Writer
 }
 
-// commands is what can be typed. Kong reads it.
-type commands struct {
+// Common is what every command takes.
+type Common struct {
 	Settings    `group:"settings"`
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
+}
+
+// commands is what can be typed. Kong reads it.
+type commands struct {
+	Common
 
 	Export     exportCmd     `cmd:"" help:"Write a data set, or a query of your own, to a file."`
 	Verify     verifyCmd     `cmd:"" help:"Check that a file is what its manifest says."`
@@ -117,16 +124,16 @@ func Main(ctx context.Context, args []string, streams IO) int {
 }
 
 func run(ctx context.Context, args []string, streams IO) error {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var c commands
-	parser, err := newParser(&c, streams)
+	parser, err := newParser(&c, args[0], streams)
 	if err != nil {
 		return err
 	}
 	exited := false
 	parser.Exit = func(int) { exited = true }
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
 	parsed, err := parser.Parse(args)
 	if exited {
 		return nil // --help has been printed
@@ -158,8 +165,10 @@ func refuseEmpty(parsed *kong.Context) error {
 	return nil
 }
 
-func newParser(c *commands, streams IO) (*kong.Kong, error) {
-	return kong.New(c,
+// newParser makes a parser of everything, or where first is the name of a command, of that
+// alone: to read what all others take takes longer than many a command does.
+func newParser(c *commands, first string, streams IO) (*kong.Kong, error) {
+	options := []kong.Option{
 		kong.Name("outturn"),
 		kong.Description(description),
 		kong.Writers(streams.Out, streams.Err),
@@ -168,7 +177,30 @@ func newParser(c *commands, streams IO) (*kong.Kong, error) {
 		kong.ExplicitGroups([]kong.Group{{Key: "settings", Title: "Settings (flag, then environment, then outturn.yaml, then default):"}}),
 		kong.Resolvers(&settingsFile{env: os.LookupEnv}),
 		kong.Vars{"zone": "UTC", "reader": postgres.DefaultReader, "version": "outturn " + version},
-	)
+	}
+	if command := c.named(first); command != nil {
+		return kong.New(&c.Common, append(options, command)...)
+	}
+	return kong.New(c, options...)
+}
+
+// named is a command by itself; nil where there is none of the name, or it has to do with
+// all others.
+func (c *commands) named(name string) kong.Option {
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		_, is := f.Tag.Lookup("cmd")
+		is = is && name == cmp.Or(f.Tag.Get("name"), strings.ToLower(f.Name))
+		switch command := v.Field(i).Addr().Interface().(type) {
+		case *completionCmd, *completeCmd:
+		default:
+			if is {
+				return kong.DynamicCommand(name, f.Tag.Get("help"), "", command, string(f.Tag))
+			}
+		}
+	}
+	return nil
 }
 
 func helpWithExitCodes(options kong.HelpOptions, ctx *kong.Context) error {

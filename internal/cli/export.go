@@ -63,18 +63,30 @@ func (c *exportCmd) export(ctx context.Context, streams IO, settings *Settings, 
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, outturn.Errorf(outturn.CodeQueryTimeout, "The export took longer than %s (--timeout). No file was written.", c.Timeout))
 		defer cancel()
 	}
-	e, err := c.prepare(streams, settings, zoneGiven)
+	e, err := c.prepare(streams, settings)
 	if err != nil {
 		return err
 	}
-	return e.run(ctx)
+	// An engine takes as long to open its file as it takes to read the data sets.
+	begun := e.begin(ctx)
+	if err := c.plan(e, settings, zoneGiven); err != nil {
+		if snapshot, failed := begun(); failed == nil {
+			_ = snapshot.Close()
+		}
+		return err
+	}
+	snapshot, err := begun()
+	if err != nil {
+		return err
+	}
+	return e.run(ctx, snapshot)
 }
 
 // An export is an exportCmd whose words have been understood.
 type export struct {
 	plan        pipeline.Plan
 	inZone      func(zone string) error // plans anew; nil where the zone is known
-	source      source.Source
+	openSource  func() (source.Source, error)
 	sourceFiles []string // what must not be written over
 	out         string
 	output      pipeline.Output
@@ -83,13 +95,48 @@ type export struct {
 	streams     IO
 }
 
-// prepare checks everything that can be checked without the source. Where no zone
-// is given it is the account's, which only the source knows: then all that depends
-// on it waits.
-func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*export, error) {
+// prepare understands the words that have nothing to do with the data set.
+func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
+	e := &export{out: c.Out, manifest: c.Manifest, json: c.JSON, streams: streams}
+	if e.out == "-" && (c.Manifest || c.JSON) {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "--manifest and --json need a file: name it with --out.")
+	}
+	if err := c.chooseFormat(e); err != nil {
+		return nil, err
+	}
+	e.openSource = func() (source.Source, error) {
+		return settings.openSource(sourceUse{progress: isTerminal(streams.Err), note: func(_ context.Context, note string) {
+			fmt.Fprintf(readableWriter{streams.Err}, "outturn: note: %s\n", note)
+		}})
+	}
+	return e, nil
+}
+
+// begin takes a snapshot of the source beside what else there is to do; what it returns
+// waits for it.
+func (e *export) begin(ctx context.Context) func() (source.Database, error) {
+	var snapshot source.Database
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var from source.Source
+		if from, err = e.openSource(); err == nil {
+			snapshot, err = from.Begin(source.WithPurpose(ctx, "export"))
+		}
+	}()
+	return func() (source.Database, error) {
+		<-done
+		return snapshot, err
+	}
+}
+
+// plan checks everything that can be checked without the source. Where no zone is given
+// it is the account's, which only the source knows: then all that depends on it waits.
+func (c *exportCmd) plan(e *export, settings *Settings, zoneGiven bool) error {
 	req, err := c.request()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	accountZone := c.Tenant != "" && !zoneGiven
 	if accountZone {
@@ -99,30 +146,23 @@ func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*ex
 		req.Window, err = c.window(settings.Zone)
 	}
 	if err != nil {
-		return nil, err
-	}
-	e := &export{out: c.Out, manifest: c.Manifest, json: c.JSON, streams: streams}
-	if e.out == "-" && (c.Manifest || c.JSON) {
-		return nil, outturn.Errorf(outturn.CodeInvalid, "--manifest and --json need a file: name it with --out.")
-	}
-	if err := c.chooseFormat(e); err != nil {
-		return nil, err
+		return err
 	}
 	if e.output.Options.Zone, err = outturn.LoadZone(req.Zone); err != nil {
-		return nil, err
+		return err
 	}
 	cat, err := settings.openCatalog()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if isViewFile(c.View) {
 		req.View = ""
 		if req.OwnView, err = openView(cat, req.Dataset, c.View); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if e.plan, err = pipeline.Prepare(cat, req); err != nil {
-		return nil, err
+		return err
 	}
 	e.plan.Query.Key = c.Key
 	if accountZone {
@@ -138,13 +178,8 @@ func (c *exportCmd) prepare(streams IO, settings *Settings, zoneGiven bool) (*ex
 			return err
 		}
 	}
-	if e.source, err = settings.openSource(sourceUse{progress: isTerminal(streams.Err), note: func(_ context.Context, note string) {
-		fmt.Fprintf(readableWriter{streams.Err}, "outturn: note: %s\n", note)
-	}}); err != nil {
-		return nil, err
-	}
 	e.sourceFiles, err = settings.sourceFiles()
-	return e, err
+	return err
 }
 
 // request understands all words but those of the window.
@@ -267,11 +302,7 @@ func compressedBy(c compress.Compression) string {
 	return " compressed by " + c.Name
 }
 
-func (e *export) run(ctx context.Context) (err error) {
-	snapshot, err := e.source.Begin(source.WithPurpose(ctx, "export"))
-	if err != nil {
-		return err
-	}
+func (e *export) run(ctx context.Context, snapshot source.Database) (err error) {
 	closeSource := sync.OnceValue(snapshot.Close)
 	defer func() { err = errors.Join(err, closeSource()) }()
 	if e.inZone != nil {

@@ -45,7 +45,7 @@ var deep = []string{
 func cliPlaces(t testing.TB, sound map[string]string) (list []cliPlace) {
 	t.Helper()
 	var c commands
-	parser, err := newParser(&c, IO{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
+	parser, err := newParser(&c, "", IO{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
 	if err != nil {
 		t.Fatal(err)
 	}
