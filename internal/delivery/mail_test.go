@@ -73,13 +73,16 @@ func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 func (s *mailSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
+	if err != nil { // a message that ended before its end is none
+		return err
+	}
 	_, s.mail.tls = s.conn.TLSConnectionState()
 	s.mail.text = string(text)
 	s.server.mu.Lock()
 	s.server.got = append(s.server.got, s.mail)
 	s.server.mu.Unlock()
 	s.reach(afterSending)
-	return err
+	return nil
 }
 
 func (s *mailSession) reach(step int) {
