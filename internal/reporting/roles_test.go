@@ -424,7 +424,7 @@ var methods = map[string]struct {
 }
 
 // withoutPrincipal are the methods that nobody in particular calls, or everybody
-// before anything else. Whoever has the token of a link may have its file; see TestLinks.
+// before anything else. Whoever has the token of a link may have its file; see TestP33Links.
 // SyncTenants is about the whole tree: see TestSyncTenants. What is called of events but
 // AcceptEvents, and FireDue, the scheduler calls; whoever runs for long tends the keys of
 // links. Zone is of a tenant that the caller has.

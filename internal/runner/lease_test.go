@@ -57,7 +57,7 @@ func TestAlone(t *testing.T) {
 }
 
 // Heartbeats keep a lease and tell how far the attempt has come.
-func TestHeartbeat(t *testing.T) {
+func TestP27Heartbeat(t *testing.T) {
 	b := newBench(t)
 	b.faults.next = holdAfter(1, make(chan struct{}))
 	b.start("test")
@@ -91,7 +91,7 @@ func holdAfter(n int, goOn <-chan struct{}) func(context.Context) error {
 
 // A worker that has lost its lease publishes nothing and leaves nothing, whether it
 // hears of that in the middle, or has slept and comes to its end.
-func TestLeaseLost(t *testing.T) {
+func TestP28LeaseLost(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		heartbeat time.Duration

@@ -33,7 +33,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Order", testOrder},
 		{"ThousandDoNotHoldUpOne", testThousand},
-		{"ThousandDoNotHoldUpOneThatComesLater", testThousandAndLater},
+		{"P30ThousandDoNotHoldUpOneThatComesLater", testThousandAndLater},
 		{"Share", testShare},
 		{"IdleWorkersAreUsed", testIdle},
 		{"Turns", testTurns},
