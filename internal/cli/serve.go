@@ -40,6 +40,7 @@ type serveCmd struct {
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
 	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
 	Retention time.Duration `name:"retention" env:"OUTTURN_RETENTION" default:"2160h" placeholder:"TIME" help:"How long files are kept (${default}: 90 days)."`
+	History   time.Duration `name:"history" env:"OUTTURN_HISTORY" default:"9600h" placeholder:"TIME" help:"How long messages that were sent or given up, firings, and old revisions of generators are kept, at least 720h and as long as files (${default}: 400 days)."`
 	Timeout   time.Duration `name:"run-timeout" env:"OUTTURN_RUN_TIMEOUT" placeholder:"TIME" help:"How long a run may take, such as 1h. Default: any time."`
 	MaxRows   int64         `name:"max-rows" env:"OUTTURN_MAX_ROWS" placeholder:"N" help:"Rows that a run may have; with more it fails, for nothing is cut off. Default: any number."`
 
@@ -166,7 +167,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		SMTP: smtp, MaxAttachment: c.MaxAttachment, WebhookAllow: c.WebhookAllow, WebhookHTTP: c.WebhookHTTP,
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
-		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
+		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, History: c.History, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
 		CMP:         c.cmpFlags.config(),
 		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, Zone: settings.Zone, MinInterval: c.MinInterval, ReportLinkLife: c.ReportLinkLife, Polls: polls, Channel: c.ListenChannel,
 		Version: version, Log: log,

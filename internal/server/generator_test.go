@@ -40,7 +40,6 @@ func TestServerFires(t *testing.T) {
 	s.stop()
 	was := s
 	s = start(t, path, change)
-	defer s.stop()
 	s.client, err = client.New(client.Config{URL: s.URL(), ClientID: was.id, ClientSecret: was.secret, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
 	must(t, err)
 	made(away.ID)
@@ -48,4 +47,17 @@ func TestServerFires(t *testing.T) {
 	if values[`outturn_generators{state="done"}`] != 2 || values[`outturn_firings_total{outcome="run"}`] != 2 || values["outturn_schedule_overdue_seconds"] != 0 {
 		t.Errorf("the metrics have %v", values)
 	}
+	s.stop()
+
+	s = start(t, path, change, func(c *server.Config) {
+		c.Now = func() time.Time { return time.Now().Add(401 * 24 * time.Hour) }
+	})
+	defer s.stop()
+	p, err := s.folder.Operator(t.Context())
+	must(t, err)
+	until(t, "its firings are forgotten", func() bool {
+		list, err := s.Reporting().Firings(t.Context(), p, away.ID, outturn.ListQuery{})
+		must(t, err)
+		return len(list.Items) == 0
+	})
 }

@@ -63,8 +63,11 @@ type Config struct {
 	Share     int           // of those, most of one tenant while others wait; 0 is Workers - 1
 	Drain     time.Duration // how long Stop lets runs go on; 20 s
 	Retention time.Duration // how long files are kept; 90 days
-	Timeout   time.Duration // how long a run may take; 0 is any time
-	MaxRows   int64         // rows that a run may have; 0 is any number
+	// History is how long messages that ended, firings and revisions of generators are
+	// kept at least, and never shorter than files are; 400 days.
+	History time.Duration
+	Timeout time.Duration // how long a run may take; 0 is any time
+	MaxRows int64         // rows that a run may have; 0 is any number
 	// SMTP is by which server mail goes; nil: none goes, and what is to go waits.
 	SMTP *delivery.SMTP
 	// MaxAttachment is how many bytes files may have in a mail, as they are encoded there;
@@ -125,6 +128,10 @@ func (c Config) withDefaults() Config {
 	if c.Stall <= 0 {
 		c.Stall = 2 * time.Minute
 	}
+	if c.History == 0 {
+		c.History = 400 * 24 * time.Hour
+	}
+	c.History = max(c.History, c.Retention)
 	if c.TenantGrace == 0 {
 		c.TenantGrace = 30 * 24 * time.Hour
 	}
@@ -179,6 +186,9 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		if err := checkListen(c.Metrics, c.Insecure); err != nil {
 			return nil, err
 		}
+	}
+	if c.History < leastHistory {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "--history: %s is at least %s, 30 days.", c.History, leastHistory)
 	}
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		return nil, err
@@ -296,6 +306,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.ready.Store(true)
 	s.lookAtSource(ctx)
 	s.serving.Go(func() { s.tendTenants(s.base) })
+	s.serving.Go(func() { s.tendHistory(s.base) })
 	return nil
 }
 

@@ -308,7 +308,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestPendingMakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	todo, err := store.Pending(t.Context(), store.Config{Path: path})
-	if err != nil || len(todo) != 11 {
+	if err != nil || len(todo) != 12 {
 		t.Errorf("got %v, %v", todo, err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {

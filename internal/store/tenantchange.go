@@ -331,6 +331,7 @@ func (t *tx) endAll(tenant string) error {
 		`DELETE FROM views WHERE tenant = ?1`,
 		`DELETE FROM webhooks WHERE tenant = ?1`,
 		`DELETE FROM deliveries WHERE tenant = ?1`,
+		`DELETE FROM firings WHERE generator IN (SELECT id FROM generators WHERE tenant = ?1)`, // nothing would lead to those of events any more
 		`DELETE FROM generator_revisions WHERE generator IN (SELECT id FROM generators WHERE tenant = ?1)`,
 	} {
 		if _, err := t.exec(statement, tenant); err != nil {

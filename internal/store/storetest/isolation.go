@@ -349,7 +349,7 @@ var accesses = map[string][]access{
 	"Secret": {{spans: ofOperators}}, "PutSecret": {{spans: ofOperators}}, "SwapSecret": {{spans: ofOperators}}, "NextNumber": {{spans: ofOperators}},
 	"AllTenants": {{spans: ofTheTree}}, "MakeTenants": {{spans: ofTheTree}}, "ChangeTenants": {{spans: ofTheTree}},
 	"KeepEvents": {{spans: ofCreators}}, "WaitingEvents": {{spans: ofWorkers}}, "EventBacklog": {{spans: ofOperators}}, "Awaited": {{spans: ofWorkers}},
-	"WaitingGenerators": {{spans: ofWorkers}}, "HandleEvent": {{spans: ofWorkers}}, "SweepEvents": {{spans: ofSweeps}},
+	"WaitingGenerators": {{spans: ofWorkers}}, "HandleEvent": {{spans: ofWorkers}}, "SweepEvents": {{spans: ofSweeps}}, "SweepHistory": {{spans: ofSweeps}},
 	"EventCursor": {{spans: ofWorkers}}, "KeepEventCursor": {{spans: ofWorkers}},
 	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},
 }

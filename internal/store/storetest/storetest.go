@@ -73,6 +73,7 @@ func Run(t *testing.T, open Open) {
 		{"LinksAfterMove", testLinksAfterMove},
 		{"ToldAfterMove", testToldAfterMove},
 		{"Events", testEvents},
+		{"History", testHistory},
 		{"WaitingGenerators", testWaitingGenerators},
 		{"FiltersAbove", testFiltersAbove},
 		{"Announcements", testAnnouncements},
