@@ -105,6 +105,10 @@ type DeliveryAttempt struct {
 	Took   int64     `json:"took_ms"`
 	Status int       `json:"status,omitempty"` // of HTTP or SMTP
 	// Class says what went wrong, in a word: refused_address, dns, connect, tls,
-	// timeout, status, protocol. Never what the other side answered.
+	// timeout, status, protocol, worker_lost. Never what the other side answered.
 	Class string `json:"class,omitempty"`
 }
+
+// DeliveryWorkerLost is the class of an attempt whose process died: whether the message
+// arrived nobody knows.
+const DeliveryWorkerLost = string(CodeWorkerLost)

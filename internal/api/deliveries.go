@@ -16,7 +16,7 @@ func (a *API) registerDeliveries() {
 	list.about = "The filter may name: id, tenant, event, kind, target, run, generator, webhook, state, created_at, ended_at. The order is one of: created_at."
 	handle(a, list, a.listDeliveries)
 	get := r("getDelivery", http.MethodGet, "/v1/deliveries/{id}", "Show a message and what came of its attempts", 0, 404)
-	get.about = "The class of an attempt says what went wrong: refused_address, dns, connect, tls, timeout, status, protocol, disabled, no_mail_server, internal."
+	get.about = "The class of an attempt says what went wrong: refused_address, dns, connect, tls, timeout, status, protocol, disabled, no_mail_server, worker_lost, internal."
 	handle(a, get, a.getDelivery)
 	resend := r("resendDelivery", http.MethodPost, "/v1/deliveries/{id}/resend", "Send a message again now, under the same id", http.StatusAccepted, 404, 409)
 	handle(a, resend, a.resendDelivery)

@@ -35,9 +35,10 @@ type Ledger interface {
 	ReleaseDelivery(ctx context.Context, c outturn.DeliveryClaim) error
 	// PostponeDelivery makes a message that waits due later.
 	PostponeDelivery(ctx context.Context, id string, until time.Time) error
-	// SweepDeliveries makes messages due again whose lease is over; and those of all but
-	// others where it is set.
-	SweepDeliveries(ctx context.Context, others string) (int64, error)
+	// SweepDeliveries takes back messages whose lease is over, and those of all but others
+	// where it is set: they are due again after a pause, that for the n-th time in a row,
+	// or have failed where there is none.
+	SweepDeliveries(ctx context.Context, others string, pauses []time.Duration) ([]outturn.Delivery, error)
 
 	contentLedger
 }
@@ -143,7 +144,7 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 // is certain that none is left.
 func (w *Worker) Start(ctx context.Context) error {
 	if w.Alone {
-		if _, err := w.Ledger.SweepDeliveries(ctx, w.Owner); err != nil {
+		if err := w.sweep(ctx, w.Owner); err != nil {
 			return err
 		}
 	}
@@ -187,9 +188,7 @@ func (w *Worker) run(ctx, attempts context.Context) {
 	tick := time.NewTicker(w.Poll)
 	defer tick.Stop()
 	for {
-		if _, err := w.Ledger.SweepDeliveries(ctx, ""); err != nil {
-			w.complain(ctx, "lost deliveries were not swept", err)
-		}
+		w.complain(ctx, "lost deliveries were not swept", w.sweep(ctx, ""))
 		w.begin(ctx, attempts, outturn.DestinationWebhook)
 		w.begin(ctx, attempts, outturn.DestinationEmail)
 		select {
@@ -199,6 +198,28 @@ func (w *Worker) run(ctx, attempts context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// lostPauses are how long a message waits whose worker was lost, the first time in a row
+// and so on: a server that something else ends again and again does not use them up.
+var lostPauses = []time.Duration{0, 10 * time.Second, time.Minute, 5 * time.Minute}
+
+// sweep takes back what nobody sends any more.
+func (w *Worker) sweep(ctx context.Context, others string) error {
+	lost, err := w.Ledger.SweepDeliveries(ctx, others, lostPauses)
+	for _, d := range lost {
+		if d.State == outturn.DeliveryFailed {
+			w.tellGivenUp(d, outturn.DeliveryAttempt{Class: outturn.DeliveryWorkerLost})
+			continue
+		}
+		w.Log.Warn("a delivery's worker was lost; it is tried again", "delivery", d.ID, "attempt", d.Attempt, "at", d.NextAt)
+	}
+	return err
+}
+
+func (w *Worker) tellGivenUp(d outturn.Delivery, last outturn.DeliveryAttempt) {
+	w.givenUp.Add(1)
+	w.Log.Warn("a delivery is given up", "delivery", d.ID, "event", d.Event, "kind", string(d.Kind), "attempt", d.Attempt, "class", last.Class, "status", last.Status)
 }
 
 // begin begins attempts of messages that are due, as far as there is room.
@@ -276,8 +297,7 @@ func (w *Worker) attempt(ctx context.Context, id string) result {
 		return r
 	}
 	if done.State == outturn.DeliveryFailed {
-		w.givenUp.Add(1)
-		w.Log.Warn("a delivery is given up", "delivery", d.ID, "event", d.Event, "kind", string(d.Kind), "attempt", d.Attempt, "class", r.class, "status", r.status)
+		w.tellGivenUp(d, o.Attempt)
 	}
 	return r
 }

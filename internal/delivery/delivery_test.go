@@ -194,7 +194,7 @@ func (b *bench) await(id string, attempts int) outturn.Delivery {
 	for {
 		d, err := b.store.Delivery(b.Context(), b.tenant.ID, id)
 		b.ok(err)
-		if d.State != outturn.DeliverySending && len(d.Log) >= attempts {
+		if d.State != outturn.DeliverySending && (len(d.Log) >= attempts || !d.EndedAt.IsZero()) {
 			return d
 		}
 		if time.Now().After(until) {
@@ -414,10 +414,10 @@ func TestWebhookOutcomes(t *testing.T) {
 	}
 }
 
-// givenUp lets time pass until nobody tries a message any more.
-func (b *bench) givenUp(d outturn.Delivery) outturn.Delivery {
+// over lets time pass until nobody tries a message any more.
+func (b *bench) over(d outturn.Delivery) outturn.Delivery {
 	b.Helper()
-	for ends := time.Now().Add(20 * time.Second); d.State != outturn.DeliveryFailed; time.Sleep(2 * time.Millisecond) {
+	for ends := time.Now().Add(20 * time.Second); d.EndedAt.IsZero(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(ends) || d.Attempt > 20 {
 			b.Fatalf("it is tried for ever: %+v", d)
 		}
@@ -437,7 +437,7 @@ func TestGivenUp(t *testing.T) {
 	run := b.ended(runEnd{to: toHook(hook)})
 	b.work(b.config())
 	begun := b.now()
-	d := b.givenUp(b.message(run.ID))
+	d := b.over(b.message(run.ID))
 	if took := d.EndedAt.Sub(begun); took < 60*time.Hour || took > 75*time.Hour || d.Attempt != 11 {
 		t.Errorf("given up after %s and %d attempts", took, d.Attempt)
 	}
@@ -455,9 +455,33 @@ func TestGivenUp(t *testing.T) {
 	unopened, err = b.store.CreateWebhook(t.Context(), unopened, outturn.WebhookKeys{Sealed: []byte("by another key")}, none)
 	b.ok(err)
 	run = b.ended(runEnd{to: toHook(unopened)})
-	d = b.givenUp(b.message(run.ID))
+	d = b.over(b.message(run.ID))
 	if unopened, err = b.store.Webhook(t.Context(), b.tenant.ID, unopened.ID); err != nil || !unopened.Enabled || d.Log[0].Class != delivery.ClassInternal {
 		t.Errorf("the webhook is %+v after %+v: %v", unopened, d.Log[0], err)
+	}
+}
+
+// TestDeadlyMessage has each process die that sends a message: the fifth time in a row it
+// is given up.
+func TestDeadlyMessage(t *testing.T) {
+	b := newBench(t)
+	r := newReceiver(t, func(http.ResponseWriter, *http.Request, int) {})
+	hook, _ := b.webhook(r.URL)
+	d := b.message(b.ended(runEnd{to: toHook(hook)}).ID)
+	for range 4 {
+		_, err := b.store.ClaimDelivery(t.Context(), d.ID, "dead", time.Minute)
+		b.ok(err)
+		b.pass(time.Minute)
+		_, err = b.store.SweepDeliveries(t.Context(), "", make([]time.Duration, 4))
+		b.ok(err)
+	}
+	_, err := b.store.ClaimDelivery(t.Context(), d.ID, "dead", time.Minute)
+	b.ok(err)
+	c := b.config()
+	c.Alone = true
+	w := b.work(c)
+	if d = b.await(d.ID, 5); d.State != outturn.DeliveryFailed || d.Log[4].Class != outturn.DeliveryWorkerLost || w.GivenUp() != 1 || len(r.got()) > 0 {
+		t.Errorf("%d given up, got %+v", w.GivenUp(), d)
 	}
 }
 

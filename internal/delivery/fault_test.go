@@ -178,7 +178,7 @@ func (b *bench) delivered(want map[string]bool, c delivery.Config) {
 	c.Alone = true
 	b.work(c)
 	for id := range want {
-		if d := b.await(id, 1); d.State != outturn.DeliveryDelivered {
+		if d := b.over(b.await(id, 0)); d.State != outturn.DeliveryDelivered {
 			b.Errorf("%s is %+v", id, d)
 		}
 	}

@@ -268,8 +268,7 @@ func (s *Store) EndDelivery(ctx context.Context, c outturn.DeliveryClaim, o outt
 		if err != nil {
 			return err
 		}
-		log := slices.Concat(was.Log, []outturn.DeliveryAttempt{o.Attempt})
-		kept, err := json.Marshal(log[max(0, len(log)-outturn.MostAttemptsKept):])
+		log, err := longer(was.Log, o.Attempt)
 		if err != nil {
 			return err
 		}
@@ -281,7 +280,7 @@ func (s *Store) EndDelivery(ctx context.Context, c outturn.DeliveryClaim, o outt
 			state, ended = outturn.DeliveryPending, time.Time{}
 		}
 		done, err := scanDelivery(t.row(`UPDATE deliveries SET state = ?4, next_at = ?5, log = ?6, ended_at = ?7, lease_owner = NULL, lease_until = NULL
-			WHERE `+heldDelivery+` RETURNING `+deliveryColumns, c.Delivery, c.Attempt, c.Owner, state, micros(o.RetryAt), string(kept), micros(ended)).scan)
+			WHERE `+heldDelivery+` RETURNING `+deliveryColumns, c.Delivery, c.Attempt, c.Owner, state, micros(o.RetryAt), log, micros(ended)).scan)
 		if err != nil {
 			return err
 		}
@@ -335,19 +334,58 @@ func (s *Store) PostponeDelivery(ctx context.Context, id string, until time.Time
 	})
 }
 
-// SweepDeliveries makes messages due again whose worker was lost, and returns how many.
-// Where others is set, those of all but that owner are: it knows that it is alone.
-func (s *Store) SweepDeliveries(ctx context.Context, others string) (n int64, err error) {
-	now := micros(s.instant())
+// SweepDeliveries takes back messages whose worker was lost, and returns them as they are
+// then. Where others is set, those of all but that owner are: it knows that it is alone.
+// The n-th time in a row a message is due again after pauses[n-1]; once more and it has
+// failed: it may be what ends its workers.
+func (s *Store) SweepDeliveries(ctx context.Context, others string, pauses []time.Duration) (lost []outturn.Delivery, err error) {
 	const lapsed = `state = 'sending' AND (lease_until <= ?1 OR ?2 <> '' AND lease_owner <> ?2)`
-	if err := s.look(ctx).row(`SELECT COUNT(*) FROM deliveries WHERE `+lapsed, now, others).scan(&n); err != nil || n == 0 {
-		return 0, fault("look for lost deliveries", err)
+	var work int
+	if err := s.look(ctx).row(`SELECT COUNT(*) FROM deliveries WHERE `+lapsed, micros(s.instant()), others).scan(&work); err != nil || work == 0 {
+		return nil, fault("look for lost deliveries", err)
 	}
 	err = s.write(ctx, "sweep deliveries", func(t *tx) error {
-		n, err = t.exec(`UPDATE deliveries SET state = 'pending', next_at = ?1, lease_owner = NULL, lease_until = NULL WHERE `+lapsed, micros(t.now), others)
-		return err
+		rows, err := t.rows(`SELECT `+deliveryColumns+` FROM deliveries WHERE `+lapsed+` LIMIT ?3`, micros(t.now), others, mostSwept)
+		list, err := all(rows, err, scanDelivery)
+		if err != nil {
+			return err
+		}
+		for i, d := range list {
+			if list[i], err = t.takeBackDelivery(d, pauses); err != nil {
+				return err
+			}
+		}
+		lost = list
+		return nil
 	})
-	return n, err
+	return lost, err
+}
+
+func (t *tx) takeBackDelivery(d outturn.Delivery, pauses []time.Duration) (outturn.Delivery, error) {
+	before := 0
+	for _, a := range slices.Backward(d.Log) {
+		if a.Class != outturn.DeliveryWorkerLost {
+			break
+		}
+		before++
+	}
+	log, err := longer(d.Log, outturn.DeliveryAttempt{At: t.now, Class: outturn.DeliveryWorkerLost})
+	if err != nil {
+		return d, err
+	}
+	state, next, ended := outturn.DeliveryFailed, time.Time{}, t.now
+	if before < len(pauses) {
+		state, next, ended = outturn.DeliveryPending, t.now.Add(pauses[before]), time.Time{}
+	}
+	return scanDelivery(t.row(`UPDATE deliveries SET state = ?4, next_at = ?5, log = ?6, ended_at = ?7, lease_owner = NULL, lease_until = NULL
+		WHERE `+heldDelivery+` RETURNING `+deliveryColumns, d.ID, d.Attempt, d.LeaseOwner, state, micros(next), log, micros(ended)).scan)
+}
+
+// longer is the text of a log with one attempt more, and without the first of too many.
+func longer(log []outturn.DeliveryAttempt, a outturn.DeliveryAttempt) (string, error) {
+	log = slices.Concat(log, []outturn.DeliveryAttempt{a})
+	kept, err := json.Marshal(log[max(0, len(log)-outturn.MostAttemptsKept):])
+	return string(kept), err
 }
 
 // KeepLink makes a link with a token that is made anew for each try of a message, or

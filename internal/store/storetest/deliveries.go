@@ -168,13 +168,16 @@ func testDeliveryClaims(t *testing.T, b *bench) {
 
 	// The worker dies: the message is due again, and its late end counts for nothing.
 	lost := must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, worker, lease))
-	if n := must[int64](t)(b.store.SweepDeliveries(ctx, "")); n != 0 {
+	sweep := func(others string) []outturn.Delivery {
+		return must[[]outturn.Delivery](t)(b.store.SweepDeliveries(ctx, others, []time.Duration{0, time.Minute}))
+	}
+	if n := len(sweep("")); n != 0 {
 		t.Errorf("%d swept while the lease lasts", n)
 	}
-	if n := must[int64](t)(b.store.SweepDeliveries(ctx, worker)); n != 0 {
+	if n := len(sweep(worker)); n != 0 {
 		t.Errorf("%d of its own swept", n)
 	}
-	if n := must[int64](t)(b.store.SweepDeliveries(ctx, "worker-2")); n != 1 {
+	if n := len(sweep("worker-2")); n != 1 {
 		t.Errorf("%d swept by who knows that it is alone", n)
 	}
 	again := must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, "worker-2", lease))
@@ -186,8 +189,24 @@ func testDeliveryClaims(t *testing.T, b *bench) {
 	ok(t, b.store.ReleaseDelivery(ctx, again.Claim()))
 	again = must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, "worker-2", lease))
 	b.pass(lease)
-	if n := must[int64](t)(b.store.SweepDeliveries(ctx, "")); n != 1 {
-		t.Errorf("%d swept when the lease is over", n)
+	swept := sweep("")
+	if len(swept) != 1 || swept[0].State != outturn.DeliveryPending || !swept[0].NextAt.Equal(b.now().Add(time.Minute)) {
+		t.Fatalf("swept when the lease is over, for the second time in a row: %+v", swept)
+	}
+	b.pass(time.Minute)
+	must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, worker, lease))
+	b.pass(lease)
+	swept = sweep("")
+	if len(swept) != 1 || swept[0].State != outturn.DeliveryFailed || !swept[0].EndedAt.Equal(b.now()) || len(swept[0].Log) != 4 || swept[0].Log[3].Class != outturn.DeliveryWorkerLost {
+		t.Fatalf("swept for the third time in a row: %+v", swept)
+	}
+	must[outturn.Delivery](t)(b.store.ResendDelivery(ctx, n.ID, d.ID, none))
+	claimed = must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, worker, lease))
+	must[outturn.Delivery](t)(b.store.EndDelivery(ctx, claimed.Claim(), outturn.DeliveryOutcome{Attempt: attempt, RetryAt: b.now()}))
+	must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, worker, lease))
+	b.pass(lease)
+	if swept = sweep(""); len(swept) != 1 || swept[0].State != outturn.DeliveryPending {
+		t.Fatalf("swept when an attempt had ended in between: %+v", swept)
 	}
 	again = must[outturn.Delivery](t)(b.store.ClaimDelivery(ctx, d.ID, "worker-2", lease))
 	done := must[outturn.Delivery](t)(b.store.EndDelivery(ctx, again.Claim(), outturn.DeliveryOutcome{Delivered: true, Attempt: attempt}))
