@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,46 +69,41 @@ type tenantSetCmd struct {
 }
 
 func (c *tenantSetCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	limit, err := parseLimits(c.Limit)
+	if err != nil {
+		return err
+	}
+	u := reporting.TenantUpdate{Name: c.Name, ExternalID: c.ExternalID, Zone: c.Zone, Currency: c.Currency, ReportType: c.Report, Limit: limit}
 	return c.do(ctx, streams, settings, func(r *reporting.Service, p outturn.Principal) (outturn.Tenant, error) {
-		u := reporting.TenantUpdate{Name: c.Name, ExternalID: c.ExternalID, Zone: c.Zone, Currency: c.Currency, ReportType: c.Report}
-		if len(c.Limit) > 0 {
-			t, err := r.Tenant(ctx, p, c.ID)
-			if err != nil {
-				return t, err
-			}
-			if err := setLimits(&t.Limits, c.Limit); err != nil {
-				return t, err
-			}
-			u.Limits = &t.Limits
-		}
 		return r.UpdateTenant(ctx, p, c.ID, u)
 	})
 }
 
-// setLimits puts what was asked for in the place of limits.
-func setLimits(l *outturn.Limits, set map[string]string) error {
-	limits := map[string]**int64{}
-	for _, limit := range l.All() {
-		limits[string(limit.Kind)] = limit.Most
-	}
+// parseLimits reads limits by their names: numbers, or none.
+func parseLimits(set map[string]string) (map[outturn.LimitKind]*int64, error) {
+	limits := map[outturn.LimitKind]*int64{}
 	for name, value := range set {
-		to, ok := limits[name]
-		if !ok {
-			err := outturn.Unknown("limit", name, slices.Sorted(maps.Keys(limits)))
+		kind := outturn.LimitKind(name)
+		if !slices.Contains(outturn.LimitKinds, kind) {
+			var names []string
+			for _, kind := range outturn.LimitKinds {
+				names = append(names, string(kind))
+			}
+			err := outturn.Unknown("limit", name, names)
 			err.Code = outturn.CodeInvalid
-			return err
+			return nil, err
 		}
 		if value == "none" {
-			*to = nil
+			limits[kind] = nil
 			continue
 		}
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 0 {
-			return outturn.Errorf(outturn.CodeInvalid, "The limit %s is %s. Write a whole number from 0 up, or none.", name, outturn.Shown(value))
+			return nil, outturn.Errorf(outturn.CodeInvalid, "The limit %s is %s. Write a whole number from 0 up, or none.", name, outturn.Shown(value))
 		}
-		*to = &n
+		limits[kind] = &n
 	}
-	return nil
+	return limits, nil
 }
 
 type tenantMoveCmd struct {

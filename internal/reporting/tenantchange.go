@@ -3,6 +3,7 @@ package reporting
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"outturn"
 )
@@ -15,6 +16,10 @@ type TenantUpdate struct {
 	Currency   *string
 	ReportType *string
 	Limits     *outturn.Limits // all of them: what it leaves out is unlimited
+
+	// Limit are limits that change by themselves, and the others stay as they are when
+	// it is written; nil takes one away.
+	Limit map[outturn.LimitKind]*int64
 }
 
 func (u TenantUpdate) apply(t *outturn.Tenant) {
@@ -27,6 +32,11 @@ func (u TenantUpdate) apply(t *outturn.Tenant) {
 	}
 	if u.Limits != nil {
 		t.Limits = *u.Limits
+	}
+	for _, limit := range t.Limits.All() {
+		if most, given := u.Limit[limit.Kind]; given {
+			*limit.Most = most
+		}
 	}
 }
 
@@ -72,6 +82,12 @@ func (u TenantUpdate) detail() map[string]string {
 	}
 	if u.Limits != nil {
 		detail["limits"] = u.Limits.String()
+	}
+	for kind, most := range u.Limit {
+		detail["limits."+string(kind)] = "none"
+		if most != nil {
+			detail["limits."+string(kind)] = strconv.FormatInt(*most, 10)
+		}
 	}
 	return detail
 }
