@@ -17,6 +17,7 @@ type Tenant struct {
 	Currency   string `json:"currency,omitempty"`    // ISO 4217; what it is billed in, for people
 	ReportType string `json:"report_type,omitempty"` // what its runs have unless they say otherwise; "" is derived at each run
 	Limits     Limits `json:"limits,omitzero"`       // set by whoever is above it
+	LimitsBy   string `json:"-"`                     // who sets the limits of one that is to be made; "" is its parent
 
 	State TenantState `json:"state"`
 	// HeldBy is the tenant whose suspension holds this one: itself, or the nearest

@@ -20,7 +20,7 @@ func (a *API) registerTenants() {
 	handle(a, r("createTenant", http.MethodPost, "/v1/tenants", "Make a tenant", http.StatusCreated, 404, 409), a.createTenant)
 	handle(a, r("getTenant", http.MethodGet, "/v1/tenants/{id}", "Show a tenant", 0, 404), a.getTenant)
 	update := r("updateTenant", http.MethodPatch, "/v1/tenants/{id}", "Change a tenant", 0, 404, 409)
-	update.about = "What is left out stays. `limits` is replaced as a whole, and only by those above: a limit that it leaves out is none."
+	update.about = "What is left out stays. `limits` is replaced as a whole, and only by those above: a limit that it leaves out is none. What a tenant above the client's has set goes no higher."
 	handle(a, update, a.updateTenant)
 	remove := r("deleteTenant", http.MethodDelete, "/v1/tenants/{id}", "Delete a tenant that has no open runs and no tenants below it", http.StatusNoContent, 404, 409)
 	remove.about = "It is in no list from then on, and can be restored during its grace period; then its files, links, views and clients go for good. Its runs and its audit stay."

@@ -14,6 +14,9 @@ type tenantLedger interface {
 	Tenant(ctx context.Context, viewer, id string) (outturn.Tenant, error)
 	// Tenants lists deleted ones only where the filter speaks of state.
 	Tenants(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.Tenant], error)
+	// UpdateTenant takes a limit that change points to anew for one that viewer sets,
+	// also where the number is the same. One above what somebody above viewer has set is
+	// CodeForbidden.
 	UpdateTenant(ctx context.Context, viewer, id string, change func(*outturn.Tenant) error, entry outturn.AuditEntry) (outturn.Tenant, error)
 	// What nobody does to himself is CodeForbidden.
 	MoveTenant(ctx context.Context, viewer, id, parent string, entry outturn.AuditEntry) (outturn.Tenant, error)
@@ -64,7 +67,7 @@ func (s *Service) CreateTenant(ctx context.Context, p outturn.Principal, t outtu
 		return outturn.Tenant{}, err
 	}
 	now := s.now()
-	t.ID, t.CreatedAt = outturn.NewID(now), now
+	t.ID, t.CreatedAt, t.LimitsBy = outturn.NewID(now), now, p.Tenant
 	detail := map[string]string{"parent": t.Parent, "kind": string(t.Kind), "name": t.Name, "external_id": t.ExternalID}
 	return s.ledger.CreateTenant(ctx, t, s.entry(p, tenantCreate, t.ID, t.ID, detail))
 }

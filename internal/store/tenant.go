@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,7 +22,8 @@ func scanTenant(scan func(...any) error) (t outturn.Tenant, err error) {
 }
 
 // CreateTenant adds a tenant below its parent, and makes its id where it has none.
-// The provider comes first and has no parent; there is one.
+// The provider comes first and has no parent; there is one. Its limits are set by
+// LimitsBy, or its parent.
 func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.AuditEntry) (outturn.Tenant, error) {
 	err := s.write(ctx, "create tenant", func(t *tx) error {
 		made := n
@@ -70,8 +72,10 @@ func (t *tx) createTenant(n outturn.Tenant) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO tenant_usage (tenant) VALUES (?1)`, n.ID)
-	return err
+	if _, err = t.exec(`INSERT INTO tenant_usage (tenant) VALUES (?1)`, n.ID); err != nil {
+		return err
+	}
+	return t.setLimits(cmp.Or(n.LimitsBy, n.Parent, n.ID), outturn.Limits{}, n)
 }
 
 // tenantClash says what of n there is already.

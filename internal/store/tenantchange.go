@@ -22,8 +22,9 @@ const (
 
 // UpdateTenant changes a tenant that viewer sees by what change does to it: its name,
 // external id, zone, currency, report type and limits. All else stays. Its limits are
-// set by those above it. An error of change is returned as it is, and nothing is
-// changed.
+// set by those above it, within what those above them have set: a limit that change
+// points to anew is one that viewer sets. An error of change is returned as it is, and
+// nothing is changed.
 func (s *Store) UpdateTenant(ctx context.Context, viewer, id string, change func(*outturn.Tenant) error, a outturn.AuditEntry) (outturn.Tenant, error) {
 	var changed outturn.Tenant
 	err := s.write(ctx, "update tenant", func(t *tx) error {
@@ -39,6 +40,11 @@ func (s *Store) UpdateTenant(ctx context.Context, viewer, id string, change func
 			return outturn.InField("limits", outturn.Errorf(outturn.CodeForbidden, "Nobody sets limits of their own. Ask a tenant above."))
 		}
 		n.ID = id
+		if id != viewer {
+			if err := t.setLimits(viewer, was.Limits, n); err != nil {
+				return err
+			}
+		}
 		if err := t.updateTenant(n); err != nil {
 			return err
 		}
