@@ -68,10 +68,8 @@ func (d *Dialect) toTenant(t outturn.Tenant, as typeID) *resource {
 	if as.path == tenantType.path && as.major == tenantType.major && as.minor < tenantType.minor {
 		shown = as
 	}
-	wire := tenantWire{APS: d.envelope(t.ID, shown, statusReady, 1, t.CreatedAt)}
-	if shown.minor >= 1 {
-		wire.ReportType = t.ReportType
-	}
+	// 2.0 declares no report type, and the published example that reads it asks for 2.0.
+	wire := tenantWire{APS: d.envelope(t.ID, shown, statusReady, 1, t.CreatedAt), ReportType: t.ReportType}
 	return &resource{kind: d.kind("RDETenant"), id: t.ID, wire: wire, of: &t}
 }
 

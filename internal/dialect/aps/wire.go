@@ -69,7 +69,7 @@ type fileWire struct {
 // A tenantWire is an RDETenant (section 1.3).
 type tenantWire struct {
 	APS        envelope `json:"aps"`
-	ReportType string   `json:"reportType,omitempty"` // from 2.1
+	ReportType string   `json:"reportType,omitempty"`
 }
 
 // An accountWire is the account of a tenant, as far as it is known here.
