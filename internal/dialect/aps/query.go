@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"outturn"
+	"outturn/internal/dialect/rde"
 	"outturn/internal/rql"
 )
 
@@ -73,7 +74,7 @@ func moment(name string) field {
 		}
 		written := make([]string, len(values))
 		for i, v := range values {
-			t, err := outturn.ParseInstant("", v, time.UTC)
+			t, err := outturn.ParseInstant("", rde.Instant(v), time.UTC)
 			if err != nil {
 				return nil, outturn.Errorf(outturn.CodeInvalid, "%s is no date and time, such as 2025-09-30T23:59:59Z.", outturn.Shown(v))
 			}

@@ -379,7 +379,7 @@ func (m members) date(field, text string, last bool) (time.Time, bool) {
 		m.fault(field, "%s is missing: a report that is made once is of a time.", field)
 		return time.Time{}, false
 	}
-	t, err := outturn.ParseInstant(field, text, time.UTC)
+	t, err := outturn.ParseInstant(field, rde.Instant(text), time.UTC)
 	switch year := t.UTC().Year(); {
 	case err != nil:
 		m.fault(field, "%s is no date and time, such as 2025-09-30T23:59:59Z.", field)

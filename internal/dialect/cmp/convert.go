@@ -203,9 +203,9 @@ func (q *query) instant(name string) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, false
 	}
-	// A plus that was not escaped is a blank here.
+	written := rde.Instant(strings.Replace(text, " ", "+", 1)) // a plus that was not escaped is a blank here
 	for _, layout := range []string{time.DateOnly, time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, strings.Replace(text, " ", "+", 1)); err == nil && t.UTC().Year() >= 0 {
+		if t, err := time.Parse(layout, written); err == nil && t.UTC().Year() >= 0 {
 			return t.UTC(), true
 		}
 	}

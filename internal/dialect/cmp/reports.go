@@ -272,7 +272,7 @@ func (b *reader) instant(name string) (at time.Time, given bool) {
 	if text == "" {
 		return at, false
 	}
-	at, err := time.Parse(time.RFC3339Nano, text)
+	at, err := time.Parse(time.RFC3339Nano, rde.Instant(text))
 	if err != nil || at.Year() < 1 || at.Year() > 9999 {
 		b.faultf(name, "Write an instant with Z or an offset, as 2025-10-31T23:59:59Z.")
 		return at, false

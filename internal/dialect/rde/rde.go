@@ -6,6 +6,7 @@
 package rde
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,6 +27,13 @@ var space = uuid.MustParse("6f8f3f04-9a0c-5a5e-8f0b-3c1d7a5e2b61")
 func ID(kind, name string) string {
 	return uuid.NewSHA1(space, []byte(kind+"\x00"+name)).String()
 }
+
+// offset is that of an instant without a colon, as the platform itself writes it in the
+// names of files, and much of what calls it everywhere.
+var offset = regexp.MustCompile(`^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*[+-]\d\d)(\d\d)$`)
+
+// Instant is the text of an instant with the colon that RFC 3339 has in offsets.
+func Instant(text string) string { return offset.ReplaceAllString(text, "$1:$2") }
 
 // Window is the period from one second to another, both of them in it; fractions of a
 // second are dropped. A data set that is selected by days has each day that the period

@@ -46,6 +46,18 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+func TestInstant(t *testing.T) {
+	for text, want := range map[string]string{
+		"2025-10-01T00:00:00+0000": "2025-10-01T00:00:00+00:00", "2025-10-01T00:00:00.999-0530": "2025-10-01T00:00:00.999-05:30",
+		"2025-10-01T00:00:00+02:00": "2025-10-01T00:00:00+02:00", "2025-10-01T00:00:00Z": "2025-10-01T00:00:00Z",
+		"2025-10-01": "2025-10-01", "2025-10-01T00:00:00": "2025-10-01T00:00:00", "0000": "0000", "": "",
+	} {
+		if got := Instant(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func at(t testing.TB, text string) time.Time {
 	t.Helper()
 	instant, err := time.Parse(time.RFC3339, text)
