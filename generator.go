@@ -201,6 +201,8 @@ type Firing struct {
 	// EventKey is of cause "event": there is one firing for each generator and key.
 	EventKey string `json:"-"`
 	Event    string `json:"event,omitempty"` // id of the Event
+	// Invoice is what the event was about, of EventInvoiceIssued.
+	Invoice string `json:"invoice,omitempty"`
 
 	// Run is what it made; "" where it was skipped, and Skipped says why: one of the
 	// Skipped… words.
@@ -230,10 +232,12 @@ const (
 	SkippedLimit   = "limit"   // a limit of the tenant was reached
 	SkippedInvalid = "invalid" // what it asks for is not there any more: a data set, a view, an account
 	SkippedPaused  = "paused"  // the generator was paused when it was due
+	// SkippedDisabled is that the generator was switched off while an event was handled.
+	SkippedDisabled = "disabled"
 )
 
 // SkipReasons lists why a firing can have been skipped.
-var SkipReasons = []string{SkippedMissed, SkippedOverlap, SkippedLimit, SkippedInvalid, SkippedPaused}
+var SkipReasons = []string{SkippedMissed, SkippedOverlap, SkippedLimit, SkippedInvalid, SkippedPaused, SkippedDisabled}
 
 // A FireInput is what a generator fires at once. It is kept as a whole, or not at all.
 type FireInput struct {

@@ -462,6 +462,7 @@ type firingJSON struct {
 	ScheduledFor time.Time               `json:"scheduled_for" doc:"When it was due; of other causes than schedule, when it was asked for."`
 	Window       *outturn.ManifestWindow `json:"window,omitempty"`
 	Event        string                  `json:"event,omitempty" doc:"Id of the event that it is for."`
+	Invoice      string                  `json:"invoice,omitempty" doc:"What that event was about."`
 	Run          string                  `json:"run,omitempty" doc:"What it made; absent where it was skipped."`
 	Skipped      string                  `json:"skipped,omitempty" doc:"Why it made none: missed, overlap, limit, invalid or paused."`
 	Message      string                  `json:"message,omitempty" doc:"The same as a sentence."`
@@ -471,7 +472,7 @@ type firingJSON struct {
 func toFiring(f outturn.Firing) firingJSON {
 	return firingJSON{
 		ID: f.ID, Generator: f.Generator, Revision: f.Revision, Cause: f.Cause, ScheduledFor: f.ScheduledFor, Window: toWindow(f.Window),
-		Event: f.Event, Run: f.Run, Skipped: f.Skipped, Message: f.Message, At: f.At,
+		Event: f.Event, Invoice: f.Invoice, Run: f.Run, Skipped: f.Skipped, Message: f.Message, At: f.At,
 	}
 }
 

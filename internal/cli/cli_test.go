@@ -167,3 +167,21 @@ func TestReadable(t *testing.T) {
 		t.Errorf("an error is %q", talk)
 	}
 }
+
+// A firing says what its report is about, as the run does that it made.
+func TestFiringLines(t *testing.T) {
+	window, err := outturn.NewWindow("2026-10-01", "2026-11-01", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 3, 5, 0, 0, 0, time.UTC)
+	var out strings.Builder
+	firingLines(&out, []outturn.Firing{
+		{ScheduledFor: at, Cause: outturn.CauseSchedule, Window: &window, Run: "r-1"},
+		{ScheduledFor: at, Cause: outturn.CauseEvent, Invoice: "00020444", Skipped: outturn.SkippedLimit, Message: "Full."},
+	})
+	want := instantText(at) + "\tschedule\t2026-10-01 to 2026-11-01\tr-1\t\n" + instantText(at) + "\tevent\tinvoice 00020444\tskipped (limit)\tFull.\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -473,16 +474,20 @@ func (c *generatorFiringsCmd) Run(ctx context.Context, streams IO) error {
 		if c.JSON {
 			return printJSON(streams.Out, list.Items)
 		}
-		return printTable(streams.Out, func(w io.Writer) {
-			for _, f := range list.Items {
-				became := f.Run
-				if f.Skipped != "" {
-					became = "skipped (" + f.Skipped + ")"
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", instantText(f.ScheduledFor.UTC()), f.Cause, became, oneLine(f.Message))
-			}
-		})
+		return printTable(streams.Out, func(w io.Writer) { firingLines(w, list.Items) })
 	})
+}
+
+// firingLines are when, why, for what, and what became of it.
+func firingLines(w io.Writer, list []outturn.Firing) {
+	for _, f := range list {
+		became := f.Run
+		if f.Skipped != "" {
+			became = "skipped (" + f.Skipped + ")"
+		}
+		about := strings.TrimPrefix(aboutText(outturn.RunRequest{Window: f.Window, Invoice: f.Invoice}), ", ")
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", instantText(f.ScheduledFor.UTC()), f.Cause, about, became, oneLine(f.Message))
+	}
 }
 
 type generatorEnableCmd struct{ oneGenerator }
