@@ -464,7 +464,7 @@ type firingJSON struct {
 	Event        string                  `json:"event,omitempty" doc:"Id of the event that it is for."`
 	Invoice      string                  `json:"invoice,omitempty" doc:"What that event was about."`
 	Run          string                  `json:"run,omitempty" doc:"What it made; absent where it was skipped."`
-	Skipped      string                  `json:"skipped,omitempty" doc:"Why it made none: missed, overlap, limit, invalid or paused."`
+	Skipped      string                  `json:"skipped,omitempty" doc:"Why it made none: missed, overlap, limit, invalid, paused or disabled."`
 	Message      string                  `json:"message,omitempty" doc:"The same as a sentence."`
 	At           time.Time               `json:"at" doc:"When it was decided."`
 }

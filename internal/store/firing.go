@@ -148,6 +148,11 @@ func (t *tx) fire(in outturn.FireInput) (made []outturn.Run, err error) {
 				return nil, err
 			}
 		}
+		if f.Run != "" && f.Cause == outturn.CauseEvent {
+			if err := t.stillFires(&f); err != nil {
+				return nil, err
+			}
+		}
 		if f.Run != "" {
 			if err := t.room(&f, r.Tenant); err != nil {
 				return nil, err
@@ -169,6 +174,23 @@ func (t *tx) fire(in outturn.FireInput) (made []outturn.Run, err error) {
 		err = t.announce(announcement{event: outturn.RunFailedEvent, tenant: in.Generator.Tenant, generator: in.Generator.ID})
 	}
 	return made, err
+}
+
+// stillFires skips a firing for an event where its generator may not fire any more: it was
+// switched off, or paused, since it was read.
+func (t *tx) stillFires(f *outturn.Firing) error {
+	var state outturn.GeneratorState
+	if err := t.row(`SELECT state FROM generators WHERE id = ?1`, f.Generator).scan(&state); err != nil {
+		return found("generator", f.Generator, err)
+	}
+	switch state {
+	case outturn.GeneratorActive:
+	case outturn.GeneratorPaused:
+		f.Run, f.Skipped, f.Message = "", outturn.SkippedPaused, "The generator was paused while the event was handled."
+	default:
+		f.Run, f.Skipped, f.Message = "", outturn.SkippedDisabled, "The generator was switched off while the event was handled."
+	}
+	return nil
 }
 
 // hasFired says whether a firing of a schedule is kept already.

@@ -237,8 +237,17 @@ func testFire(t *testing.T, b *bench) {
 	}
 	event := b.fire(g, outturn.CauseEvent)
 	b.fired(event)
+	if f := b.firings(g)[1]; f.Invoice != "1" {
+		t.Errorf("the firing of an event says nothing of its invoice: %+v", f)
+	}
 	_, err = b.store.Fire(ctx, b.fire(g, outturn.CauseEvent))
 	refused(t, "an event that it fired for", err, outturn.CodeConflict)
+	off := b.generator(tenant.ID, "")
+	event = b.fire(off, outturn.CauseEvent)
+	must[outturn.Generator](t)(b.store.SwitchGenerator(ctx, b.root.ID, off.ID, outturn.GeneratorDisabled, time.Time{}, none))
+	if made := must[[]outturn.Run](t)(b.store.Fire(ctx, event)); len(made) > 0 || len(b.firings(off)) != 1 || b.firings(off)[0].Skipped != outturn.SkippedDisabled {
+		t.Errorf("one that was switched off since it was read fires for an event: %+v, %+v", made, b.firings(off))
+	}
 	manual := b.fire(g, outturn.CauseManual)
 	manual.Key = &outturn.IdempotencyKey{Subject: "client:1", Key: "k", Fingerprint: "f", ExpiresAt: b.now().Add(time.Hour)}
 	now := b.fired(manual)
