@@ -93,6 +93,7 @@ func (c Config) withDefaults() Config {
 type Service struct {
 	config   Config
 	throttle throttle
+	replays  throttle // of what the audit has of them
 	nonces   nonces
 	started  time.Time
 	decoy    []byte // a sealed secret that nobody has

@@ -207,6 +207,10 @@ func wrongKind(kind outturn.ClientKind) string {
 // has no text that the caller sent.
 func (s *Service) refuse(ctx context.Context, r Request, kind outturn.ClientKind, id string, client outturn.Client, fault string, why *outturn.Error) error {
 	s.throttle.failed(id, r.From, s.config.Now())
+	return s.noteRefusal(ctx, r, kind, client, fault, why)
+}
+
+func (s *Service) noteRefusal(ctx context.Context, r Request, kind outturn.ClientKind, client outturn.Client, fault string, why *outturn.Error) error {
 	err := s.audit(ctx, outturn.AuditEntry{
 		Action: signIn, Via: string(kind), Outcome: string(why.Code), From: r.From, Request: r.ID,
 		Detail: map[string]string{"error": fault},

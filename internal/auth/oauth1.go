@@ -34,9 +34,22 @@ func (s *Service) signed(ctx context.Context, r Request, header string) (outturn
 		return outturn.Principal{}, err
 	}
 	if fault, why := s.replayed(client, o); why != nil {
-		return outturn.Principal{}, s.refuse(ctx, r, outturn.ClientOAuth1, o.consumer, client, fault, why)
+		return outturn.Principal{}, s.refuseReplay(ctx, r, client, fault, why)
 	}
 	return s.admitKeyed(ctx, r, client)
+}
+
+// refuseReplay refuses what was rightly signed, but came before or at another time. Who
+// sends it guesses nothing: a proxy that repeats requests would lock its client out, so
+// it does not count for the throttle of wrong secrets. It counts for one of its own,
+// which bounds only how many rows the audit gets of who repeats one request for ever.
+func (s *Service) refuseReplay(ctx context.Context, r Request, c outturn.Client, fault string, why *outturn.Error) error {
+	now := s.config.Now()
+	if s.replays.wait(c.ID, r.From, now) > 0 {
+		return why
+	}
+	s.replays.failed(c.ID, r.From, now)
+	return s.noteRefusal(ctx, r, outturn.ClientOAuth1, c, fault, why)
 }
 
 // An oauth is the parameters of an Authorization header.

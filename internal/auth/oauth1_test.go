@@ -271,6 +271,42 @@ func TestReplayedAtOnce(t *testing.T) {
 	}
 }
 
+// A request that was rightly signed and comes again is refused however often, locks its
+// client out of nothing, and does not fill the audit.
+func TestReplaysAreNoGuesses(t *testing.T) {
+	for name, signedAt := range map[string]time.Time{"Again": start, "TooLate": start.Add(-time.Hour)} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.addKinds(t)
+			sign := func(nonce string, when time.Time, with string) Request {
+				r := at(t, "GET", "http://outturn.example/v1/runs")
+				r.sign(with, params{"oauth_consumer_key": "id-of-oauth1", "oauth_nonce": nonce, "oauth_signature_method": "HMAC-SHA256", "oauth_timestamp": fmt.Sprint(when.Unix())})
+				return r
+			}
+			old := sign("1", signedAt, clientSecret)
+			_, _ = s.Authenticate(t.Context(), old)
+			before := len(s.ledger.audit)
+			for range 3 * pairBurst {
+				if _, err := s.Authenticate(t.Context(), old); outturn.ErrorCode(err) != outturn.CodeUnauthenticated {
+					t.Fatalf("a replay: got %v", err)
+				}
+			}
+			if n := len(s.ledger.audit) - before; n == 0 || n > pairBurst {
+				t.Errorf("%d replays are in the audit", n)
+			}
+			if _, err := s.Authenticate(t.Context(), sign("2", start, clientSecret)); err != nil {
+				t.Errorf("the next request: %v", err)
+			}
+			for range pairBurst {
+				_, _ = s.Authenticate(t.Context(), sign("3", start, "wrong"))
+			}
+			if _, err := s.Authenticate(t.Context(), sign("4", start, clientSecret)); outturn.ErrorCode(err) != outturn.CodeLimit {
+				t.Errorf("after wrong secrets: %v", err)
+			}
+		})
+	}
+}
+
 // A form's body is signed.
 func TestSignedForm(t *testing.T) {
 	s := newStage(t)
