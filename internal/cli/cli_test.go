@@ -3,9 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +146,22 @@ func TestWindowFlags(t *testing.T) {
 	}
 	if w, err := (&exportCmd{}).window("UTC"); w != nil || err != nil {
 		t.Errorf("no window: got %v, %v", w, err)
+	}
+}
+
+// JSON has nothing that a terminal obeys either, and has the same value.
+func TestJSONIsReadable(t *testing.T) {
+	want := map[string]string{"a\u202eb": "\x1b[2J\u009b\x7f\u2066\u200f\ufeff \U000e0041 日本語 <a>\n\t\r"}
+	var out bytes.Buffer
+	if err := printJSON(&out, want); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.ContainsFunc(text, misleads) || !strings.Contains(text, `a\u202eb`) || !strings.Contains(text, "日本語 <a>") {
+		t.Errorf("it is %q", text)
+	}
+	var got map[string]string
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"outturn"
 	"outturn/internal/catalog"
@@ -147,9 +150,37 @@ func (s *Settings) openCatalog() (*catalog.Catalog, error) {
 	return cat, nil
 }
 
+// printJSON prints v as JSON, with all in its texts escaped that a terminal would obey
+// or show in another order.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, escapeMisleading(text.String()))
+	return err
+}
+
+// escapeMisleading writes what misleads in a JSON text as \uXXXX. Such characters are in
+// strings only.
+func escapeMisleading(text string) string {
+	if !strings.ContainsFunc(text, misleads) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case !misleads(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }
