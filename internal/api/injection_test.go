@@ -263,7 +263,29 @@ func TestInjectedSource(t *testing.T) {
 			body["filter"] = fmt.Sprintf(condition, "'"+strings.ReplaceAll(text, "'", "''")+"'")
 		})
 	}
+	views := 0
+	column := func(c func(text string) map[string]any) func(string) answer {
+		return func(text string) answer {
+			views++
+			name := fmt.Sprintf("view%d", views)
+			a := post("/v1/views", map[string]any{"dataset": "accounts", "name": name, "columns": []any{c(text)}})
+			if a.status != http.StatusCreated {
+				return a
+			}
+			return post("/v1/datasets/accounts/preview", map[string]any{"tenant": northwind.ID, "view": name})
+		}
+	}
 	places := map[string]func(text string) answer{
+		"Header": column(func(text string) map[string]any { return map[string]any{"field": "ACCOUNT_ID", "header": text} }),
+		"Code": column(func(text string) map[string]any {
+			return map[string]any{"field": "ACCOUNT_ID", "map": map[string]string{text: "a"}}
+		}),
+		"Word": column(func(text string) map[string]any {
+			return map[string]any{"field": "ACCOUNT_ID", "map": map[string]string{"a": text}}
+		}),
+		"Attribute": column(func(text string) map[string]any {
+			return map[string]any{"field": "ACCOUNT_ATTRIBUTES", "alias": "A", "attribute": text}
+		}),
 		"Equal":      filter("accounts", "ACCOUNT_NAME eq %s"),
 		"Among":      filter("accounts", "ACCOUNT_NAME in ('a', %s)"),
 		"Like":       filter("accounts", "ACCOUNT_NAME like %s"),
@@ -303,7 +325,10 @@ func TestInjectedSource(t *testing.T) {
 	if os.Getenv("OUTTURN_TEST_FULL") != "" {
 		step = 1
 	}
+	// What takes any text for a value: where all were refused, nothing was shown.
+	values := []string{"Header", "Code", "Word", "Attribute", "Equal", "Among", "Like", "Account", "Run"}
 	for name, put := range places {
+		asked := 0
 		taken := func(text string) (answer, map[string]bool) {
 			_ = seen.Take()
 			a := put(text)
@@ -318,6 +343,7 @@ func TestInjectedSource(t *testing.T) {
 		want = widths(want)
 		for i := len(texts) - 1; i >= 0; i -= step {
 			a, got := taken(texts[i])
+			asked += len(got)
 			if a.status >= 500 {
 				t.Errorf("%s: %q: %d %s", name, texts[i], a.status, a.body)
 			}
@@ -326,6 +352,9 @@ func TestInjectedSource(t *testing.T) {
 					t.Fatalf("%s: %q made the statement\n%s", name, texts[i], text)
 				}
 			}
+		}
+		if asked == 0 && slices.Contains(values, name) {
+			t.Errorf("%s: no text came to a statement", name)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, "canary")); err == nil {
