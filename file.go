@@ -3,7 +3,7 @@ package outturn
 import "time"
 
 // A File is what a succeeded run produced. It is complete from the moment it is
-// listed, never changes, and goes when its time is over or its run is deleted.
+// listed, never changes but in Downloads, and goes when its time is over or its run is deleted.
 type File struct {
 	ID     string `json:"id"` // UUIDv7; part of the name
 	Run    string `json:"run"`
@@ -13,6 +13,9 @@ type File struct {
 	Key       string    `json:"-"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	// Downloads is how often it was asked for, by a link or without: a part of it, as who
+	// goes on where it broke off asks for, counts as the whole does.
+	Downloads int64 `json:"-"`
 }
 
 // A Link lets whoever has it download one file, without any other credential,

@@ -144,7 +144,14 @@ type Run struct {
 	// their time was over, which FilesGoneAt tells.
 	Files       []File    `json:"files,omitempty"`
 	FilesGoneAt time.Time `json:"files_gone_at,omitzero"`
+	// RemovedAt is when somebody deleted a failed or cancelled run: it has no files that
+	// could go, and is out of the lists of reports of those who make them.
+	RemovedAt time.Time `json:"removed_at,omitzero"`
 }
+
+// Listed says that a run is a report to those who list reports: it was not deleted, and
+// its files are there or may yet come.
+func (r *Run) Listed() bool { return r.FilesGoneAt.IsZero() && r.RemovedAt.IsZero() }
 
 // RunProgress is how far a running attempt has come.
 type RunProgress struct {

@@ -21,13 +21,13 @@ func (a *API) registerRuns() {
 	}
 	handle(a, r("createRun", http.MethodPost, "/v1/runs", "Ask for a run", http.StatusAccepted, 404, 409), a.createRun)
 	list := r("listRuns", http.MethodGet, "/v1/runs", "List runs", 0, 404)
-	list.about = "The filter may name: id, tenant, name, dataset, state, origin, created_by, retry_of, reason, generator, cause, format, rhythm, furthest, created_at, updated_at, files_gone_at, started_at, finished_at. " +
+	list.about = "The filter may name: id, tenant, name, dataset, state, origin, created_by, retry_of, reason, generator, cause, format, rhythm, furthest, created_at, updated_at, files_gone_at, removed_at, started_at, finished_at. " +
 		"The order is one of: name, created_at, finished_at."
 	handle(a, list, a.listRuns)
 	handle(a, r("getRun", http.MethodGet, "/v1/runs/{id}", "Show a run", 0, 404), a.getRun)
 	handle(a, r("cancelRun", http.MethodPost, "/v1/runs/{id}/cancel", "Stop a run", 0, 404, 409), a.cancelRun)
 	handle(a, r("retryRun", http.MethodPost, "/v1/runs/{id}/retry", "Make a new run of one that has ended", http.StatusAccepted, 404, 409), a.retryRun)
-	handle(a, r("deleteRun", http.MethodDelete, "/v1/runs/{id}", "Remove the files of a run that has ended; its history stays", http.StatusNoContent, 404, 409), a.deleteRun)
+	handle(a, r("deleteRun", http.MethodDelete, "/v1/runs/{id}", "Remove the files of a run that has ended, or take a failed one out of the lists of reports; its history stays", http.StatusNoContent, 404, 409), a.deleteRun)
 	handle(a, r("getManifest", http.MethodGet, "/v1/runs/{id}/manifest", "What a succeeded run produced", 0, 404, 409), a.getManifest)
 	// That the body is read as it came, for its fingerprint, is nothing to describe.
 	delete(a.huma.OpenAPI().Paths["/v1/runs"].Post.RequestBody.Content, "application/octet-stream")
@@ -288,6 +288,7 @@ type runJSON struct {
 	UpdatedAt   time.Time           `json:"updated_at"`
 	Files       []outturn.File      `json:"files,omitempty"`
 	FilesGoneAt time.Time           `json:"files_gone_at,omitzero"`
+	RemovedAt   time.Time           `json:"removed_at,omitzero" doc:"When a failed or cancelled run was deleted."`
 
 	Generator    string         `json:"generator,omitempty" doc:"What made it; absent where somebody asked for this one run."`
 	Revision     int            `json:"revision,omitempty" doc:"Of the generator, that it was made by."`
@@ -330,7 +331,7 @@ func toRun(r outturn.Run) runJSON {
 		ID: r.ID, Tenant: r.Tenant, Name: r.Name, Request: request, State: r.State, Phase: r.Phase, Furthest: r.Furthest,
 		Attempt: r.Attempt, Progress: r.Progress, Reason: r.Reason, RetryOf: r.RetryOf, CancelledBy: r.CancelledBy, CancelAt: r.CancelAt,
 		Origin: r.Origin, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt,
-		Files: r.Files, FilesGoneAt: r.FilesGoneAt,
+		Files: r.Files, FilesGoneAt: r.FilesGoneAt, RemovedAt: r.RemovedAt,
 		Generator: r.Generator, Revision: r.Revision, Cause: r.Cause, Rhythm: r.Rhythm, ScheduledFor: r.ScheduledFor, Event: r.Event,
 	}
 }

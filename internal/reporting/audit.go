@@ -9,6 +9,8 @@ import (
 
 type auditLedger interface {
 	Audit(ctx context.Context, entry outturn.AuditEntry) error
+	// AuditDownload adds the entry of a download of a file, and counts it.
+	AuditDownload(ctx context.Context, file string, entry outturn.AuditEntry) error
 	// AuditEntries lists what concerns viewer and all below it, and what concerns no
 	// tenant only for the provider.
 	AuditEntries(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error)

@@ -89,7 +89,7 @@ func (s *Service) open(ctx context.Context, p outturn.Principal, a action, f out
 		detail["reason"] = reason
 	}
 	detail["run"], detail["name"], detail["sha256"] = f.Run, f.Name, f.SHA256
-	if err := s.ledger.Audit(ctx, s.entry(p, a, f.Tenant, f.ID, detail)); err != nil {
+	if err := s.ledger.AuditDownload(ctx, f.ID, s.entry(p, a, f.Tenant, f.ID, detail)); err != nil {
 		_ = object.Close()
 		return outturn.File{}, nil, fmt.Errorf("audit a download: %w", err)
 	}

@@ -414,8 +414,9 @@ func (s *Service) RetryRun(ctx context.Context, p outturn.Principal, id, key, fi
 	return s.enqueue(ctx, p, tenant, r, k, runRetry)
 }
 
-// DeleteRun takes away the files of a run that has ended, and the links to them. The
-// run itself and what the audit has of it stay.
+// DeleteRun takes away the files of a run that has ended, and the links to them; one that
+// failed or was cancelled is in no list of reports any more. The run itself and what the
+// audit has of it stay.
 func (s *Service) DeleteRun(ctx context.Context, p outturn.Principal, id string) error {
 	if err := s.permit(ctx, p, runDelete, id); err != nil {
 		return err

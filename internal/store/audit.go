@@ -17,9 +17,19 @@ func scanAudit(scan func(...any) error) (a outturn.AuditEntry, err error) {
 	return a, json.Unmarshal([]byte(detail), &a.Detail)
 }
 
-// Audit adds an entry by itself: a refusal, a download, a login.
+// Audit adds an entry by itself: a refusal, a preview, a login.
 func (s *Store) Audit(ctx context.Context, a outturn.AuditEntry) error {
 	return s.write(ctx, "audit", func(t *tx) error { return t.audit(a, "", "") })
+}
+
+// AuditDownload adds the entry of a download, and counts it.
+func (s *Store) AuditDownload(ctx context.Context, file string, a outturn.AuditEntry) error {
+	return s.write(ctx, "audit a download", func(t *tx) error {
+		if _, err := t.exec(`UPDATE files SET downloads = downloads + 1 WHERE id = ?1`, file); err != nil {
+			return err
+		}
+		return t.audit(a, "", file)
+	})
 }
 
 // audit adds a, about object of tenant unless it says otherwise.

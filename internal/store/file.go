@@ -11,12 +11,12 @@ import (
 	"outturn"
 )
 
-const fileColumns = `id, run, tenant, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, object_key, created_at, expires_at`
+const fileColumns = `id, run, tenant, name, format, dialect, compression, media_type, rows_n, bytes_n, sha256, notes, object_key, created_at, expires_at, downloads`
 
 func scanFile(scan func(...any) error) (f outturn.File, err error) {
 	var notes string
 	err = scan(&f.ID, &f.Run, &f.Tenant, &f.Name, &f.Format, &f.Dialect, &f.Compression, &f.MediaType, &f.Rows, &f.Bytes,
-		&f.SHA256, &notes, &f.Key, instantTo{&f.CreatedAt}, instantTo{&f.ExpiresAt})
+		&f.SHA256, &notes, &f.Key, instantTo{&f.CreatedAt}, instantTo{&f.ExpiresAt}, &f.Downloads)
 	if err != nil || notes == "" {
 		return f, err
 	}
@@ -43,7 +43,7 @@ func (t *tx) addFiles(r outturn.Run, files []outturn.File) ([]outturn.File, erro
 			notes = nil
 		}
 		if _, err := t.exec(`INSERT INTO files (`+fileColumns+`, place)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16)`,
 			f.ID, f.Run, f.Tenant, f.Name, f.Format, f.Dialect, f.Compression, f.MediaType, f.Rows, f.Bytes,
 			f.SHA256, string(notes), f.Key, micros(f.CreatedAt), micros(f.ExpiresAt), i); err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ import (
 // comes after them in the row and is not read.
 const lightColumns = `id, tenant, name, dataset, state, phase, furthest, attempt, lease_owner, lease_until, lapses, not_before,
 	cancelled_by, cancel_at, rows_done, bytes_done, share_done, progress_at, reason, retry_of, origin, created_by,
-	created_at, started_at, finished_at, updated_at, files_gone_at, generator, revision, cause, scheduled_for, event, in_turn, low, format, rhythm`
+	created_at, started_at, finished_at, updated_at, files_gone_at, generator, revision, cause, scheduled_for, event, in_turn, low, format, rhythm, removed_at`
 
 const runColumns = lightColumns + `, request, foreign_text, deliveries`
 
@@ -50,7 +50,7 @@ func scanLight(scan func(...any) error) (r outturn.Run, err error) {
 		textTo{&reason}, textTo{&r.RetryOf}, &r.Origin, &r.CreatedBy,
 		instantTo{&r.CreatedAt}, instantTo{&r.StartedAt}, instantTo{&r.FinishedAt}, instantTo{&r.UpdatedAt}, instantTo{&r.FilesGoneAt},
 		textTo{&r.Generator}, &revision, textTo{&cause}, instantTo{&r.ScheduledFor}, textTo{&r.Event}, &r.InTurn, &r.Low,
-		textTo{&r.Format}, textTo{&rhythm})
+		textTo{&r.Format}, textTo{&rhythm}, instantTo{&r.RemovedAt})
 	if err != nil {
 		return r, err
 	}
@@ -278,6 +278,7 @@ var runList = listing{
 		{name: "created_at", column: "created_at", kind: instantField, order: true},
 		{name: "updated_at", column: "updated_at", kind: instantField},
 		{name: "files_gone_at", column: "files_gone_at", kind: instantField, null: true},
+		{name: "removed_at", column: "removed_at", kind: instantField, null: true},
 		{name: "started_at", column: "started_at", kind: instantField, null: true},
 		{name: "finished_at", column: "finished_at", kind: instantField, null: true, order: true},
 	},
@@ -408,8 +409,8 @@ func (t *tx) cancel(r outturn.Run, by string) (outturn.Run, error) {
 }
 
 // DeleteRun takes the files of a final run out of the ledger and returns them:
-// their bytes are the caller's to delete. The run and its audit stay. Before it is
-// final it is CodeConflict.
+// their bytes are the caller's to delete. The run and its audit stay; of one that never
+// had files it notes RemovedAt. Before it is final it is CodeConflict.
 func (s *Store) DeleteRun(ctx context.Context, viewer, id string, a outturn.AuditEntry) (files []outturn.File, err error) {
 	err = s.write(ctx, "delete run", func(t *tx) error {
 		r, err := t.visibleRun(viewer, id)
@@ -420,6 +421,10 @@ func (s *Store) DeleteRun(ctx context.Context, viewer, id string, a outturn.Audi
 			return outturn.Errorf(outturn.CodeConflict, "The run is still %s. Cancel it first, or wait for its end.", r.State)
 		}
 		if files, err = t.takeFiles(r); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE runs SET removed_at = ?2, `+touched("?2")+`
+			WHERE id = ?1 AND state IN ('failed', 'cancelled') AND removed_at IS NULL`, id, micros(t.now)); err != nil {
 			return err
 		}
 		return t.audit(a, r.Tenant, id)

@@ -658,6 +658,45 @@ func TestChangedElsewhere(t *testing.T) {
 	}
 }
 
+// A report says how often its file was fetched (section 1.2), in every list; of type 1.1
+// it does not.
+func TestDownloads(t *testing.T) {
+	t.Parallel()
+	for version, counts := range map[string][]string{"1.5": {`,"downloadsCounter":0`, `,"downloadsCounter":2`}, "1.1": {"", ""}} {
+		var made struct{ APS struct{ ID string } }
+		a := ask(t, "wingtip manager", "POST", "/aps/2/resources", `{"aps":{"type":"http://www.odin.com/rde/report-template/`+version+`"},"commonName":"Fetched","format":"CSV",
+			"eventType":"ONETIME","parameters":{"startDate":"2025-07-01T00:00:00Z","endDate":"2025-07-01T23:59:59Z"}}`)
+		if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusAccepted {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		path, known := "/aps/2/resources/"+made.APS.ID+"/reportFiles?select(status,downloadsCounter,filePath)", map[string]string{}
+		fault := ""
+		fits := func(count string) func() bool {
+			return func() bool {
+				fault = compare(ask(t, "wingtip manager", "GET", path, ""), "200\n\n"+`[{"aps":{"*":1},"status":"READY","filePath":"$address"`+count+`}]`, known)
+				return fault == ""
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := servertest.Every(ctx, 20*time.Millisecond, fits(counts[0])); err != nil {
+			t.Fatal(version, err, fault)
+		}
+		for range 2 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, known["address"], http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := send(t, req); a.status != http.StatusOK {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+		}
+		if !fits(counts[1])() {
+			t.Error(version, fault)
+		}
+	}
+}
+
 // ON_INVOICE makes one report for each new invoice (section 3.2), which says which it is.
 func TestOnInvoice(t *testing.T) {
 	var made struct{ APS struct{ ID string } }

@@ -142,6 +142,12 @@ func (c *call) toFile(ctx context.Context, run *outturn.Run, path string) (*reso
 			wire.Parameters.StartDate, wire.Parameters.EndDate = kept.Parameters.StartDate, kept.Parameters.EndDate
 		}
 	}
+	if t.minor >= 2 {
+		wire.DownloadsCounter = new(int64)
+		if len(run.Files) > 0 {
+			*wire.DownloadsCounter = run.Files[0].Downloads
+		}
+	}
 	if t.minor >= 6 {
 		whose, err := c.tenant(ctx, run.Tenant)
 		if err != nil {
@@ -152,8 +158,8 @@ func (c *call) toFile(ctx context.Context, run *outturn.Run, path string) (*reso
 	return &resource{kind: c.kind("RDEReportFile"), id: run.ID, wire: wire, of: run}, nil
 }
 
-// present are runs whose files are there, or may yet come.
-var present = isNull("files_gone_at")
+// present are runs that are Listed.
+var present = all(isNull("files_gone_at"), isNull("removed_at"))
 
 func listFiles(ctx context.Context, c *call, q listing) (found, error) {
 	q.Where = all(present, q.Where)
@@ -173,7 +179,7 @@ func getFile(ctx context.Context, c *call, id string) (*resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !run.FilesGoneAt.IsZero() {
+	if !run.Listed() {
 		return nil, notFound(id)
 	}
 	list, err := c.toFiles(ctx, []outturn.Run{run})
@@ -183,16 +189,13 @@ func getFile(ctx context.Context, c *call, id string) (*resource, error) {
 	return list[0], nil
 }
 
-// removeFile takes the file of a report away, or stops one that is still being made. What
-// failed or was stopped has no file, and stays as the record of that.
+// removeFile takes a report away with its file, or stops one that is still being made:
+// that is FAILED then, and removed by another DELETE.
 func removeFile(ctx context.Context, c *call, r *resource) error {
 	run := runOf(r)
-	switch {
-	case !run.State.Final():
+	if !run.State.Final() {
 		_, err := c.Gate.Service.CancelRun(ctx, c.p, run.ID)
 		return err
-	case run.State != outturn.RunSucceeded:
-		return notFor("The report failed or was stopped. It has no file that could be removed, and is kept to say so.")
 	}
 	return c.Gate.Service.DeleteRun(ctx, c.p, run.ID)
 }

@@ -52,18 +52,19 @@ type parameters struct {
 
 // A fileWire is an RDEReportFile (section 1.2).
 type fileWire struct {
-	APS          envelope   `json:"aps"`
-	Name         string     `json:"name"`
-	EventType    string     `json:"eventType"`
-	Format       string     `json:"format"`
-	Status       string     `json:"status"`
-	GenerateDate string     `json:"generateDate,omitempty"`
-	Parameters   parameters `json:"parameters"`
-	FilePath     string     `json:"filePath,omitempty"`
-	TmpPath      string     `json:"tmpPath,omitempty"`
-	SourceType   string     `json:"sourceType,omitempty"`   // from 1.6
-	AccountID    string     `json:"accountId,omitempty"`    // from 1.6
-	AccountLevel string     `json:"accountLevel,omitempty"` // from 1.6
+	APS              envelope   `json:"aps"`
+	Name             string     `json:"name"`
+	EventType        string     `json:"eventType"`
+	Format           string     `json:"format"`
+	Status           string     `json:"status"`
+	GenerateDate     string     `json:"generateDate,omitempty"`
+	Parameters       parameters `json:"parameters"`
+	FilePath         string     `json:"filePath,omitempty"`
+	TmpPath          string     `json:"tmpPath,omitempty"`
+	DownloadsCounter *int64     `json:"downloadsCounter,omitempty"` // from 1.2
+	SourceType       string     `json:"sourceType,omitempty"`       // from 1.6
+	AccountID        string     `json:"accountId,omitempty"`        // from 1.6
+	AccountLevel     string     `json:"accountLevel,omitempty"`     // from 1.6
 }
 
 // A tenantWire is an RDETenant (section 1.3).

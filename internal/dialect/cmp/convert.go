@@ -75,7 +75,7 @@ const (
 func (a *API) fromQuery(values url.Values) (listing, error) {
 	q := &query{values: values, sent: map[string]any{}}
 	l := listing{name: q.get("name")}
-	l.where = &outturn.Expr{Op: outturn.OpAnd, Args: append([]*outturn.Expr{is("files_gone_at")}, a.period(q)...)}
+	l.where = &outturn.Expr{Op: outturn.OpAnd, Args: append([]*outturn.Expr{is("files_gone_at"), is("removed_at")}, a.period(q)...)}
 	if format := q.get("format"); format != "" {
 		known, err := rde.Format(format)
 		q.fault("format", err)

@@ -224,14 +224,26 @@ func TestGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := shop.Reporting().DeleteRun(t.Context(), operator, gone); err != nil {
+	c.limit(t, outturn.Limits{Running: new(int64)})
+	stopped := c.create(t, october).ID // which never has a file
+	if _, err := shop.Reporting().CancelRun(t.Context(), operator, stopped); err != nil {
 		t.Fatal(err)
+	}
+	if ids := c.list(t, "status=error").ids(); !slices.Equal(ids, []string{stopped}) {
+		t.Errorf("what was stopped is listed as %v", ids)
+	}
+	for _, id := range []string{gone, stopped} {
+		if err := shop.Reporting().DeleteRun(t.Context(), operator, id); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if ids := c.list(t, "").ids(); !slices.Equal(ids, []string{kept}) {
 		t.Errorf("got %v, want only %s", ids, kept)
 	}
-	if a := c.do(t, "GET", "/reports/"+gone, ""); a.status != http.StatusNotFound {
-		t.Errorf("got %d %s", a.status, a.body)
+	for _, id := range []string{gone, stopped} {
+		if a := c.do(t, "GET", "/reports/"+id, ""); a.status != http.StatusNotFound {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
 	}
 	if a := c.do(t, "GET", "/reports/"+strings.ToUpper(kept), ""); a.status != http.StatusOK {
 		t.Errorf("an id in upper case: %d %s", a.status, a.body)

@@ -83,7 +83,7 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 	edge.RequestOf(r.Context()).Run = id
 	run, err := a.Gate.Service.Run(r.Context(), p, id)
 	switch {
-	case outturn.ErrorCode(err) == outturn.CodeNotFound, err == nil && (run.Tenant != p.Tenant || !run.FilesGoneAt.IsZero()):
+	case outturn.ErrorCode(err) == outturn.CodeNotFound, err == nil && (run.Tenant != p.Tenant || !run.Listed()):
 		return noReport(id)
 	case err != nil:
 		return err

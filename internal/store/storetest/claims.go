@@ -345,6 +345,18 @@ func testExpiry(t *testing.T, b *bench) {
 		_, _, err = b.store.LinkByHash(ctx, r.ID)
 		refused(t, "the link after "+name, err, outturn.CodeGone)
 	}
-	_, err := b.store.DeleteRun(ctx, b.root.ID, b.running(b.root.ID).ID, outturn.AuditEntry{})
+	running := b.running(b.root.ID)
+	_, err := b.store.DeleteRun(ctx, b.root.ID, running.ID, outturn.AuditEntry{})
 	refused(t, "DeleteRun of one that runs", err, outturn.CodeConflict)
+
+	// One that failed has no files, and is noted as removed, once.
+	must[outturn.Run](t)(b.store.FailRun(ctx, running.Claim(), reason(), time.Time{}))
+	removed := b.now()
+	for range 2 {
+		must[[]outturn.File](t)(b.store.DeleteRun(ctx, b.root.ID, running.ID, outturn.AuditEntry{}))
+		b.pass(time.Hour)
+	}
+	if got := must[outturn.Run](t)(b.store.Run(ctx, b.root.ID, running.ID)); !got.RemovedAt.Equal(removed) || got.Listed() || !running.Listed() {
+		t.Errorf("removed at %v, want %v", got.RemovedAt, removed)
+	}
 }

@@ -320,7 +320,7 @@ var accesses = map[string][]access{
 	}}},
 
 	"CreateTenant": {{spans: ofCreators}}, "CreateClient": {{spans: ofCreators}}, "CreateRun": {{spans: ofCreators}},
-	"CreateView": {{spans: ofCreators}}, "CreateGenerator": {{spans: ofCreators}}, "Fire": {{spans: "who asks has read the generator before, or is the scheduler, which fires for all tenants"}}, "Audit": {{spans: ofCreators}},
+	"CreateView": {{spans: ofCreators}}, "CreateGenerator": {{spans: ofCreators}}, "Fire": {{spans: "who asks has read the generator before, or is the scheduler, which fires for all tenants"}}, "Audit": {{spans: ofCreators}}, "AuditDownload": {{spans: "who asks has read the file before"}},
 	"Usage": {{call: func(s *store.Store, v, of holding) (any, error) {
 		u, err := s.Usage(ctx, v.tenant.ID, of.tenant.ID)
 		if err == nil && u.Queued > 0 {
