@@ -28,6 +28,9 @@ func (a *API) registerGeneratorRuns() {
 type runGeneratorInput struct {
 	IDInput
 	Key string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again, within a day, is the same run."`
+	// Body has no members: nothing of what a generator says is another for one run, and who
+	// tries is not to take the run for what was asked.
+	Body *struct{} `doc:"Nothing, or an empty object. For a window of the past there is backfill."`
 }
 
 // POST /v1/generators/{id}/run

@@ -157,10 +157,15 @@ func TestP45RunGenerator(t *testing.T) {
 	who.do(t, "POST", "/v1/generators", monthly("by hand")).decode(t, 201, &g)
 	path := "/v1/generators/" + g.ID
 	upcoming := string(who.do(t, "GET", path+"/upcoming", "").body)
+	for _, body := range []string{`{"window": {"kind": "all"}}`, `{"from": "2026-01-01"}`, `[]`, `"now"`} {
+		if a := who.do(t, "POST", path+"/run", body); a.status != 422 {
+			t.Errorf("/run of %s: %d %s", body, a.status, a.body)
+		}
+	}
 	a := who.do(t, "POST", path+"/run", "", "Idempotency-Key", "now "+g.ID)
 	var run outturn.Run
 	a.decode(t, 202, &run)
-	if again := who.do(t, "POST", path+"/run", "", "Idempotency-Key", "now "+g.ID); string(again.body) != string(a.body) || a.header.Get("Location") != "/v1/runs/"+run.ID {
+	if again := who.do(t, "POST", path+"/run", "{}", "Idempotency-Key", "now "+g.ID); string(again.body) != string(a.body) || a.header.Get("Location") != "/v1/runs/"+run.ID {
 		t.Errorf("asked again: %s, at first %s", again.body, a.body)
 	}
 	if run.Generator != g.ID || run.Revision != 1 || run.Cause != outturn.CauseManual || run.ScheduledFor.IsZero() || run.CreatedBy != "client:"+who.ClientID || len(run.Request.Outputs) != 2 {
