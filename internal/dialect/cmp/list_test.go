@@ -1,7 +1,11 @@
 package cmp_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -358,4 +362,57 @@ func TestSuspended(t *testing.T) {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
 	}
+}
+
+// No client takes a part of a list for all of it. Where the ledger breaks before the first
+// report, the list is refused; where it breaks midway, the connection ends before the JSON
+// does (section 4).
+func TestBrokenList(t *testing.T) {
+	s := serve(t, cmp.Config{})
+	c := newTenant(t, s, "1000013")
+	newest := c.completed(t, c.create(t, october).ID)
+	if err := servertest.Multiply(t.Context(), s.Data, newest.ID, 3500, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	token := c.token(t)
+	list := func(query string) (status int, body []byte, err error) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/reports?"+query, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("X-Subscription-Key", c.SubscriptionKey)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err = io.ReadAll(resp.Body)
+		return resp.StatusCode, body, err
+	}
+	refused := func(what, query string, codes ...string) {
+		t.Helper()
+		var f fault
+		status, body, err := list(query)
+		if err != nil || json.Unmarshal(body, &f) != nil || status < 500 || !slices.Contains(codes, f.Code) || bytes.Contains(body, []byte(`"data"`)) {
+			t.Errorf("%s: %d %v %.200s", what, status, err, body)
+		}
+	}
+	damage := func(place int) { // counted from the oldest
+		write(t, s, `UPDATE runs SET window_from = 'damaged' WHERE id = (SELECT id FROM runs ORDER BY created_at LIMIT 1 OFFSET ?1)`, place)
+	}
+	damage(1000)
+	status, body, err := list("")
+	if !errors.Is(err, io.ErrUnexpectedEOF) || status != http.StatusOK || !bytes.HasPrefix(body, []byte(`{"data":[{"id":"`+newest.ID)) || json.Valid(body) {
+		t.Errorf("a report in the middle is damaged: %d %v, %d bytes", status, err, len(body))
+	}
+	refused("a count, with a report in the middle damaged", "name=October+close&offset=1", "INTERNAL")
+	damage(0)
+	refused("the oldest report is damaged", "", "INTERNAL")
+	damage(3500)
+	refused("the newest report is damaged", "", "INTERNAL")
+	if err := s.Folder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refused("the ledger is closed", "", "INTERNAL", "UNAVAILABLE")
 }
