@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"outturn"
+	"outturn/internal/reporting"
 	"outturn/internal/server"
 	"outturn/internal/server/servertest"
 )
@@ -695,6 +697,50 @@ func TestDownloads(t *testing.T) {
 			t.Error(version, fault)
 		}
 	}
+}
+
+// No client takes a part of a list for all of it: one of which the ledger cannot read a
+// resource is refused (section 3.5).
+func TestBrokenList(t *testing.T) {
+	none := int64(0)
+	tenant, key := newViewer(t, outturn.Tenant{Name: "broken", ExternalID: "1000011", Limits: outturn.Limits{Running: &none}})
+	p, err := shop.Folder.Operator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := shop.Reporting().CreateRun(t.Context(), p, reporting.CreateRunInput{Tenant: tenant.ID, Request: outturn.RunRequest{Dataset: "payments", Outputs: []outturn.Output{{Format: "csv"}}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	damage := func(from, to string) {
+		if _, err := db.ExecContext(t.Context(), `UPDATE runs SET request = replace(request, ?1, ?2)
+			WHERE id = (SELECT MAX(id) FROM runs WHERE tenant = ?3)`, from, to, tenant.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wanted := func(state string, status int, paths ...string) {
+		t.Helper()
+		for _, path := range paths {
+			a := ask(t, "nobody", "GET", "/aps/2/"+path, "", "Authorization", key)
+			whole := status == http.StatusOK && bytes.HasPrefix(a.body, []byte("[")) && a.header.Get("Content-Range") != ""
+			refused := status != http.StatusOK && bytes.Contains(a.body, []byte(`"error":"APS::Outturn::InternalError"`)) && a.header.Get("Content-Range") == ""
+			if a.status != status || !whole && !refused {
+				t.Errorf("%s, %s: %d %v %s", state, path, a.status, a.header, a.body)
+			}
+		}
+	}
+	of := []string{"resources", "resources?limit(1,1000)", "collections/rde-report-files", "collections/rde-report-files?select(tenant)", "resources/" + tenant.ID + "/reportFiles"}
+	wanted("sound", http.StatusOK, of...)
+	damage("{", "[")
+	wanted("damaged", http.StatusInternalServerError, of...)
+	wanted("damaged elsewhere", http.StatusOK, "collections/rde-report-templates", "collections/rde-report-files?limit(0,1)")
+	damage("[", "{")
 }
 
 // ON_INVOICE makes one report for each new invoice (section 3.2), which says which it is.
