@@ -59,11 +59,7 @@ func testMain(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(folder)
-	config := server.Config{Drain: time.Millisecond, Version: "test", Log: slog.New(slog.NewJSONHandler(&shop.log, nil))}
-	if shop.Local, err = servertest.Serve(context.Background(), folder, config); err != nil {
-		return 1, err
-	}
-	if err := furnish(context.Background()); err != nil {
+	if err := open(context.Background(), folder); err != nil {
 		return 1, err
 	}
 	if err := exec.Command(python, "-c", "import oauthlib").Run(); err == nil {
@@ -75,6 +71,38 @@ func testMain(m *testing.M) (int, error) {
 	}
 	status := m.Run()
 	return status, shop.Close()
+}
+
+func open(ctx context.Context, folder string) (err error) {
+	config := server.Config{Drain: time.Millisecond, Version: "test", Log: slog.New(slog.NewJSONHandler(&shop.log, nil))}
+	if shop.Local, err = servertest.Serve(ctx, folder, config); err != nil {
+		return err
+	}
+	return furnish(ctx)
+}
+
+var turns servertest.Turns
+
+// begin is what each test begins with: where the tests are made once more, the shop is a
+// new one.
+func begin(t *testing.T) {
+	t.Helper()
+	if !turns.Again(t) {
+		return
+	}
+	if err := shop.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.MkdirTemp(filepath.Dir(shop.Data), "again-*") // beside the sample data, to be removed with them
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(filepath.Dir(shop.Data), "commerce.duckdb"), filepath.Join(folder, "commerce.duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(context.Background(), folder); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // furnish makes the tenants and their clients.
@@ -245,6 +273,7 @@ func send(t testing.TB, req *http.Request) answer {
 // Requests are let in by their signature (section 4), once: not with another one, nor for
 // another query, nor without the rights that a token would give just as well.
 func TestSignatures(t *testing.T) {
+	begin(t)
 	if signer.out == nil {
 		t.Skipf("%s has no oauthlib (Debian: python3-oauthlib)", python)
 	}
@@ -273,6 +302,7 @@ func TestSignatures(t *testing.T) {
 // What callers of the platform send beside is taken, and what they call all that they are
 // doing is in the log (section 3.6). Limits and outages say when to ask again.
 func TestHeaders(t *testing.T) {
+	begin(t)
 	a := ask(t, "contoso viewer", "GET", "/aps/2/resources?limit(0,1)", "",
 		"APS-Transaction-ID", "tx-4711", "APS-Subscription-ID", "x", "APS-Actor-Scope", "y", "APS-Token", "z", "APS-Resource-ID", "w")
 	if a.status != 200 || a.header.Get("X-APSBooster-Response") != "" {
@@ -309,6 +339,7 @@ func newViewer(t *testing.T, of outturn.Tenant) (made outturn.Tenant, apiKey str
 
 // Who is suspended reads nothing, and is told so: it is no fault of the query.
 func TestSuspended(t *testing.T) {
+	begin(t)
 	tenant, key := newViewer(t, outturn.Tenant{Name: "suspended", ExternalID: "1000010"})
 	p, err := shop.Folder.Operator(t.Context())
 	if err != nil {
@@ -342,6 +373,7 @@ func TestSuspended(t *testing.T) {
 // its first time it may be any. $url is any address of a file, $time any instant and
 // $text any sentence. An object with "*" may have more members than those.
 func TestGolden(t *testing.T) {
+	begin(t)
 	files, err := filepath.Glob("testdata/*.http")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%v, %v", files, err)
@@ -564,6 +596,7 @@ func matches(want, got string, known map[string]string) bool {
 
 // What docs/dialects/aps.md tells people to type works, call by call.
 func TestDocumentedCalls(t *testing.T) {
+	begin(t)
 	t.Parallel()
 	if signer.out == nil {
 		t.Skipf("%s has no oauthlib (Debian: python3-oauthlib)", python)
@@ -638,6 +671,7 @@ func TestDocumentedCalls(t *testing.T) {
 
 // What is changed over another edge is shown as it is now; the type stays as it was sent.
 func TestChangedElsewhere(t *testing.T) {
+	begin(t)
 	var made struct{ APS struct{ ID string } }
 	a := ask(t, "fjord manager", "POST", "/aps/2/resources",
 		`{"aps":{"type":"http://www.odin.com/rde/report-template/1.2"},"commonName":"Elsewhere","format":"CSV","eventType":"PERIODIC","parameters":{"period":"P1D"}}`)
@@ -663,6 +697,7 @@ func TestChangedElsewhere(t *testing.T) {
 // A report says how often its file was fetched (section 1.2), in every list; of type 1.1
 // it does not.
 func TestDownloads(t *testing.T) {
+	begin(t)
 	t.Parallel()
 	for version, counts := range map[string][]string{"1.5": {`,"downloadsCounter":0`, `,"downloadsCounter":2`}, "1.1": {"", ""}} {
 		var made struct{ APS struct{ ID string } }
@@ -702,6 +737,7 @@ func TestDownloads(t *testing.T) {
 // No client takes a part of a list for all of it: one of which the ledger cannot read a
 // resource is refused (section 3.5).
 func TestBrokenList(t *testing.T) {
+	begin(t)
 	none := int64(0)
 	tenant, key := newViewer(t, outturn.Tenant{Name: "broken", ExternalID: "1000011", Limits: outturn.Limits{Running: &none}})
 	p, err := shop.Folder.Operator(t.Context())
@@ -745,6 +781,7 @@ func TestBrokenList(t *testing.T) {
 
 // ON_INVOICE makes one report for each new invoice (section 3.2), which says which it is.
 func TestOnInvoice(t *testing.T) {
+	begin(t)
 	var made struct{ APS struct{ ID string } }
 	a := ask(t, "provider manager", "POST", "/aps/2/resources",
 		`{"aps":{"type":"http://www.odin.com/rde/report-template/1.5"},"commonName":"Invoices","format":"JSON","eventType":"ON_INVOICE"}`)

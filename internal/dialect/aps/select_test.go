@@ -8,6 +8,7 @@ import (
 
 // Section 3.4: links lead in circles, and an answer has an end all the same.
 func TestSelectEnds(t *testing.T) {
+	begin(t)
 	t.Parallel()
 	const one = `{"aps":{"type":"http://www.odin.com/rde/report-template/1.5"},"commonName":"round","format":"JSON","eventType":"DAILY"}`
 	if a := ask(t, "wingtip manager", http.MethodPost, "/aps/2/resources", "["+one+strings.Repeat(","+one, 29)+"]"); a.status != http.StatusAccepted {

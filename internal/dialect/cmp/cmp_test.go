@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-func testMain(m *testing.M) (int, error) {
+func testMain(m *testing.M) (status int, err error) {
 	folder, err := os.MkdirTemp("", "outturn-cmp-*")
 	if err != nil {
 		return 1, err
@@ -50,8 +50,32 @@ func testMain(m *testing.M) (int, error) {
 	if shop, err = servertest.Serve(context.Background(), folder, server.Config{Drain: time.Millisecond}); err != nil {
 		return 1, err
 	}
-	status := m.Run()
+	status = m.Run()
 	return status, shop.Close()
+}
+
+var turns servertest.Turns
+
+// begin is what each test begins with that leaves something in the shop: where the tests
+// are made once more, it is a new one.
+func begin(t *testing.T) {
+	t.Helper()
+	if !turns.Again(t) {
+		return
+	}
+	if err := shop.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.MkdirTemp(filepath.Dir(shop.Data), "again-*") // beside the sample data, to be removed with them
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(filepath.Dir(shop.Data), "commerce.duckdb"), filepath.Join(folder, "commerce.duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	if shop, err = servertest.Serve(context.Background(), folder, server.Config{Drain: time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // serve is a server that is set up otherwise, over the same sample data.

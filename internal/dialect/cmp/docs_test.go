@@ -12,6 +12,7 @@ import (
 // What docs/dialects/cmp.md tells people to type who move over works, as it stands there:
 // each call in turn, the host aside.
 func TestDocumentedCalls(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000007")
 	at(shop, noon)
 	text, err := os.ReadFile("../../../docs/dialects/cmp.md")

@@ -27,6 +27,7 @@ var masks = []struct {
 // are written from reference/rde-cmp.md; each names the section. In them $TOKEN and $KEY
 // are of a tenant with four reports, $NEWTOKEN and $NEWKEY of another.
 func TestGolden(t *testing.T) {
+	begin(t)
 	four, fresh := newTenant(t, shop, "1000003"), newTenant(t, shop, "1000004")
 	at(shop, noon)
 	for _, r := range []struct{ at, rhythm, body string }{

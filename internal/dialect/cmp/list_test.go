@@ -20,6 +20,7 @@ import (
 // Every filter, alone and with every other, against a reading of the whole list
 // (sections 3.1 and 3.4).
 func TestFilters(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000001")
 	defer at(shop, noon)
 	c.limit(t, outturn.Limits{Running: new(int64)}) // what is queued stays so
@@ -220,6 +221,7 @@ func TestServes(t *testing.T) {
 
 // A report whose file is gone, or that was deleted, is in no list, and there is none.
 func TestGone(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000002")
 	kept, gone := c.create(t, october).ID, c.create(t, october).ID
 	c.completed(t, kept)
@@ -256,6 +258,7 @@ func TestGone(t *testing.T) {
 
 // More reports than one page of the ledger come all at once, each once.
 func TestManyReports(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000013")
 	first := c.completed(t, c.create(t, october).ID)
 	if err := servertest.Multiply(t.Context(), shop.Data, first.ID, 4500, time.Second); err != nil {
@@ -282,6 +285,7 @@ func TestManyReports(t *testing.T) {
 
 // So do those that were made at one instant, and others before and after it.
 func TestManyReportsAtOnce(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000023")
 	for range 2 {
 		first := c.completed(t, c.create(t, october).ID)
@@ -299,6 +303,7 @@ func TestManyReportsAtOnce(t *testing.T) {
 
 // What a role may do. One that may not give out links sees no address of a file.
 func TestRoles(t *testing.T) {
+	begin(t)
 	admin := newTenant(t, shop, "1000016")
 	done := admin.completed(t, admin.create(t, october).ID)
 	for role, may := range map[outturn.Role]bool{outturn.RoleAdmin: true, outturn.RoleManager: true, outturn.RoleViewer: false} {
@@ -317,6 +322,7 @@ func TestRoles(t *testing.T) {
 
 // What is over a limit is told with when to come again (section 4).
 func TestLimits(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000014")
 	one, three := int64(1), int64(3)
 	c.limit(t, outturn.Limits{Running: new(int64), Queued: &one})
@@ -345,6 +351,7 @@ func TestLimits(t *testing.T) {
 
 // A tenant that is suspended is let in nowhere (section 4).
 func TestSuspended(t *testing.T) {
+	begin(t)
 	c := newTenant(t, shop, "1000017")
 	token := c.token(t)
 	operator, err := shop.Folder.Operator(t.Context())
