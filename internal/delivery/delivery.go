@@ -260,6 +260,7 @@ type result struct {
 	gone       bool // the webhook wants nothing any more
 	ours       bool // it says nothing of the destination
 	answers    bool // nor that the mail server is down: it will not have this one mail now
+	tooLarge   bool // the mail server says so of the mail
 }
 
 // ClassInternal is the class of an attempt that failed within Outturn; the log says how.

@@ -126,16 +126,24 @@ func (w *Worker) sendMail(ctx context.Context, d outturn.Delivery) (result, erro
 	if err != nil {
 		return result{}, err
 	}
-	m, err := w.write(ctx, d, l)
+	attach, big := w.attachable(d, l)
+	m, err := w.write(ctx, d, l, attach, big)
 	if err != nil {
+		return result{}, err
+	}
+	r := w.mailer.send(ctx, m)
+	if !attach || !r.tooLarge {
+		return r, nil
+	}
+	// The server takes less than --max-attachment, and would in every other try as well.
+	if m, err = w.write(ctx, d, l, false, true); err != nil {
 		return result{}, err
 	}
 	return w.mailer.send(ctx, m), nil
 }
 
-// write makes the mail of a letter.
-func (w *Worker) write(ctx context.Context, d outturn.Delivery, l letter) (*gomail.Msg, error) {
-	attach, big := w.attachable(d, l)
+// write makes the mail of a letter: with its files, or saying that they are too big.
+func (w *Worker) write(ctx context.Context, d outturn.Delivery, l letter, attach, big bool) (*gomail.Msg, error) {
 	v := newMailView(d, l, attach, big)
 	m := gomail.NewMsg()
 	name := line(l.tenant.Name)
@@ -221,7 +229,7 @@ func (m *mailer) send(ctx context.Context, msg *gomail.Msg) result {
 		return mailFailed(ctx, err)
 	}
 	defer func() { _ = client.CloseWithSMTPClient(conn) }()
-	if err := client.SendWithSMTPClient(conn, msg); err != nil {
+	if err := client.SendWithSMTPClient(conn, msg); err != nil && !msg.IsDelivered() {
 		return mailFailed(ctx, err)
 	}
 	return result{ok: true, status: 250}
@@ -296,6 +304,7 @@ func mailFailed(ctx context.Context, err error) result {
 		r.class = string(known.class)
 	case errors.As(err, &refused) && refused.ErrorCode() != 0:
 		r.class, r.status = classStatus, refused.ErrorCode()
+		r.tooLarge = r.status == 552 || strings.HasSuffix(refused.EnhancedStatusCode(), ".3.4")
 		r.final = refused.Reason == gomail.ErrSMTPRcptTo && r.status >= 500
 		// What it has against an address or a text, such as a domain that is not found, must
 		// not stop the mail of all. With 421 it says good-bye to everybody.

@@ -35,7 +35,9 @@ type mailServer struct {
 	mu      sync.Mutex
 	got     []gotMail
 	refuses func(n int) error // of the n-th recipient
-	reached func(step int)    // is called when a mail has come so far; may be nil
+	answers func(c net.Conn, text string) error
+	taken   func(c net.Conn) // is called after the answer that a mail was taken; may be nil, as answers
+	reached func(step int)   // is called when a mail has come so far; may be nil
 	asked   int
 	logins  []string
 }
@@ -52,8 +54,14 @@ type mailSession struct {
 	mail   gotMail
 }
 
-func (s *mailSession) Reset()        { s.mail = gotMail{} }
 func (s *mailSession) Logout() error { return nil }
+func (s *mailSession) Reset() {
+	if s.mail.text != "" && s.server.taken != nil {
+		s.server.taken(s.conn.Conn())
+	}
+	s.mail = gotMail{}
+}
+
 func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.mail.from = from
 	return nil
@@ -75,6 +83,11 @@ func (s *mailSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil { // a message that ended before its end is none
 		return err
+	}
+	if s.server.answers != nil {
+		if err := s.server.answers(s.conn.Conn(), string(text)); err != nil {
+			return err
+		}
 	}
 	_, s.mail.tls = s.conn.TLSConnectionState()
 	s.mail.text = string(text)
@@ -313,6 +326,39 @@ func TestP34Attachments(t *testing.T) {
 	}
 }
 
+// What the server finds too large, though it is no larger than Outturn may send, goes as
+// a link within the same attempt: else nobody would hear of it.
+func TestP34ServerTakesLess(t *testing.T) {
+	b := newBench(t)
+	server, _ := newMailServer(t, delivery.SecurityNone)
+	tooLarge := &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "Message too large"}
+	server.answers = func(_ net.Conn, text string) error {
+		if len(text) > 100_000 {
+			return tooLarge
+		}
+		return nil
+	}
+	c := b.config()
+	c.SMTP = &delivery.SMTP{Host: server.host, Port: server.port, Security: delivery.SecurityNone, From: "reports@example.com"}
+	b.work(c)
+	attach := toAddress(outturn.Destination{Attach: true})
+	run := b.ended(runEnd{text: strings.Repeat("x", 200_000), to: attach})
+	if d := b.await(b.message(run.ID).ID, 1); d.State != outturn.DeliveryDelivered || len(d.Log) != 1 {
+		t.Fatalf("it is %+v", d)
+	}
+	_, plain, _, attached := read(t, server.mails()[0].text)
+	if len(attached) > 0 || !strings.Contains(plain, "too large for an e-mail") || !strings.Contains(plain, "/f/otl_") {
+		t.Errorf("it says %s, with %d files", plain, len(attached))
+	}
+
+	// Where there is nothing to leave out it is an answer as any other.
+	server.answers = func(net.Conn, string) error { return tooLarge }
+	run = b.ended(runEnd{to: toAddress(outturn.Destination{})})
+	if d := b.await(b.message(run.ID).ID, 1); d.State != outturn.DeliveryPending || d.Log[0].Status != 552 {
+		t.Errorf("without a file it is %+v", d)
+	}
+}
+
 // TestMailInjection has line ends and markup in every name that a tenant gives.
 func TestMailInjection(t *testing.T) {
 	b := newBench(t)
@@ -366,6 +412,8 @@ func TestMailOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		refuses  func(int) error
+		answers  func(net.Conn, string) error
+		taken    func(net.Conn)
 		change   func(*delivery.SMTP)
 		state    outturn.DeliveryState
 		status   int
@@ -377,6 +425,11 @@ func TestMailOutcomes(t *testing.T) {
 		{name: "WrongPassword", change: func(s *delivery.SMTP) { s.User, s.Password = "outturn", "wrong" }, state: outturn.DeliveryPending, status: 454, class: "status"},
 		{name: "Refuses", change: func(s *delivery.SMTP) { s.Port = port(nothing) }, state: outturn.DeliveryPending, class: "connect"},
 		{name: "Hangs", change: func(s *delivery.SMTP) { s.Port = silent.Addr().(*net.TCPAddr).Port }, state: outturn.DeliveryPending, class: "timeout"},
+		{name: "ClosesInMidAnswer", answers: func(c net.Conn, _ string) error {
+			_, _ = c.Write([]byte("25"))
+			return c.Close()
+		}, state: outturn.DeliveryPending, class: "protocol"},
+		{name: "ClosesAfterItsAnswer", taken: func(c net.Conn) { c.Close() }, state: outturn.DeliveryDelivered, status: 250},
 		{name: "NoTLS", change: func(s *delivery.SMTP) { s.Security = delivery.SecurityStartTLS }, state: outturn.DeliveryPending, class: "protocol"},
 		{name: "NotSigned", change: func(s *delivery.SMTP) {
 			other, _ := newMailServer(t, delivery.SecurityTLS)
@@ -386,7 +439,7 @@ func TestMailOutcomes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t)
 			server, _ := newMailServer(t, delivery.SecurityNone)
-			server.refuses = tt.refuses
+			server.refuses, server.answers, server.taken = tt.refuses, tt.answers, tt.taken
 			c := b.config()
 			c.Timeout = 3 * time.Second
 			c.SMTP = &delivery.SMTP{Host: server.host, Port: server.port, Security: delivery.SecurityNone, From: "reports@example.com"}
