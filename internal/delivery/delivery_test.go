@@ -555,6 +555,77 @@ func TestP29DeadDestinations(t *testing.T) {
 	}
 }
 
+// TestP29Breaker has a destination that fails five times in a row: it is left alone for
+// half a minute, then there is one try to see, and when that arrives the others follow.
+func TestP29Breaker(t *testing.T) {
+	b := newBench(t)
+	var well atomic.Bool
+	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		if !well.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	sick, _ := b.webhook(r.URL)
+	const messages = 20
+	for range messages {
+		b.ended(runEnd{to: toHook(sick)})
+	}
+	w := b.work(b.config())
+	called := func(least, most int) {
+		t.Helper()
+		for ends := time.Now().Add(10 * time.Second); len(r.got()) < least && time.Now().Before(ends); time.Sleep(time.Millisecond) {
+		}
+		b.passedOver(w)
+		if n := len(r.got()); n < least || n > most {
+			t.Fatalf("it was called %d times, want %d to %d", n, least, most)
+		}
+	}
+	called(5, 6) // the sixth is on its way as the fifth fails
+	b.pass(15 * time.Second)
+	called(5, 6)
+	before := len(r.got())
+	b.pass(time.Minute) // as long as after a sixth failure
+	called(before+1, before+1)
+	well.Store(true)
+	b.pass(15 * time.Minute)
+	called(before+1+messages, before+1+messages)
+}
+
+// passedOver waits until a worker has looked at all that is due: what it did not begin
+// by then it will not.
+func (b *bench) passedOver(w *delivery.Worker) {
+	b.Helper()
+	healthy, _ := b.webhook(newReceiver(b, nil).URL)
+	for range 3 {
+		run := b.ended(runEnd{to: toHook(healthy)})
+		w.Wake()
+		b.await(b.message(run.ID).ID, 1)
+	}
+}
+
+// TestP29OneHost: of all webhooks of one host two are called at once.
+func TestP29OneHost(t *testing.T) {
+	b := newBench(t)
+	goOn := make(chan struct{})
+	r := newReceiver(t, func(http.ResponseWriter, *http.Request, int) { <-goOn })
+	var all []string
+	for i := range 6 {
+		hook, _ := b.webhook(r.URL + fmt.Sprint("/", i))
+		all = append(all, b.message(b.ended(runEnd{to: toHook(hook)}).ID).ID)
+	}
+	w := b.work(b.config())
+	b.passedOver(w)
+	if n := len(r.got()); n != 2 {
+		t.Errorf("%d are called at once", n)
+	}
+	close(goOn)
+	for _, id := range all {
+		if d := b.await(id, 1); d.State != outturn.DeliveryDelivered {
+			t.Errorf("it is %+v", d)
+		}
+	}
+}
+
 // TestOneTenantOfMany has a tenant whose many hosts all hang, and a message of another
 // behind theirs: no tenant has all the room there is.
 func TestOneTenantOfMany(t *testing.T) {
