@@ -133,7 +133,7 @@ func (t *tx) insertDelivery(d outturn.Delivery) error {
 		return err
 	}
 	_, err = t.exec(`INSERT INTO deliveries (`+deliveryColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, NULL, NULL, ?12, ?13, ?14)
-		ON CONFLICT (run, event, kind, target) WHERE run IS NOT NULL DO NOTHING`,
+		ON CONFLICT (run, event, kind, target, COALESCE(webhook, '')) WHERE run IS NOT NULL DO NOTHING`,
 		d.ID, d.Tenant, d.Event, d.Kind, d.Target, text(d.Run), text(d.Generator), text(d.Webhook), string(destination),
 		d.State, micros(d.NextAt), string(log), micros(d.CreatedAt), micros(d.EndedAt))
 	return err

@@ -62,10 +62,11 @@ func testAnnouncements(t *testing.T, b *bench) {
 	other := b.tenant(b.root.ID, outturn.KindReseller)
 	named, off, all := b.webhook(n.ID), b.webhook(n.ID), b.webhook(n.ID, outturn.RunSucceededEvent, outturn.RunCancelledEvent)
 	foreign := b.webhook(other.ID, outturn.DeliveryEvents...)
+	twin := must[outturn.Webhook](t)(b.store.CreateWebhook(ctx, outturn.Webhook{Tenant: n.ID, Name: "Twin", URL: named.URL, Enabled: true, CreatedBy: "client:1"}, outturn.WebhookKeys{Sealed: []byte("another")}, none))
 	must[outturn.Webhook](t)(b.store.UpdateWebhook(ctx, n.ID, off.ID, 0, func(w *outturn.Webhook, _ *outturn.WebhookKeys) error { w.Enabled = false; return nil }, none))
 	to := []outturn.Destination{
 		email("", "a@example.com", "b@example.com"), email("run.succeeded", "a@example.com"), // twice to one address
-		email("run.cancelled run.failed", "c@example.com"), hook(named), hook(off), hook(foreign), {Kind: outturn.DestinationWebhook, Webhook: "gone"},
+		email("run.cancelled run.failed", "c@example.com"), hook(named), hook(named), hook(twin), hook(off), hook(foreign), {Kind: outturn.DestinationWebhook, Webhook: "gone"},
 	}
 	finish := map[string]func(r outturn.Run){
 		outturn.RunSucceededEvent: func(r outturn.Run) {
@@ -94,8 +95,8 @@ func testAnnouncements(t *testing.T, b *bench) {
 		},
 	}
 	want := map[string][]string{
-		outturn.RunSucceededEvent: {"a@example.com pending", "b@example.com pending", named.URL + " pending", all.URL + " pending", off.URL + " failed"},
-		outturn.RunFailedEvent:    {"a@example.com pending", "b@example.com pending", "c@example.com pending", named.URL + " pending", off.URL + " failed"},
+		outturn.RunSucceededEvent: {"a@example.com pending", "b@example.com pending", named.URL + " pending", named.URL + " pending", all.URL + " pending", off.URL + " failed"},
+		outturn.RunFailedEvent:    {"a@example.com pending", "b@example.com pending", "c@example.com pending", named.URL + " pending", named.URL + " pending", off.URL + " failed"},
 		outturn.RunCancelledEvent: {"c@example.com pending", all.URL + " pending"},
 	}
 	for name, end := range finish {
