@@ -18,6 +18,12 @@ func TestRunStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	ofRuns, ofGenerators, _ := strings.Cut(string(body), "\n# The states of a generator\n")
+	ofGenerators, ofDeliveries, _ := strings.Cut(ofGenerators, "\n# The states of a delivery\n")
+	for _, state := range outturn.DeliveryStates {
+		if !strings.Contains(ofDeliveries, "\n| `"+string(state)+"` |") {
+			t.Errorf("the page does not have the state %s of a delivery", state)
+		}
+	}
 	for _, state := range outturn.GeneratorStates {
 		if !strings.Contains(ofGenerators, "\n| `"+string(state)+"` |") {
 			t.Errorf("the page does not have the state %s of a generator", state)

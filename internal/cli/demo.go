@@ -167,7 +167,8 @@ Each secret is shown this once. In another terminal:
   %s run create payments %s --format xlsx --download .
   %s run list
 
+A generator makes such reports by itself: %s generator create --help, docs/generators.md.
 Ctrl-C stops the server.
-`, d.URL, try.ClientID, try.ClientSecret, os.Args[0], window, os.Args[0])
+`, d.URL, try.ClientID, try.ClientSecret, os.Args[0], window, os.Args[0], os.Args[0])
 	return err
 }
