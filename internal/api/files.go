@@ -52,6 +52,9 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 	}
 	register(a, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		file, content, err := open(ctx, in)
+		if page, is := any(in).(interface{ wantsPage() bool }); err != nil && is && page.wantsPage() {
+			return a.showFault(ctx, err), nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +97,8 @@ func (a *API) openFile(ctx context.Context, in *fileInput) (outturn.File, blob.O
 
 // A LinkInput is what comes along with a link.
 type LinkInput struct {
-	Token string `path:"token" maxLength:"200"`
+	Token  string `path:"token" maxLength:"200"`
+	Accept string `header:"Accept" doc:"With text/html, as browsers send it, what is wrong with a link comes as a page."`
 	DownloadInput
 }
 

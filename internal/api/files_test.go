@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"mime"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -179,6 +180,47 @@ func TestSignedLinkByCurl(t *testing.T) {
 				t.Errorf("%s: %d of %d bytes, %v", saved, len(got), len(whole), err)
 			}
 		}
+	}
+}
+
+// Who clicks on a link in a mail that is over reads a page that says so; a program gets
+// the problem (P33).
+func TestP33LinkPage(t *testing.T) {
+	who := callerOf(t, "Northwind", outturn.RoleManager)
+	var link struct{ ID, URL string }
+	who.do(t, "POST", "/v1/files/"+who.run(t, accounts).Files[0].ID+"/links", `{}`).decode(t, 201, &link)
+	path := strings.TrimPrefix(link.URL, shop.URL())
+	browser := []string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+	if a := (caller{}).do(t, "GET", path, "", browser...); a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("a browser gets %d %v", a.status, a.header)
+	}
+	if a := who.do(t, "DELETE", "/v1/links/"+link.ID, ""); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for _, tt := range []struct {
+		path   string
+		status int
+		says   []string
+	}{
+		{path, 410, []string{"Ask whoever sent it for a new one", "run the report again"}},
+		{path + "/%3Cscript%3E", 410, []string{"Ask whoever sent it for a new one"}},
+		{"/f/otl_%3Cscript%3E", 404, []string{"Check that all of it was copied"}},
+		{"/f/otl_none/orders.csv", 404, []string{"Check that all of it was copied"}},
+	} {
+		a := (caller{}).do(t, "GET", tt.path, "", browser...)
+		if a.status != tt.status || a.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(a.header.Get("Cache-Control"), "no-store") || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %d %v", tt.path, a.status, a.header)
+		}
+		for _, says := range tt.says {
+			if !strings.Contains(string(a.body), says) {
+				t.Errorf("%s: %q is not in %s", tt.path, says, a.body)
+			}
+		}
+		if strings.Contains(string(a.body), "<script") || strings.Contains(string(a.body), "otl_") {
+			t.Errorf("%s: it repeats what was asked for: %s", tt.path, a.body)
+		}
+		var p problem
+		(caller{}).do(t, "GET", tt.path, "", "Accept", "*/*").decode(t, tt.status, &p)
 	}
 }
 
