@@ -329,9 +329,9 @@ var moments = []func(moment) bool{
 	func(m moment) bool { return m.bytes && m.phase != outturn.PhaseRendering },
 }
 
-// A server may be killed at any moment: whatever it accepted comes to an end, is
+// P27: a server may be killed at any moment: whatever it accepted comes to an end, is
 // made once, and is seen whole or not at all.
-func TestFaultServerKilled(t *testing.T) {
+func TestFaultP27ServerKilled(t *testing.T) {
 	kills := faults(20, 300)
 	ctx := deadline(t, time.Minute+time.Duration(kills)*8*time.Second)
 	s := newStand(t, shortLease, "--workers", "3")
@@ -372,9 +372,9 @@ func TestFaultServerKilled(t *testing.T) {
 	}
 }
 
-// A server that stood still for longer than its leases and goes on as if nothing
+// P28: a server that stood still for longer than its leases and goes on as if nothing
 // had been publishes nothing that is not its own any more.
-func TestFaultServerPaused(t *testing.T) {
+func TestFaultP28ServerPaused(t *testing.T) {
 	t.Parallel()
 	pauses := faults(4, 50)
 	ctx := deadline(t, 30*time.Second+time.Duration(pauses)*15*time.Second)
