@@ -220,6 +220,13 @@ func TestRing(t *testing.T) {
 	if !slices.Equal(classes, want) {
 		t.Errorf("got classes %v, want %v", classes, want)
 	}
+	// A backfill rings after all others, one run at a time, even of a tenant that has none.
+	bell.jobs = nil
+	_, past, err := s.Backfill(t.Context(), s.operator(), reporting.BackfillInput{Generator: s.generator("parent").ID, From: "2026-06-01", To: "2026-09-01"})
+	must(t, err)
+	if want := (queue.Job{Run: past[0].ID, Tenant: s.tenants["parent"].ID, Class: queue.ClassLow}); len(past) != 3 || len(bell.jobs) != 1 || bell.jobs[0] != want {
+		t.Errorf("a backfill of %d runs rings %+v, want %+v", len(past), bell.jobs, want)
+	}
 	bell.err = errors.New("nobody hears")
 	r := s.queued("sibling")
 	if _, err := s.Run(t.Context(), s.operator(), r.ID); err != nil || !strings.Contains(s.log.String(), "nobody hears") {
