@@ -52,7 +52,7 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 	}
 	register(a, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		file, content, err := open(ctx, in)
-		if page, is := any(in).(interface{ wantsPage() bool }); err != nil && is && page.wantsPage() {
+		if click, is := any(in).(click); err != nil && is && click.wantsPage() {
 			return a.showFault(ctx, err), nil
 		}
 		if err != nil {
@@ -67,6 +67,9 @@ func registerDownload[I any](a *API, r route, open func(context.Context, *I) (ou
 			})
 		}}, nil
 	})
+	if _, is := any(new(I)).(click); is {
+		describePages(a.huma.OpenAPI().Paths[r.path])
+	}
 }
 
 // anything is content of the media type that the file has.

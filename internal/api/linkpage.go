@@ -23,6 +23,23 @@ var linkPage = template.Must(template.New("link").Parse(`<!doctype html>
 </html>
 `))
 
+// A click is a request that a browser may make for somebody, who reads faults as a page.
+type click interface{ wantsPage() bool }
+
+// describePages documents that faults of a link may come as pages.
+func describePages(path *huma.PathItem) {
+	for _, op := range []*huma.Operation{path.Get, path.Head} {
+		if op == nil {
+			continue
+		}
+		for status, response := range op.Responses {
+			if status >= "4" { // and default
+				response.Content["text/html"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+			}
+		}
+	}
+}
+
 // wantsPage says whether it is a browser that shows the answer to somebody.
 func (in *LinkInput) wantsPage() bool { return strings.Contains(in.Accept, "text/html") }
 
