@@ -202,6 +202,7 @@ type listPlan struct {
 	scope scope
 	by    *listField
 	desc  bool
+	then  []listOrder // what entries come by that are equal in by; only of an exact page
 	limit int
 	after *listKey
 	skip  int  // entries before the page
@@ -245,7 +246,7 @@ func (p *listPlan) order(order []outturn.Order) error {
 	if len(order) == 0 {
 		order = []outturn.Order{p.first}
 	}
-	if len(order) > 1 {
+	if len(order) > 1 && !p.exact() { // there is no cursor for a place in such an order
 		return outturn.Errorf(outturn.CodeInvalid, "A list of %s has one order, not %d. Entries that are equal in it come by their ids.", p.name, len(order))
 	}
 	var offered []string
@@ -254,12 +255,24 @@ func (p *listPlan) order(order []outturn.Order) error {
 			offered = append(offered, f.name)
 		}
 	}
-	f, ok := p.field(order[0].Field)
-	if !ok || !f.order {
-		return unknown("order of "+p.name, order[0].Field, offered)
+	for i, o := range order {
+		f, ok := p.field(o.Field)
+		if !ok || !f.order {
+			return unknown("order of "+p.name, o.Field, offered)
+		}
+		if i == 0 {
+			p.by, p.desc = f, o.Desc
+			continue
+		}
+		p.then = append(p.then, listOrder{f, o.Desc})
 	}
-	p.by, p.desc = f, order[0].Desc
 	return nil
+}
+
+// A listOrder is one level of an order.
+type listOrder struct {
+	by   *listField
+	desc bool
 }
 
 // sort puts the conditions that must all hold where they are of use.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"outturn"
@@ -49,9 +50,18 @@ func (t *tx) exactKeys(p *listPlan) (keys []listKey, next string, total *int64, 
 	})
 	if len(keys) > p.limit {
 		keys = keys[:p.limit]
-		next = p.encode(keys[p.limit-1])
+		next = p.next(keys[p.limit-1])
 	}
 	return keys, next, total, err
+}
+
+// next is the cursor of what comes after a place; "" where its order has more than one
+// level, and offsets lead on.
+func (p *listPlan) next(k listKey) string {
+	if len(p.then) > 0 {
+		return ""
+	}
+	return p.encode(k)
 }
 
 // exactPage is the statement for columns of the rows of the page, and of one more.
@@ -131,9 +141,12 @@ func (c *armQuery) after(p *listPlan, place *listKey) {
 }
 
 func (p *listPlan) exactOrder() string {
-	order := p.orderBy(&listIndex{})
-	if p.by.null {
-		return strings.Replace(order, " ORDER BY ", " ORDER BY "+p.by.column+" IS NULL, ", 1)
+	var order []string
+	for _, o := range slices.Concat([]listOrder{{p.by, p.desc}}, p.then) {
+		if o.by.null {
+			order = append(order, o.by.column+" IS NULL")
+		}
+		order = append(order, o.by.column+direction(o.desc))
 	}
-	return order
+	return " ORDER BY " + strings.Join(order, ", ") + ", id" + direction(p.desc)
 }

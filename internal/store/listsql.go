@@ -166,11 +166,17 @@ func than(desc bool) string { return map[bool]string{false: " > ", true: " < "}[
 
 // orderBy is the order of an index's rows.
 func (p *listPlan) orderBy(x *listIndex) string {
-	direction := map[bool]string{false: "", true: " DESC"}[p.desc]
 	if x.nulls {
-		return " ORDER BY id" + direction
+		return " ORDER BY id" + direction(p.desc)
 	}
-	return " ORDER BY " + p.by.column + direction + ", id" + direction
+	return " ORDER BY " + p.by.column + direction(p.desc) + ", id" + direction(p.desc)
+}
+
+func direction(desc bool) string {
+	if desc {
+		return " DESC"
+	}
+	return ""
 }
 
 func (c *armQuery) text(p *listPlan, x *listIndex, order string, most int) string {

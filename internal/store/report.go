@@ -55,7 +55,7 @@ func (s *Store) RunReports(ctx context.Context, viewer, tenant string, q outturn
 	})
 	if len(page.Items) > p.limit {
 		page.Items = page.Items[:p.limit]
-		page.Next = p.encode(p.keyOf(&page.Items[p.limit-1]))
+		page.Next = p.next(p.keyOf(&page.Items[p.limit-1]))
 	}
 	return page, err
 }

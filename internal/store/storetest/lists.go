@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -142,22 +141,28 @@ func like(s, p []rune) bool {
 
 // listed is what a list of runs must show: those that hold, in their order.
 func listed(runs []outturn.Run, q outturn.ListQuery) []string {
-	order := outturn.Order{Field: "created_at", Desc: true}
-	if len(q.Order) > 0 {
-		order = q.Order[0]
+	order := q.Order
+	if len(order) == 0 {
+		order = []outturn.Order{{Field: "created_at", Desc: true}}
 	}
-	f := fieldOf(order.Field)
 	runs = slices.DeleteFunc(slices.Clone(runs), func(r outturn.Run) bool { return q.Where != nil && !holds(q.Where, r) })
 	slices.SortFunc(runs, func(a, b outturn.Run) int {
-		x, y := f.of(a), f.of(b)
-		if f.null && (x == "") != (y == "") {
-			return map[bool]int{true: 1, false: -1}[x == ""]
+		for _, o := range order {
+			f := fieldOf(o.Field)
+			x, y := f.of(a), f.of(b)
+			switch {
+			case f.null && (x == "") != (y == ""):
+				return map[bool]int{true: 1, false: -1}[x == ""]
+			case x != y && o.Desc:
+				return strings.Compare(y, x)
+			case x != y:
+				return strings.Compare(x, y)
+			}
 		}
-		c := cmp.Or(strings.Compare(x, y), strings.Compare(a.ID, b.ID))
-		if order.Desc {
-			c = -c
+		if order[0].Desc {
+			return strings.Compare(b.ID, a.ID)
 		}
-		return c
+		return strings.Compare(a.ID, b.ID)
 	})
 	return idsOf(runs)
 }

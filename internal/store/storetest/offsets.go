@@ -40,7 +40,7 @@ func testOffsets(t *testing.T, b *bench) {
 		rest := want[min(q.Page.Offset, len(want)):]
 		some := rest[:min(q.Page.Limit, len(rest))]
 		totals := page.Total != nil && *page.Total == int64(len(want))
-		if err != nil || !slices.Equal(idsOf(page.Items), some) || totals != q.Page.Total || (page.Next != "") != (len(rest) > len(some)) {
+		if err != nil || !slices.Equal(idsOf(page.Items), some) || totals != q.Page.Total || (page.Next != "") != (len(rest) > len(some) && len(q.Order) < 2) {
 			body, _ := json.Marshal(q)
 			t.Fatalf("%s\ngot  %v of %v, next %q, %v\nwant %v of %d", body, idsOf(page.Items), page.Total, page.Next, err, some, len(want))
 		}
@@ -76,6 +76,9 @@ func testOffsets(t *testing.T, b *bench) {
 		}
 		if by := rapid.SampledFrom([]string{"", "name", "created_at", "finished_at"}).Draw(r, "order"); by != "" {
 			q.Order = []outturn.Order{{Field: by, Desc: rapid.Bool().Draw(r, "desc")}}
+			if then := rapid.SampledFrom([]string{"", "name", "created_at", "finished_at"}).Draw(r, "then"); then != "" {
+				q.Order = append(q.Order, outturn.Order{Field: then, Desc: rapid.Bool().Draw(r, "then desc")})
+			}
 		}
 		check(r, rapid.IntRange(0, len(scopes)-1).Draw(r, "scope"), q)
 	})
