@@ -187,17 +187,14 @@ func newParser(c *commands, first string, streams IO) (*kong.Kong, error) {
 // named is a command by itself; nil where there is none of the name, or it has to do with
 // all others.
 func (c *commands) named(name string) kong.Option {
+	if name == "completion" || name == "__complete" {
+		return nil
+	}
 	v := reflect.ValueOf(c).Elem()
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		_, is := f.Tag.Lookup("cmd")
-		is = is && name == cmp.Or(f.Tag.Get("name"), strings.ToLower(f.Name))
-		switch command := v.Field(i).Addr().Interface().(type) {
-		case *completionCmd, *completeCmd:
-		default:
-			if is {
-				return kong.DynamicCommand(name, f.Tag.Get("help"), "", command, string(f.Tag))
-			}
+		if _, is := f.Tag.Lookup("cmd"); is && name == cmp.Or(f.Tag.Get("name"), strings.ToLower(f.Name)) {
+			return kong.DynamicCommand(name, f.Tag.Get("help"), "", v.Field(i).Addr().Interface(), string(f.Tag))
 		}
 	}
 	return nil

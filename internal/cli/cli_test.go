@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,23 @@ func outturnMain(t *testing.T, args ...string) (status int, out, talk string) {
 	var stdout, stderr bytes.Buffer
 	status = Main(context.Background(), args, IO{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	return status, stdout.String(), stderr.String()
+}
+
+// A mistyped name is told at once, also while a database is asked that never answers.
+func TestExportMistyped(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	began := time.Now()
+	status, _, talk := outturnMain(t, "export", "paymnts", "--source", "postgres://reader@"+silent.Addr().String()+"/shop?sslmode=disable")
+	if status != 2 || !strings.Contains(talk, "payments?") {
+		t.Errorf("status %d: %s", status, talk)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }
 
 func TestProgressLine(t *testing.T) {

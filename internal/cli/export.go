@@ -67,9 +67,12 @@ func (c *exportCmd) export(ctx context.Context, streams IO, settings *Settings, 
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	// An engine takes as long to open its file as it takes to read the data sets.
 	begun := e.begin(ctx)
 	if err := c.plan(e, settings, zoneGiven); err != nil {
+		stop() // who mistypes a name does not wait for a database
 		if snapshot, failed := begun(); failed == nil {
 			_ = snapshot.Close()
 		}
