@@ -56,6 +56,15 @@ func (l Limits) Of(kind LimitKind) *int64 {
 	return nil
 }
 
+// ByKind has every limit, also those that are nil.
+func (l Limits) ByKind() map[LimitKind]*int64 {
+	limits := map[LimitKind]*int64{}
+	for _, limit := range l.All() {
+		limits[limit.Kind] = *limit.Most
+	}
+	return limits
+}
+
 // String lists the limits there are, "none" where there is none.
 func (l Limits) String() string {
 	var set []string

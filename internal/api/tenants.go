@@ -127,9 +127,11 @@ type updateTenantInput struct {
 // PATCH /v1/tenants/{id}
 func (a *API) updateTenant(ctx context.Context, p outturn.Principal, in *updateTenantInput) (*tenantAnswer, error) {
 	b := in.Body
-	t, err := a.Service.UpdateTenant(ctx, p, in.ID, reporting.TenantUpdate{
-		Name: b.Name, ExternalID: b.ExternalID, Zone: b.Zone, Currency: b.Currency, ReportType: b.ReportType, Limits: (*outturn.Limits)(b.Limits),
-	})
+	u := reporting.TenantUpdate{Name: b.Name, ExternalID: b.ExternalID, Zone: b.Zone, Currency: b.Currency, ReportType: b.ReportType}
+	if b.Limits != nil {
+		u.Limits = outturn.Limits(*b.Limits).ByKind()
+	}
+	t, err := a.Service.UpdateTenant(ctx, p, in.ID, u)
 	return answerTenant(p, t, err)
 }
 

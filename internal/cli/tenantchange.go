@@ -69,11 +69,11 @@ type tenantSetCmd struct {
 }
 
 func (c *tenantSetCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
-	limit, err := parseLimits(c.Limit)
+	limits, err := parseLimits(c.Limit)
 	if err != nil {
 		return err
 	}
-	u := reporting.TenantUpdate{Name: c.Name, ExternalID: c.ExternalID, Zone: c.Zone, Currency: c.Currency, ReportType: c.Report, Limit: limit}
+	u := reporting.TenantUpdate{Name: c.Name, ExternalID: c.ExternalID, Zone: c.Zone, Currency: c.Currency, ReportType: c.Report, Limits: limits}
 	return c.do(ctx, streams, settings, func(r *reporting.Service, p outturn.Principal) (outturn.Tenant, error) {
 		return r.UpdateTenant(ctx, p, c.ID, u)
 	})

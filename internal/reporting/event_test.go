@@ -232,7 +232,7 @@ func TestEventsWait(t *testing.T) {
 	ctx := t.Context()
 	b.waits("own", outturn.ScopeSubtree)
 	one := int64(1)
-	_, err := b.UpdateTenant(ctx, b.operator(), b.tenants["own"].ID, reporting.TenantUpdate{Limits: &outturn.Limits{Queued: &one}})
+	_, err := b.UpdateTenant(ctx, b.operator(), b.tenants["own"].ID, reporting.TenantUpdate{Limits: outturn.Limits{Queued: &one}.ByKind()})
 	must(t, err)
 	for _, e := range []outturn.Event{told("1", "100"), told("2", "1001")} {
 		_, err := b.AcceptEvents(ctx, b.operator(), []outturn.Event{e}, nil)

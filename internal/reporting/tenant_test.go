@@ -95,12 +95,12 @@ func TestTenantChangeFaults(t *testing.T) {
 	}{
 		"All": {update(child.ID, reporting.TenantUpdate{
 			Name: new(""), Zone: new("Mars"), Currency: new("EURO"), ReportType: new("x"), ExternalID: new("1\n2"),
-			Limits: &outturn.Limits{Running: new(int64(-1)), Requests: new(int64(1e15))},
+			Limits: outturn.Limits{Running: new(int64(-1)), Requests: new(int64(1e15))}.ByKind(),
 		}), []string{"currency", "external_id", "limits.requests_per_minute", "limits.running", "name", "report_type", "zone"}, outturn.CodeInvalid, "ISO 4217"},
 		"AccountOfAnother": {update(child.ID, reporting.TenantUpdate{ExternalID: new("101")}), []string{"external_id"}, outturn.CodeInvalid, `no account "101" below`},
 		"OwnAccount":       {update(own.ID, reporting.TenantUpdate{ExternalID: new("1001")}), []string{"external_id"}, outturn.CodeForbidden, "above"},
-		"OwnLimits":        {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{}, Name: new("n")}), []string{""}, "", ""},
-		"OwnLimitsRaised":  {update(own.ID, reporting.TenantUpdate{Limits: &outturn.Limits{Rows: new(int64(9))}}), []string{"limits"}, outturn.CodeForbidden, "above"},
+		"OwnLimits":        {update(own.ID, reporting.TenantUpdate{Limits: outturn.Limits{}.ByKind(), Name: new("n")}), []string{""}, "", ""},
+		"OwnLimitsRaised":  {update(own.ID, reporting.TenantUpdate{Limits: outturn.Limits{Rows: new(int64(9))}.ByKind()}), []string{"limits"}, outturn.CodeForbidden, "above"},
 		"MovedAway":        {move(child.ID, sibling.ID), []string{"parent"}, outturn.CodeNotFound, ""},
 		"MovedNowhere":     {move(child.ID, ""), []string{"parent"}, outturn.CodeInvalid, "new parent"},
 		"MovedItself":      {move(own.ID, child.ID), []string{""}, outturn.CodeForbidden, "never by itself"},

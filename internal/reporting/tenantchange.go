@@ -15,11 +15,9 @@ type TenantUpdate struct {
 	Zone       *string
 	Currency   *string
 	ReportType *string
-	Limits     *outturn.Limits // all of them: what it leaves out is unlimited
-
-	// Limit are limits that change by themselves, and the others stay as they are when
-	// it is written; nil takes one away.
-	Limit map[outturn.LimitKind]*int64
+	// Limits are those that change; the others stay as they are when it is written. Nil
+	// takes one away.
+	Limits map[outturn.LimitKind]*int64
 }
 
 func (u TenantUpdate) apply(t *outturn.Tenant) {
@@ -30,11 +28,8 @@ func (u TenantUpdate) apply(t *outturn.Tenant) {
 			*field.to = *field.from
 		}
 	}
-	if u.Limits != nil {
-		t.Limits = *u.Limits
-	}
 	for _, limit := range t.Limits.All() {
-		if most, given := u.Limit[limit.Kind]; given {
+		if most, given := u.Limits[limit.Kind]; given {
 			*limit.Most = most
 		}
 	}
@@ -80,10 +75,7 @@ func (u TenantUpdate) detail() map[string]string {
 			detail[name] = *value
 		}
 	}
-	if u.Limits != nil {
-		detail["limits"] = u.Limits.String()
-	}
-	for kind, most := range u.Limit {
+	for kind, most := range u.Limits {
 		detail["limits."+string(kind)] = "none"
 		if most != nil {
 			detail["limits."+string(kind)] = strconv.FormatInt(*most, 10)

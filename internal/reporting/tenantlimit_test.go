@@ -25,10 +25,10 @@ func TestLimitsFromAbove(t *testing.T) {
 	})
 	must(t, err)
 	only := func(kind outturn.LimitKind, most *int64) reporting.TenantUpdate {
-		return reporting.TenantUpdate{Limit: map[outturn.LimitKind]*int64{kind: most}}
+		return reporting.TenantUpdate{Limits: map[outturn.LimitKind]*int64{kind: most}}
 	}
 	rows := func(most int64) reporting.TenantUpdate { return only(outturn.LimitRows, &most) }
-	noRows, all := only(outturn.LimitRows, nil), reporting.TenantUpdate{Limits: &outturn.Limits{Queued: new(int64(5))}}
+	noRows, all := only(outturn.LimitRows, nil), reporting.TenantUpdate{Limits: outturn.Limits{Queued: new(int64(5))}.ByKind()}
 	for i, step := range []struct {
 		who    outturn.Principal
 		tenant string

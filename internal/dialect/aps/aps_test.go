@@ -59,7 +59,10 @@ func testMain(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(folder)
-	if err := open(context.Background(), folder); err != nil {
+	if shop.Local, err = servertest.Serve(context.Background(), folder, config()); err == nil {
+		err = furnish(context.Background())
+	}
+	if err != nil {
 		return 1, err
 	}
 	if err := exec.Command(python, "-c", "import oauthlib").Run(); err == nil {
@@ -73,12 +76,9 @@ func testMain(m *testing.M) (int, error) {
 	return status, shop.Close()
 }
 
-func open(ctx context.Context, folder string) (err error) {
-	config := server.Config{Drain: time.Millisecond, Version: "test", Log: slog.New(slog.NewJSONHandler(&shop.log, nil))}
-	if shop.Local, err = servertest.Serve(ctx, folder, config); err != nil {
-		return err
-	}
-	return furnish(ctx)
+// config is how the shop is served.
+func config() server.Config {
+	return server.Config{Drain: time.Millisecond, Version: "test", Log: slog.New(slog.NewJSONHandler(&shop.log, nil))}
 }
 
 var turns servertest.Turns
@@ -90,17 +90,11 @@ func begin(t *testing.T) {
 	if !turns.Again(t) {
 		return
 	}
-	if err := shop.Close(); err != nil {
-		t.Fatal(err)
+	var err error
+	if shop.Local, err = shop.Anew(context.Background(), config()); err == nil {
+		err = furnish(context.Background())
 	}
-	folder, err := os.MkdirTemp(filepath.Dir(shop.Data), "again-*") // beside the sample data, to be removed with them
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Link(filepath.Join(filepath.Dir(shop.Data), "commerce.duckdb"), filepath.Join(folder, "commerce.duckdb")); err != nil {
-		t.Fatal(err)
-	}
-	if err := open(context.Background(), folder); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -63,17 +63,8 @@ func begin(t *testing.T) {
 	if !turns.Again(t) {
 		return
 	}
-	if err := shop.Close(); err != nil {
-		t.Fatal(err)
-	}
-	folder, err := os.MkdirTemp(filepath.Dir(shop.Data), "again-*") // beside the sample data, to be removed with them
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Link(filepath.Join(filepath.Dir(shop.Data), "commerce.duckdb"), filepath.Join(folder, "commerce.duckdb")); err != nil {
-		t.Fatal(err)
-	}
-	if shop, err = servertest.Serve(context.Background(), folder, server.Config{Drain: time.Millisecond}); err != nil {
+	var err error
+	if shop, err = shop.Anew(context.Background(), server.Config{Drain: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -260,7 +251,7 @@ func (c caller) limit(t testing.TB, limits outturn.Limits) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Reporting().UpdateTenant(t.Context(), operator, c.tenant, reporting.TenantUpdate{Limits: &limits}); err != nil {
+	if _, err := c.Reporting().UpdateTenant(t.Context(), operator, c.tenant, reporting.TenantUpdate{Limits: limits.ByKind()}); err != nil {
 		t.Fatal(err)
 	}
 }
