@@ -2,6 +2,7 @@ package outturn
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -52,3 +53,12 @@ const (
 
 // Key tells what happened apart, however it was told: generators fire once for each.
 func (e *Event) Key() string { return e.Type + "\n" + e.Subject }
+
+// InvoiceOf is what an event was about whose Key it is; "" where that is no invoice.
+func InvoiceOf(key string) string {
+	invoice, is := strings.CutPrefix(key, EventInvoiceIssued+"\n")
+	if !is {
+		return ""
+	}
+	return invoice
+}

@@ -101,7 +101,7 @@ func TestEventsOfPostgreSQL(t *testing.T) {
 	s.stop()
 }
 
-// What cannot be asked or listened to is told when a server is put together.
+// What cannot be asked, listened to or forgotten is told when a server is put together.
 func TestEventSettings(t *testing.T) {
 	folder, err := server.OpenFolder(t.Context(), filepath.Join(t.TempDir(), "data"), time.Now)
 	must(t, err)
@@ -113,6 +113,7 @@ func TestEventSettings(t *testing.T) {
 	}{
 		{server.Config{Polls: []scheduler.Poll{{Dataset: "nothing", Every: time.Minute}}}, []string{"--poll-events", "nothing"}},
 		{server.Config{Polls: []scheduler.Poll{{Dataset: "sales", Every: 10 * time.Millisecond}}}, []string{"does not say key, invoice, changed", "every 1s at most, not every 10ms"}},
+		{server.Config{History: 24 * time.Hour, Retention: 90 * 24 * time.Hour}, []string{"--history 24h0m0s is too short", "30 days"}},
 		{server.Config{Channel: strings.Repeat("x", 64)}, []string{"only a source in PostgreSQL", "1 to 63 letters"}},
 	} {
 		test.config.Source, test.config.Catalog = src, cat

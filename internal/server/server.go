@@ -174,6 +174,9 @@ type Server struct {
 
 // New puts a server over an open folder together. The folder stays its owner's.
 func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
+	if c.History != 0 && c.History < leastHistory {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "--history %s is too short: what was sent and fired is kept for at least %s, 30 days.", c.History, leastHistory)
+	}
 	c = c.withDefaults()
 	certificate, err := openCertificate(c)
 	if err != nil {
@@ -186,9 +189,6 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		if err := checkListen(c.Metrics, c.Insecure); err != nil {
 			return nil, err
 		}
-	}
-	if c.History < leastHistory {
-		return nil, outturn.Errorf(outturn.CodeInvalid, "--history: %s is at least %s, 30 days.", c.History, leastHistory)
 	}
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"outturn"
 )
@@ -18,9 +17,7 @@ func scanFiring(scan func(...any) error) (f outturn.Firing, err error) {
 	var zone string
 	err = scan(&f.ID, &f.Generator, &f.Revision, &f.Cause, instantTo{&f.ScheduledFor}, instantTo{&w.From}, instantTo{&w.To}, textTo{&zone},
 		textTo{&f.EventKey}, textTo{&f.Event}, textTo{&f.Run}, textTo{&f.Skipped}, &f.Message, instantTo{&f.At})
-	if invoice, is := strings.CutPrefix(f.EventKey, (&outturn.Event{Type: outturn.EventInvoiceIssued}).Key()); is {
-		f.Invoice = invoice
-	}
+	f.Invoice = outturn.InvoiceOf(f.EventKey)
 	if err == nil && zone != "" {
 		if w.Zone, err = outturn.LoadZone(zone); err == nil {
 			f.Window = &w
