@@ -190,17 +190,25 @@ func (b *bench) message(run string) outturn.Delivery {
 // await waits until a message has been tried so often, or has ended.
 func (b *bench) await(id string, attempts int) outturn.Delivery {
 	b.Helper()
-	until := time.Now().Add(20 * time.Second)
-	for {
-		d, err := b.store.Delivery(b.Context(), b.tenant.ID, id)
+	var d outturn.Delivery
+	b.wait(func() bool {
+		var err error
+		d, err = b.store.Delivery(b.Context(), b.tenant.ID, id)
 		b.ok(err)
-		if d.State != outturn.DeliverySending && (len(d.Log) >= attempts || !d.EndedAt.IsZero()) {
-			return d
+		return d.State != outturn.DeliverySending && (len(d.Log) >= attempts || !d.EndedAt.IsZero())
+	}, func() string { return fmt.Sprintf("the message is %+v", d) })
+	return d
+}
+
+// wait returns when it is so. now tells how things are when it never was.
+func (b *bench) wait(is func() bool, now func() string) {
+	b.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for ends := time.Now().Add(25 * time.Second); !is(); <-tick.C {
+		if time.Now().After(ends) {
+			b.Fatal("it never came to this: " + now())
 		}
-		if time.Now().After(until) {
-			b.Fatalf("after 20 s the message is %+v", d)
-		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 
@@ -417,13 +425,14 @@ func TestWebhookOutcomes(t *testing.T) {
 // over lets time pass until nobody tries a message any more.
 func (b *bench) over(d outturn.Delivery) outturn.Delivery {
 	b.Helper()
-	for ends := time.Now().Add(20 * time.Second); d.EndedAt.IsZero(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(ends) || d.Attempt > 20 {
-			b.Fatalf("it is tried for ever: %+v", d)
-		}
+	b.wait(func() bool {
 		if d = b.await(d.ID, 0); d.State == outturn.DeliveryPending {
 			b.pass(max(0, d.NextAt.Sub(b.now())))
 		}
+		return !d.EndedAt.IsZero() || d.Attempt > 20
+	}, func() string { return fmt.Sprintf("the message is %+v", d) })
+	if d.EndedAt.IsZero() {
+		b.Fatalf("it is tried for ever: %+v", d)
 	}
 	return d
 }
@@ -533,20 +542,17 @@ func TestP29DeadDestinations(t *testing.T) {
 	begun := time.Now()
 	b.work(b.config()) // with the real limit of 30 s: those that hang hang to the end of this test
 	var took []time.Duration
-	for len(took) < len(made) && time.Since(begun) < 25*time.Second {
-		time.Sleep(10 * time.Millisecond)
+	b.wait(func() bool {
 		mu.Lock()
+		defer mu.Unlock()
 		took = took[:0]
 		for id := range made {
 			if at, ok := arrived[id]; ok {
 				took = append(took, at.Sub(begun))
 			}
 		}
-		mu.Unlock()
-	}
-	if len(took) < len(made) {
-		t.Fatalf("%d of %d arrived", len(took), len(made))
-	}
+		return len(took) == len(made)
+	}, func() string { return fmt.Sprintf("%d of %d arrived", len(took), len(made)) })
 	slices.Sort(took)
 	if p95 := took[len(took)*95/100]; p95 > 10*time.Second {
 		t.Errorf("95 %% of the messages to healthy destinations arrive within %s, want 10 s", p95)
@@ -573,8 +579,7 @@ func TestP29Breaker(t *testing.T) {
 	w := b.work(b.config())
 	called := func(least, most int) {
 		t.Helper()
-		for ends := time.Now().Add(10 * time.Second); len(r.got()) < least && time.Now().Before(ends); time.Sleep(time.Millisecond) {
-		}
+		b.wait(func() bool { return len(r.got()) >= least }, func() string { return fmt.Sprintf("%d calls, want %d", len(r.got()), least) })
 		b.passedOver(w)
 		if n := len(r.got()); n < least || n > most {
 			t.Fatalf("it was called %d times, want %d to %d", n, least, most)
