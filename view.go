@@ -2,6 +2,8 @@ package outturn
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,9 +22,12 @@ type View struct {
 	Dataset string `json:"dataset"`
 	// Title is another name, of any characters, that a view which lies beside its data
 	// set is found by.
-	Title       string       `json:"title,omitempty"`
-	Description string       `json:"description,omitempty"`
-	Columns     []ViewColumn `json:"columns"`
+	Title string `json:"title,omitempty"`
+	// Translations is what people call it in other languages, by their tags (BCP 47, such
+	// as es or pt-BR). It is found by none of them.
+	Translations map[string]string `json:"translations,omitempty"`
+	Description  string            `json:"description,omitempty"`
+	Columns      []ViewColumn      `json:"columns"`
 }
 
 // A ViewColumn is one column of a view.
@@ -74,6 +79,9 @@ func (v *View) Validate(d *Dataset) error {
 	if !IsLine(v.Title) {
 		faults = append(faults, Errorf(CodeInvalid, "title: one line of at most %d characters, without control characters, and without those that break a line or turn the direction of writing", mostTitle))
 	}
+	for _, fault := range Faults(v.CheckTranslations()) {
+		faults = append(faults, fault)
+	}
 	if n := len(v.Columns); n > MaxColumns {
 		return Errorf(CodeInvalid, "columns: there are %d, and at most %d are allowed", n, MaxColumns)
 	}
@@ -99,6 +107,32 @@ func (v *View) Validate(d *Dataset) error {
 		}
 		if clash := c.clash(names, titles); clash != nil {
 			faults = append(faults, clash)
+		}
+	}
+	return JoinFaults(faults)
+}
+
+// mostTranslations is into how many languages.
+const mostTranslations = 100
+
+// languageTag is a tag of BCP 47, also with the underscore that much software writes.
+var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$`)
+
+// CheckTranslations reports every fault of what v is called in other languages.
+func (v *View) CheckTranslations() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, InField("translations", Errorf(CodeInvalid, format, args...)))
+	}
+	if n := len(v.Translations); n > mostTranslations {
+		fault("There are names in %d languages, and at most %d are allowed.", n, mostTranslations)
+		return JoinFaults(faults)
+	}
+	for _, language := range slices.Sorted(maps.Keys(v.Translations)) {
+		if !languageTag.MatchString(language) {
+			fault("%s is no language. Write its tag, such as es or pt-BR.", Shown(language))
+		} else if text := v.Translations[language]; text == "" || !IsLine(text) {
+			fault("The name in the language %s is not one line of 1 to %d characters, without control characters, and without those that break a line or turn the direction of writing.", language, mostTitle)
 		}
 	}
 	return JoinFaults(faults)

@@ -92,6 +92,9 @@ func FormatView(v *outturn.View) []byte {
 			fmt.Fprintf(&b, "%s: %s\n", line[0], scalar(line[1]))
 		}
 	}
+	if len(v.Translations) > 0 {
+		fmt.Fprintf(&b, "translations: %s\n", flow(v.Translations))
+	}
 	if len(v.Columns) == 0 {
 		b.WriteString("columns: []\n")
 		return b.Bytes()
@@ -105,11 +108,7 @@ func FormatView(v *outturn.View) []byte {
 			}
 		}
 		if len(c.Map) > 0 {
-			var pairs []string
-			for _, code := range slices.Sorted(maps.Keys(c.Map)) {
-				pairs = append(pairs, strconv.Quote(code)+": "+scalar(c.Map[code]))
-			}
-			fmt.Fprintf(&b, ", map: {%s}", strings.Join(pairs, ", "))
+			fmt.Fprintf(&b, ", map: %s", flow(c.Map))
 		}
 		if c.Scale != nil {
 			fmt.Fprintf(&b, ", scale: %d", *c.Scale)
@@ -117,6 +116,15 @@ func FormatView(v *outturn.View) []byte {
 		b.WriteString("}\n")
 	}
 	return b.Bytes()
+}
+
+// flow writes texts by their keys in one line.
+func flow(texts map[string]string) string {
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		pairs = append(pairs, strconv.Quote(key)+": "+scalar(texts[key]))
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
 }
 
 var (

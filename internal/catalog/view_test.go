@@ -37,7 +37,7 @@ columns:
 	}
 	for _, tt := range []struct{ name, text, want string }{
 		{"UnknownKey", "name: a\ncolumns:\n  - {field: A, headr: B}\n", `line 3: There is no key of column 1 "headr". Did you mean header? Allowed: field, alias, header, attribute, map, scale.`},
-		{"UnknownTop", "name: a\nfields: []\n", `line 2: There is no key of a view "fields". Allowed: name, dataset, title, description, columns.`},
+		{"UnknownTop", "name: a\nfields: []\n", `line 2: There is no key of a view "fields". Allowed: name, dataset, title, translations, description, columns.`},
 		{"Syntax", "name: a\ncolumns: [{field: A\n", "YAML, line 2"},
 		{"Scale", "columns:\n  - {field: A, scale: two}\n", `line 2: the scale of column 1 is no whole number of digits, but "two"`},
 		{"ScaleFraction", "columns:\n  - {field: A, scale: 1.5}\n", `the scale of column 1 is no whole number of digits, but "1.5"`},
@@ -197,7 +197,7 @@ func FuzzFormatView(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s, code string, scale int) {
 		s, code = strings.ToValidUTF8(s, "?"), strings.ToValidUTF8(code, "?")
-		v := &outturn.View{Name: s, Dataset: s, Description: strings.TrimSpace(s), Columns: []outturn.ViewColumn{
+		v := &outturn.View{Name: s, Dataset: s, Translations: map[string]string{"es": s}, Description: strings.TrimSpace(s), Columns: []outturn.ViewColumn{
 			{Field: s, Alias: s, Header: s, Attribute: s, Map: map[string]string{code: s, "x" + code: code}},
 			{Field: "A", Scale: &scale},
 		}}

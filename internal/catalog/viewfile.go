@@ -178,7 +178,7 @@ func (r *viewReader) err() error { return outturn.JoinFaults(r.faults) }
 
 func (r *viewReader) view(tree ast.Node) *outturn.View {
 	v := &outturn.View{}
-	r.keys(tree, "a view", []string{"name", "dataset", "title", "description", "columns"}, func(key string, value ast.Node) {
+	r.keys(tree, "a view", []string{"name", "dataset", "title", "translations", "description", "columns"}, func(key string, value ast.Node) {
 		switch key {
 		case "name":
 			r.text(value, key, &v.Name)
@@ -186,6 +186,8 @@ func (r *viewReader) view(tree ast.Node) *outturn.View {
 			r.text(value, key, &v.Dataset)
 		case "title":
 			r.text(value, key, &v.Title)
+		case "translations":
+			v.Translations = r.words(value, key)
 		case "description":
 			r.text(value, key, &v.Description)
 			v.Description = strings.TrimSpace(v.Description)

@@ -58,6 +58,9 @@ func (s *Service) checkView(v outturn.View) error {
 	}
 	for _, fault := range outturn.Faults(v.Validate(d)) {
 		field := "columns"
+		if fault.Field != "" {
+			field = "" // it names its own
+		}
 		if strings.HasPrefix(fault.Message, "view name ") {
 			field = "name"
 		}

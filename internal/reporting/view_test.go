@@ -33,6 +33,8 @@ func TestViewFaults(t *testing.T) {
 		"Dataset":     {func(v *outturn.SavedView) { v.Dataset = "paymnts" }, []string{"dataset"}, outturn.CodeInvalid, "Did you mean payments?"},
 		"NoColumns":   {func(v *outturn.SavedView) { v.Columns = nil }, []string{"columns"}, outturn.CodeInvalid, "at least one"},
 		"Description": {func(v *outturn.SavedView) { v.Description = "\xff" }, []string{"description"}, outturn.CodeInvalid, "without control characters"},
+		"Language":    {func(v *outturn.SavedView) { v.Translations = map[string]string{"es": "Breve", "in Spanish": "Breve"} }, []string{"translations"}, outturn.CodeInvalid, `"in Spanish" is no language`},
+		"Translation": {func(v *outturn.SavedView) { v.Translations = map[string]string{"es": "a\nb"} }, []string{"translations"}, outturn.CodeInvalid, "language es"},
 		"All": {func(v *outturn.SavedView) {
 			v.Name, v.Columns = "", []outturn.ViewColumn{{Field: "INVOICE"}, {Field: "CUSTOMER_NMAE"}}
 		}, []string{"columns", "columns", "name"}, outturn.CodeInvalid, "Did you mean CUSTOMER_NAME?"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func (d *Dialect) toCustomization(v outturn.SavedView, as typeID) *resource {
 		t = as
 	}
 	wire := viewWire{
-		customizationWire: customizationWire{APS: d.envelope(v.ID, t, statusReady, max(v.Version, 1), modified), Name: map[string]string{"en": title(v.View)}},
+		customizationWire: customizationWire{APS: d.envelope(v.ID, t, statusReady, max(v.Version, 1), modified), Name: names(v.View)},
 		sections:          map[string][]columnWire{},
 	}
 	for _, c := range v.Columns {
@@ -95,7 +96,15 @@ func (d *Dialect) toCustomization(v outturn.SavedView, as typeID) *resource {
 	return &resource{kind: d.kind("RDEReportCustomization"), id: v.ID, wire: wire, of: &v}
 }
 
-// title is what people call a view.
+// names is what people call a view, by language.
+func names(v outturn.View) map[string]string {
+	names := map[string]string{}
+	maps.Copy(names, v.Translations)
+	names["en"] = title(v)
+	return names
+}
+
+// title is what people call a view in English.
 func title(v outturn.View) string { return cmp.Or(v.Title, v.Name) }
 
 // camel is the name of a section: the column in camel case (rde-datasets section 13.4).
@@ -250,13 +259,19 @@ func readView(ctx context.Context, c *call, v *outturn.SavedView, in members) er
 	if v.Dataset == "" {
 		v.Dataset = rde.DefaultDataset
 	}
-	names := map[string]string{}
-	if in.read("name", `an object with a name for each language: {"en":"Lean"}`, &names) || v.Name == "" {
-		english := names["en"]
-		for language, name := range names {
+	called := map[string]string{}
+	if in.read("name", `an object with a name for each language: {"en":"Lean"}`, &called) || v.Name == "" {
+		english := ""
+		v.Translations = map[string]string{}
+		for language, name := range called {
 			if strings.EqualFold(language, "en") {
 				english = name
+			} else {
+				v.Translations[language] = name
 			}
+		}
+		for _, fault := range outturn.Faults(v.CheckTranslations()) {
+			in.fault("name", "%s", fault.Message)
 		}
 		if strings.TrimSpace(english) == "" {
 			in.fault("name", "The English name is missing: name.en.")
