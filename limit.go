@@ -15,10 +15,11 @@ type Limits struct {
 	Bytes      *int64 `json:"bytes,omitempty"`               // of files that are kept; more are refused
 	Rows       *int64 `json:"rows,omitempty"`                // of one run; one with more fails
 	Requests   *int64 `json:"requests_per_minute,omitempty"` // more are refused until there is room again
+	Firings    *int64 `json:"firings_per_day,omitempty"`     // of one schedule; one that fires more often is refused
 }
 
 // LimitKinds lists what Limits bounds, by the names that it has in JSON.
-var LimitKinds = []LimitKind{LimitRunning, LimitQueued, LimitGenerators, LimitBytes, LimitRows, LimitRequests}
+var LimitKinds = []LimitKind{LimitRunning, LimitQueued, LimitGenerators, LimitBytes, LimitRows, LimitRequests, LimitFirings}
 
 // A LimitKind names one of Limits.
 type LimitKind string
@@ -30,6 +31,7 @@ const (
 	LimitBytes      LimitKind = "bytes"
 	LimitRows       LimitKind = "rows"
 	LimitRequests   LimitKind = "requests_per_minute"
+	LimitFirings    LimitKind = "firings_per_day"
 )
 
 // A NamedLimit is one of Limits.
@@ -43,6 +45,7 @@ func (l *Limits) All() []NamedLimit {
 	return []NamedLimit{
 		{LimitRunning, &l.Running}, {LimitQueued, &l.Queued}, {LimitGenerators, &l.Generators},
 		{LimitBytes, &l.Bytes}, {LimitRows, &l.Rows}, {LimitRequests, &l.Requests},
+		{LimitFirings, &l.Firings},
 	}
 }
 

@@ -73,6 +73,7 @@ type limitsJSON struct {
 	Bytes      *int64 `json:"bytes,omitempty" doc:"Of files that are kept; more are refused."`
 	Rows       *int64 `json:"rows,omitempty" doc:"Of one run; one with more fails."`
 	Requests   *int64 `json:"requests_per_minute,omitempty" doc:"More are refused until there is room again."`
+	Firings    *int64 `json:"firings_per_day,omitempty" doc:"Of one schedule: one whose firings are nearer to each other than a day divided by it is refused."`
 }
 
 type createTenantInput struct {

@@ -21,7 +21,7 @@ import (
 // process uses it at a time; doctor may look.
 //
 //	OpenFolder ──► Create: a file without a name, which a killed process takes with it
-//	               Commit: sync; make folders; give it its name; sync folders
+//	               Commit: make folders; give it its name; sync it and its folders
 //
 // Nothing outside the folder is read or written, through links neither.
 type Folder struct {
@@ -135,11 +135,12 @@ func (u *folderUpload) Abort() {
 	}
 }
 
-// place makes a file durable, gives it its name and makes that durable. When the
-// last of it fails, the name is taken back: the caller is told that there is
-// nothing.
+// place gives a file its name and makes both durable, at once: the disk is waited for
+// once. Until Commit returns nobody counts on what is under the key, which a loss of
+// power may cut. When it fails, the name is taken back: the caller is told that there
+// is nothing.
 func (f *Folder) place(file *File, key string) error {
-	if err := errors.Join(file.file.Chmod(0o600), file.file.Sync()); err != nil {
+	if err := file.file.Chmod(0o600); err != nil {
 		return err
 	}
 	f.names.Lock()
@@ -154,23 +155,23 @@ func (f *Folder) place(file *File, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.syncFolders(append(made, path.Dir(key))); err != nil {
+	if err := f.sync(file, append(made, path.Dir(key))); err != nil {
 		return errors.Join(err, f.remove(key))
 	}
 	return nil
 }
 
-// syncFolders waits for the disk once and not for each folder: all of them have to
-// be on it before the file counts, in any order.
-func (f *Folder) syncFolders(folders []string) error {
+// sync waits for the disk once and not for the file and each folder: all of them have
+// to be on it before the file counts, in any order.
+func (f *Folder) sync(file *File, folders []string) error {
 	errs := make([]error, len(folders))
 	var others sync.WaitGroup
-	for i, folder := range folders[1:] {
-		others.Go(func() { errs[i+1] = f.syncFolder(folder) })
+	for i, folder := range folders {
+		others.Go(func() { errs[i] = f.syncFolder(folder) })
 	}
-	errs[0] = f.syncFolder(folders[0])
+	err := file.file.Sync()
 	others.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, err)...)
 }
 
 // name gives a file its name: at once where it has none and nothing is there, so

@@ -65,7 +65,7 @@ type tenantSetCmd struct {
 	Zone       *string           `name:"zone-of" placeholder:"ZONE" help:"IANA time zone in which its days begin; empty for UTC."`
 	Currency   *string           `name:"currency" placeholder:"CODE" help:"What it is billed in, such as EUR."`
 	Report     *string           `name:"report-type" placeholder:"TYPE" help:"RESELLER or PROVIDER, for runs that do not say."`
-	Limit      map[string]string `name:"limit" placeholder:"NAME=N" help:"Most that it and all below may have together: running, queued, generators, bytes, rows or requests_per_minute; NAME=none takes a limit away."`
+	Limit      map[string]string `name:"limit" placeholder:"NAME=N" help:"Most that it and all below may have together: running, queued, generators, bytes, rows, requests_per_minute or firings_per_day; NAME=none takes a limit away."`
 }
 
 func (c *tenantSetCmd) Run(ctx context.Context, streams IO, settings *Settings) error {

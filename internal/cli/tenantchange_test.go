@@ -28,7 +28,7 @@ func TestLimitsAtOnce(t *testing.T) {
 	}
 	tenant := do("tenant", "add", "Northwind", "--external-id", "1")
 	for value, want := range map[string]string{
-		"7":    "running=7 queued=7 generators=7 bytes=7 rows=7 requests_per_minute=7",
+		"7":    "running=7 queued=7 generators=7 bytes=7 rows=7 requests_per_minute=7 firings_per_day=7",
 		"none": "none",
 	} {
 		inParallel(len(outturn.LimitKinds), func(i int) {

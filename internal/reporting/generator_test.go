@@ -162,6 +162,30 @@ func TestGeneratorFaults(t *testing.T) {
 	if after := s.rowCounts(); !maps.Equal(after, before) {
 		t.Errorf("what was refused left something: got %v, want %v", after, before)
 	}
+	// The tenant's own least interval, and that of one above.
+	for _, tt := range []struct{ own, parent, cron, says string }{
+		{"24", "NULL", "*/30 * * * *", "every 30m at times, and a schedule here may fire once in 1h at most: the limit firings_per_day of the tenant, or of one above, is 24"},
+		{"NULL", "4", "0 */4 * * *", "once in 6h at most"},
+		{"24", "4", "0 */4 * * *", "once in 6h at most"},
+		{"4", "24", "0 */4 * * *", "once in 6h at most"},
+		{"1000", "NULL", "*/5 * * * *", "once in 15m at most."}, // the server's
+		{"7", "NULL", "0 */3 * * *", "once in 3h25m42s at most"},
+		{"0", "NULL", "0 0 1 * *", "may have no schedules"},
+		{"1", "NULL", "0 6 * * *", ""}, // also in the night in which clocks go forward
+		{"4", "4", "0 */6 * * *", ""},
+		{"NULL", "NULL", "*/15 * * * *", ""},
+	} {
+		s.set("own", "most_firings = "+tt.own)
+		s.set("parent", "most_firings = "+tt.parent)
+		in := monthly("often")
+		cron(tt.cron)(&in.Spec)
+		_, err := s.DraftGenerator(t.Context(), s.as(outturn.RoleManager), in)
+		switch faults := outturn.Faults(err); {
+		case tt.says == "" && err == nil:
+		case len(faults) != 1 || faults[0].Field != "trigger.schedule.cron" || tt.says == "" || !strings.Contains(faults[0].Message, tt.says):
+			t.Errorf("%+v: %+v", tt, faults)
+		}
+	}
 	// What the tenant has itself is taken, until there are as many as it may have.
 	s.set("own", "most_generators = 1")
 	in := monthly("with a webhook")

@@ -32,7 +32,7 @@ func (c *specCompiler) compile(ctx context.Context, p outturn.Principal, spec ou
 		f.name("run_name", spec.RunName)
 	}
 	zone := c.zone(&spec)
-	c.trigger(&spec.Trigger, zone)
+	c.trigger(ctx, p, &spec.Trigger, zone)
 	window := c.window(&spec)
 	c.deliveries(ctx, spec.Deliveries)
 
@@ -82,11 +82,11 @@ func (c *specCompiler) zone(spec *outturn.GeneratorSpec) string {
 	return zone.String()
 }
 
-func (c *specCompiler) trigger(t *outturn.Trigger, zone string) {
+func (c *specCompiler) trigger(ctx context.Context, p outturn.Principal, t *outturn.Trigger, zone string) {
 	c.foreign(*t)
 	switch t.Kind {
 	case outturn.TriggerSchedule:
-		c.schedule(t, zone)
+		c.schedule(ctx, p, t, zone)
 	case outturn.TriggerOnce:
 		c.once(t, zone)
 	case outturn.TriggerEvent:
@@ -122,7 +122,7 @@ func (c *specCompiler) foreign(t outturn.Trigger) {
 // mostCatchUpHours is a year.
 const mostCatchUpHours = 366 * 24
 
-func (c *specCompiler) schedule(t *outturn.Trigger, zone string) {
+func (c *specCompiler) schedule(ctx context.Context, p outturn.Principal, t *outturn.Trigger, zone string) {
 	f := c.faults
 	if t.CatchUp == "" {
 		t.CatchUp = outturn.CatchUps[0]
@@ -164,14 +164,41 @@ func (c *specCompiler) schedule(t *outturn.Trigger, zone string) {
 	if r.Every == outturn.UnitCron {
 		field = "trigger.schedule.cron"
 	}
-	if least := c.service.config.Limits.Interval; rule.Gap() < least {
-		f.addf(field, "It fires every %s at times, and a schedule here may fire once in %s at most.", spanText(rule.Gap()), spanText(least))
-	}
+	f.add(field, c.tooOften(ctx, p, rule.Gap()))
 	next, fires := rule.Next(c.now)
 	if !fires {
 		f.addf("trigger.schedule.end", "It has fired for the last time already. Give it an end that is to come.")
 	}
 	c.next = next
+}
+
+// tooOften says that firings with that gap are nearer to each other than the server
+// permits, or the tenant's limit, or one above.
+func (c *specCompiler) tooOften(ctx context.Context, p outturn.Principal, gap time.Duration) error {
+	above, err := c.service.ledger.LimitsAbove(ctx, p.Tenant, c.tenant.ID)
+	if err != nil {
+		return err
+	}
+	perDay := c.tenant.Limits.Firings
+	for _, l := range above {
+		if l.Kind == outturn.LimitFirings && (perDay == nil || *l.Most < *perDay) {
+			perDay = l.Most
+		}
+	}
+	const day = 24 * time.Hour
+	least, why := c.service.config.Limits.Interval, ""
+	switch {
+	case perDay == nil:
+	case *perDay == 0:
+		return outturn.Errorf(outturn.CodeInvalid, "The tenant may have no schedules: its limit %s, or that of one above, is 0.", outturn.LimitFirings)
+	case day/time.Duration(*perDay) > least: // else the server's is the longer
+		least = (day / time.Duration(*perDay)).Truncate(time.Second)
+		why = fmt.Sprintf(": the limit %s of the tenant, or of one above, is %d", outturn.LimitFirings, *perDay)
+	}
+	if gap >= least {
+		return nil
+	}
+	return outturn.Errorf(outturn.CodeInvalid, "It fires every %s at times, and a schedule here may fire once in %s at most%s.", spanText(gap), spanText(least), why)
 }
 
 // spanText writes a duration without the units that are zero at its end.

@@ -68,7 +68,7 @@ func TestFileName(t *testing.T) {
 			if !strings.HasSuffix(got, "+0545"+extension) || len(got) > 255 || !utf8.ValidString(got) {
 				t.Errorf("%q is named %q, with %d bytes", tt.name, got, len(got))
 			}
-			if err := blob.CheckKey("tenant/run/1/" + got); err != nil {
+			if err := blob.CheckKey("tenant/run.1/" + got); err != nil {
 				t.Errorf("%q cannot be stored: %v", tt.name, err)
 			}
 		}

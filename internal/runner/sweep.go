@@ -185,9 +185,8 @@ func (r *Runner) sweepStorage(ctx context.Context, age time.Duration) {
 			r.complain(ctx, "the storage was not listed", err)
 			return
 		}
-		parts := strings.Split(info.Key, "/")
-		if len(parts) == 4 && r.Now().Sub(info.ModTime) > age {
-			keys[parts[1]] = append(keys[parts[1]], info.Key)
+		if run := runOfKey(info.Key); run != "" && r.Now().Sub(info.ModTime) > age {
+			keys[run] = append(keys[run], info.Key)
 		}
 		if len(keys) >= mostExpired {
 			r.sweepKeys(ctx, keys)

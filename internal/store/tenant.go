@@ -11,13 +11,13 @@ import (
 )
 
 const tenantColumns = `id, parent, kind, name, external_id, zone, report_type, created_at, currency, state, held_by,
-	suspended_at, deleted_at, purged_at, most_running, most_queued, most_generators, most_bytes, most_rows, most_requests`
+	suspended_at, deleted_at, purged_at, most_running, most_queued, most_generators, most_bytes, most_rows, most_requests, most_firings`
 
 func scanTenant(scan func(...any) error) (t outturn.Tenant, err error) {
 	l := &t.Limits
 	err = scan(&t.ID, textTo{&t.Parent}, &t.Kind, &t.Name, textTo{&t.ExternalID}, &t.Zone, &t.ReportType, instantTo{&t.CreatedAt},
 		&t.Currency, &t.State, textTo{&t.HeldBy}, instantTo{&t.SuspendedAt}, instantTo{&t.DeletedAt}, instantTo{&t.PurgedAt},
-		&l.Running, &l.Queued, &l.Generators, &l.Bytes, &l.Rows, &l.Requests)
+		&l.Running, &l.Queued, &l.Generators, &l.Bytes, &l.Rows, &l.Requests, &l.Firings)
 	return t, err
 }
 
@@ -54,10 +54,10 @@ func (t *tx) createTenant(n outturn.Tenant) error {
 	}
 	l := &n.Limits
 	_, err := t.exec(`INSERT INTO tenants (id, parent, kind, name, external_id, zone, report_type, created_at, currency, state, held_by,
-			most_running, most_queued, most_generators, most_bytes, most_rows, most_requests)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', (SELECT held_by FROM tenants WHERE id = ?2), ?10, ?11, ?12, ?13, ?14, ?15)`,
+			most_running, most_queued, most_generators, most_bytes, most_rows, most_requests, most_firings)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', (SELECT held_by FROM tenants WHERE id = ?2), ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
 		n.ID, text(n.Parent), n.Kind, n.Name, text(n.ExternalID), n.Zone, n.ReportType, micros(n.CreatedAt), n.Currency,
-		l.Running, l.Queued, l.Generators, l.Bytes, l.Rows, l.Requests)
+		l.Running, l.Queued, l.Generators, l.Bytes, l.Rows, l.Requests, l.Firings)
 	switch {
 	case isForeign(err):
 		return outturn.InField("parent", noSuch("tenant", n.Parent))

@@ -59,8 +59,8 @@ func (s *Store) UpdateTenant(ctx context.Context, viewer, id string, change func
 func (t *tx) updateTenant(n outturn.Tenant) error {
 	l := &n.Limits
 	_, err := t.exec(`UPDATE tenants SET name = ?2, external_id = ?3, zone = ?4, currency = ?5, report_type = ?6, most_running = ?7,
-			most_queued = ?8, most_generators = ?9, most_bytes = ?10, most_rows = ?11, most_requests = ?12 WHERE id = ?1`,
-		n.ID, n.Name, text(n.ExternalID), n.Zone, n.Currency, n.ReportType, l.Running, l.Queued, l.Generators, l.Bytes, l.Rows, l.Requests)
+			most_queued = ?8, most_generators = ?9, most_bytes = ?10, most_rows = ?11, most_requests = ?12, most_firings = ?13 WHERE id = ?1`,
+		n.ID, n.Name, text(n.ExternalID), n.Zone, n.Currency, n.ReportType, l.Running, l.Queued, l.Generators, l.Bytes, l.Rows, l.Requests, l.Firings)
 	if isUnique(err) {
 		return accountTaken(n.ExternalID)
 	}

@@ -195,11 +195,11 @@ func (s *Store) Usage(ctx context.Context, viewer, tenant string) (outturn.Usage
 }
 
 // LimitsAbove returns, for each kind of limit that a tenant above has, the least
-// number for rows and requests, which are no sums, and for the others whether one is
+// number for rows, requests and firings, which are no sums, and for the others whether one is
 // reached: how much a tenant has beside this one is nobody's to know. viewer sees the
 // tenant.
 func (s *Store) LimitsAbove(ctx context.Context, viewer, tenant string) (above []outturn.LimitAbove, err error) {
-	rows, err := s.look(ctx).rows(`SELECT n.most_running, n.most_queued, n.most_generators, n.most_bytes, n.most_rows, n.most_requests,
+	rows, err := s.look(ctx).rows(`SELECT n.most_running, n.most_queued, n.most_generators, n.most_bytes, n.most_rows, n.most_requests, n.most_firings,
 			u.running, u.queued, u.generators, u.bytes_n
 		FROM tenant_closure c JOIN tenants n ON n.id = c.ancestor JOIN tenant_usage u ON u.tenant = c.ancestor
 		WHERE c.descendant = ?2 AND c.ancestor <> ?2 AND `+seen("c.descendant"), viewer, tenant)
@@ -209,7 +209,7 @@ func (s *Store) LimitsAbove(ctx context.Context, viewer, tenant string) (above [
 	}
 	list, err := all(rows, err, func(scan func(...any) error) (o one, err error) {
 		l, u := &o.limits, &o.used
-		return o, scan(&l.Running, &l.Queued, &l.Generators, &l.Bytes, &l.Rows, &l.Requests, &u.Running, &u.Queued, &u.Generators, &u.Bytes)
+		return o, scan(&l.Running, &l.Queued, &l.Generators, &l.Bytes, &l.Rows, &l.Requests, &l.Firings, &u.Running, &u.Queued, &u.Generators, &u.Bytes)
 	})
 	if err != nil {
 		return nil, fault("read limits", err)
