@@ -308,7 +308,10 @@ func (f *Folder) remove(key string) error {
 
 // removeEmpty removes folder and those above it, up to the first that is not empty.
 func (f *Folder) removeEmpty(folder string) {
-	for folder != "." && f.root.Remove(folder) == nil {
+	for folder != "." {
+		if info, err := f.root.Lstat(folder); err != nil || !info.IsDir() || f.root.Remove(folder) != nil {
+			return
+		}
 		folder = path.Dir(folder)
 	}
 }

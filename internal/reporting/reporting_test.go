@@ -278,7 +278,7 @@ func (s *stage) publish(r outturn.Run, whose string) outturn.Run {
 	ctx := s.t.Context()
 	name := markers[whose] + ".csv"
 	text := "content of " + markers[whose]
-	f := outturn.File{Key: r.Tenant + "/" + r.ID + ".1/" + name, ExpiresAt: s.clock.Now().Add(90 * 24 * time.Hour)}
+	f := outturn.File{Key: r.Tenant + "/" + r.ID + ".1." + name, ExpiresAt: s.clock.Now().Add(90 * 24 * time.Hour)}
 	sum := sha256.Sum256([]byte(text))
 	f.ManifestFile = outturn.ManifestFile{Name: name, Format: "csv", MediaType: "text/csv", Rows: 1, Bytes: int64(len(text)), SHA256: hex.EncodeToString(sum[:])}
 	up, err := s.files.Create(ctx, f.Key)

@@ -254,19 +254,22 @@ func (a *attempt) createOutputs(ctx context.Context) ([]pipeline.Output, error) 
 }
 
 // attemptKey is the prefix of what one attempt stores: a late one overwrites nothing.
-// It is one folder of a disk, for each new one costs the disk a sync.
+// It has no folder of its own, which would cost the disk a sync.
 func attemptKey(run outturn.Run) string {
-	return fmt.Sprintf("%s/%s.%d/", run.Tenant, run.ID, run.Attempt)
+	return fmt.Sprintf("%s/%s.%d.", run.Tenant, run.ID, run.Attempt)
 }
 
-// runOfKey is the inverse of attemptKey: whose a stored file is, "" where the key is
-// none of ours. Until November 2026 the attempt was a folder in that of its run.
+// runOfKey says whose a stored file is; "" where the key is none of ours. Until
+// November 2026 an attempt was a folder, in that of its run.
 func runOfKey(key string) string {
 	parts := strings.Split(key, "/")
-	if len(parts) != 3 && len(parts) != 4 {
+	if len(parts) == 4 {
+		return parts[1]
+	}
+	run, name, _ := strings.Cut(parts[len(parts)-1], ".")
+	if len(parts) != 2 || name == "" {
 		return ""
 	}
-	run, _, _ := strings.Cut(parts[1], ".")
 	return run
 }
 

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// mostStem is how many bytes of a run's name begin the name of a file: with the id,
-// the time and the extension it must fit what file systems take, 255.
-const mostStem = 150
+// mostStem is how many bytes of a run's name begin the name of a file: with attemptKey, the
+// id, the time and the extension it must fit what file systems take, 255.
+const mostStem = 120
 
 // fileName names a file as CloudBlue's RDE does (rde-aps section 7), so that whoever
 // takes such names apart can go on doing it:

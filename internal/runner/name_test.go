@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"outturn"
 	"outturn/internal/blob"
 )
 
@@ -48,12 +49,12 @@ func TestFileName(t *testing.T) {
 		{"Com¹", "_Com¹"},
 		{"LPT9 .x", "_LPT9 .x"},
 		{"CONTRACTS", "CONTRACTS"},
-		{strings.Repeat("a", 150), strings.Repeat("a", 150)},
-		{strings.Repeat("a", 149) + "é", strings.Repeat("a", 149)},
-		{strings.Repeat("a", 149) + " b", strings.Repeat("a", 149)},
-		{strings.Repeat("報", 1000), strings.Repeat("報", 50)},
-		{strings.Repeat("😀", 1000), strings.Repeat("😀", 37)},
-		{strings.Repeat("/", 1<<16), strings.Repeat("_", 150)},
+		{strings.Repeat("a", 120), strings.Repeat("a", 120)},
+		{strings.Repeat("a", 119) + "é", strings.Repeat("a", 119)},
+		{strings.Repeat("a", 119) + " b", strings.Repeat("a", 119)},
+		{strings.Repeat("報", 1000), strings.Repeat("報", 40)},
+		{strings.Repeat("😀", 1000), strings.Repeat("😀", 30)},
+		{strings.Repeat("/", 1<<16), strings.Repeat("_", 120)},
 	} {
 		for _, extension := range []string{".json.gz", ".xlsx", ".ndjson.zst"} {
 			got := fileName(tt.name, id, kathmandu, extension)
@@ -68,7 +69,7 @@ func TestFileName(t *testing.T) {
 			if !strings.HasSuffix(got, "+0545"+extension) || len(got) > 255 || !utf8.ValidString(got) {
 				t.Errorf("%q is named %q, with %d bytes", tt.name, got, len(got))
 			}
-			if err := blob.CheckKey("tenant/run.1/" + got); err != nil {
+			if err := blob.CheckKey(attemptKey(outturn.Run{Tenant: id, ID: id, Attempt: 9999}) + got); err != nil {
 				t.Errorf("%q cannot be stored: %v", tt.name, err)
 			}
 		}

@@ -84,15 +84,15 @@ func TestSweepStorage(t *testing.T) {
 		young bool
 		stays bool
 	}{
-		{key: b.tenant + "/" + run.ID + ".1/of the same attempt, and not listed"},
-		{key: b.tenant + "/" + run.ID + ".0/of another attempt"},
+		{key: b.tenant + "/" + run.ID + ".1.of the same attempt, and not listed"},
+		{key: b.tenant + "/" + run.ID + ".0.of another attempt"},
 		{key: b.tenant + "/" + run.ID + "/0/of another attempt, as keys once were"},
-		{key: b.tenant + "/" + held + ".1/about to be listed", stays: true},
-		{key: b.tenant + "/" + held + ".0/of an attempt before"},
-		{key: b.tenant + "/" + ended + ".1/of an attempt that has ended"},
-		{key: b.tenant + "/nothing.1/of no run"},
-		{key: "nobody/nothing.1/of no tenant"},
-		{key: "nobody/nothing.1/of no tenant, just now", young: true, stays: true},
+		{key: b.tenant + "/" + held + ".1.about to be listed", stays: true},
+		{key: b.tenant + "/" + held + ".0.of an attempt before"},
+		{key: b.tenant + "/" + ended + ".1.of an attempt that has ended"},
+		{key: b.tenant + "/nothing.1.of no run"},
+		{key: "nobody/nothing.1.of no tenant"},
+		{key: "nobody/nothing.1.of no tenant, just now", young: true, stays: true},
 		{key: "nobody/not ours", stays: true},
 	} {
 		up, err := b.files.Create(t.Context(), tt.key)

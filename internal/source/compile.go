@@ -551,19 +551,46 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 	}
 	inTree := c.tree["id"].Type == outturn.Int && c.tree["parent"].Type == outturn.Int
 	inData := inTree && c.have[tenantColumn].Type == outturn.Int
-	// UNION, not UNION ALL: a circle in the source's tree ends.
-	with = `WITH RECURSIVE outturn_tree AS (` + tree + `
-),
-outturn_scope(id) AS (
-  SELECT id FROM outturn_tree WHERE CAST(id AS VARCHAR) = CAST(` + c.bind(c.Tenant) + ` AS VARCHAR)
-  UNION
-  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON ` + asID("t.parent", inTree) + ` = ` + asID("s.id", inTree) + `
-)
-`
+	owner := asID("("+c.Dataset.Tenant+"\n)", inData)
+	if l, ok := c.engine.(lister); ok {
+		list, err := l.List(ctx, subtreeSQL(tree, "$1", inTree)+"SELECT "+asID("id", inData)+" FROM outturn_scope WHERE id IS NOT NULL", c.Tenant)
+		if err != nil {
+			return "", "", fmt.Errorf("tenant tree: %w", err)
+		}
+		if list != "" {
+			return owner + " IN (" + l.Listed("CAST("+c.bind(list)+" AS VARCHAR)", inData) + ")", "", nil
+		}
+	}
 	// By way of the tree, whose size an engine knows: DuckDB takes a recursive
 	// result for a thousand times what it is, and would then hold the whole data
 	// set in memory to look the scope up in it, instead of the other way round.
-	return asID("("+c.Dataset.Tenant+"\n)", inData) + " IN (SELECT " + asID("id", inData) + " FROM outturn_tree WHERE id IN (SELECT id FROM outturn_scope))", with, nil
+	return owner + " IN (SELECT " + asID("id", inData) + " FROM outturn_tree WHERE id IN (SELECT id FROM outturn_scope))", subtreeSQL(tree, c.bind(c.Tenant), inTree), nil
+}
+
+// A lister is an Engine that has the ids of a subtree at hand, as its data cannot
+// change while it is open. To follow the parents anew is most of what a report of few
+// rows costs.
+type lister interface {
+	// List returns a list of what sql gives in its one column, where account takes the
+	// place of $1; "" where it is too long to have at hand.
+	List(ctx context.Context, sql, account string) (string, error)
+	// Listed returns the SELECT of what is in a list, which is an argument; whole says
+	// that all of it are whole numbers, else it gives texts.
+	Listed(argument string, whole bool) string
+}
+
+// subtreeSQL names two tables: outturn_tree, and outturn_scope with the ids of an
+// account and of all below it. whole says that ids are whole numbers.
+func subtreeSQL(tree, account string, whole bool) string {
+	// UNION, not UNION ALL: a circle in the source's tree ends.
+	return `WITH RECURSIVE outturn_tree AS (` + tree + `
+),
+outturn_scope(id) AS (
+  SELECT id FROM outturn_tree WHERE CAST(id AS VARCHAR) = CAST(` + account + ` AS VARCHAR)
+  UNION
+  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON ` + asID("t.parent", whole) + ` = ` + asID("s.id", whole) + `
+)
+`
 }
 
 // asID is the SQL of an account's id where it is compared with others. They are

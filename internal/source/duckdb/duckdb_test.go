@@ -336,6 +336,104 @@ func TestConnectionsAgain(t *testing.T) {
 	}
 }
 
+// A statement that a connection keeps is as good as a new one: it has its own values and
+// its own now, and does not mind that its last reader was left in the middle.
+func TestKeptStatements(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT i AS n FROM range(100000) AS g(i)")
+	src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+	t.Cleanup(func() { src.Close() })
+	ask := func(sql string, args ...string) string {
+		t.Helper()
+		got, err := readQuery(t, src, source.Query{SQL: sql, Args: args})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	const now = "SELECT CAST(now() AS VARCHAR) AS t"
+	if first, second := ask(now), ask(now); second <= first {
+		t.Errorf("after %s it is %s", first, second)
+	}
+	const of = "SELECT count(*) AS c, max($2) AS word FROM t WHERE n < CAST($1 AS BIGINT)"
+	for range 3 {
+		for _, n := range []string{"10", "99999", "0", "7"} {
+			want := n + " | w" + n + "\n"
+			if n == "0" {
+				want = "0 | ∅\n"
+			}
+			if got := ask(of, n, "w"+n); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}
+	if _, err := readQuery(t, src, source.Query{SQL: of, Args: []string{"none", "w"}}); outturn.ErrorCode(err) != outturn.CodeQueryFailed {
+		t.Errorf("a value that is no number: %v", err)
+	}
+	if got := ask(of, "5", "w"); got != "5 | w\n" {
+		t.Errorf("after the failure: %q", got)
+	}
+	const all = "SELECT n FROM t ORDER BY n"
+	for range 3 {
+		s := begin(t, src)
+		var b batch.Batch
+		r, err := s.Query(t.Context(), source.Query{SQL: all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Next(&b); err != nil || b.Int(0, 1) != 1 {
+			t.Errorf("the first rows: %v", err)
+		}
+		s.Close()
+		if got := ask(all); strings.Count(got, "\n") != 100_000 {
+			t.Errorf("%d rows", strings.Count(got, "\n"))
+		}
+	}
+	for i := range 50 { // more than are kept
+		if got := ask(fmt.Sprintf("SELECT %d AS n", i)); got != fmt.Sprintf("%d\n", i) {
+			t.Errorf("%d is %q", i, got)
+		}
+	}
+}
+
+// Who is below an account is of one file as well, whether ids are numbers or texts. An
+// account that is not there has nobody below.
+func TestListsOfAFile(t *testing.T) {
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts"}
+	for _, typed := range []string{"BIGINT", "VARCHAR"} {
+		dir := t.TempDir()
+		path, next := filepath.Join(dir, "data.duckdb"), filepath.Join(dir, "next.duckdb")
+		// 1 has 2 and 3 below it and 2 has 4, in a circle; 5 is beside them.
+		rows := "CREATE TABLE accounts AS SELECT id::" + typed + " AS id, parent::" + typed + " AS parent FROM (VALUES (1, 4), (2, 1), (3, 1), (4, 2), (5, NULL), (NULL, 1), (%s)) AS v(id, parent);" +
+			"CREATE TABLE sales AS SELECT CASE WHEN i = 6 THEN NULL ELSE i END::" + typed + " AS owner, i AS n FROM range(9) AS g(i)"
+		makeFile(t, path, fmt.Sprintf(rows, "7, 6"))
+		makeFile(t, next, fmt.Sprintf(rows, "7, 4"))
+		src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+		t.Cleanup(func() { src.Close() })
+		d := &outturn.Dataset{Name: "sales", SQL: "SELECT * FROM sales", Key: []string{"N"}, Tenant: "OWNER", Fields: []outturn.Field{{Name: "N", Type: outturn.Int}}}
+		want := func(account, rows string) {
+			t.Helper()
+			got, err := readQuery(t, src, source.Query{Dataset: d, View: outturn.Columns(d, []string{"N"}), Tree: tree, Tenant: account, Order: []outturn.Order{{Field: "N"}}})
+			if err != nil || strings.ReplaceAll(got, "\n", " ") != rows {
+				t.Errorf("%s %s: got %q, %v; want %q", typed, account, got, err, rows)
+			}
+		}
+		for range 2 {
+			want("1", "1 2 3 4 ")
+			want("3", "3 ")
+			want("5", "5 ")
+			want("9", "")
+			want("01", "")
+			want("1' OR '1'='1", "")
+			want("\xbf", "")
+		}
+		if err := os.Rename(next, path); err != nil {
+			t.Fatal(err)
+		}
+		want("1", "1 2 3 4 7 ")
+	}
+}
+
 // engines is how many have a folder for temporary files.
 func engines(t *testing.T, temp string) int {
 	t.Helper()

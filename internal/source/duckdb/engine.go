@@ -27,11 +27,13 @@ type engine struct {
 	descriptions atomic.Int64
 	accounts     sync.Map // accountKey → outturn.Account
 	known        atomic.Int64
+	lists        sync.Map     // accountKey, with the SELECT for the tree → string
+	listed       atomic.Int64 // bytes
 
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
 
 	mu   sync.Mutex
-	idle []duck.Connection // set up, and in no transaction
+	idle []*connection // set up, and in no transaction
 }
 
 // mostIdle is how many connections wait for the next snapshot. More than run at
@@ -40,17 +42,18 @@ const mostIdle = 16
 
 // connect returns a connection for a snapshot: the one that was used last, for to
 // set one up takes as long as to answer a small question.
-func (e *engine) connect(ctx context.Context, c Config) (conn duck.Connection, err error) {
+func (e *engine) connect(ctx context.Context, c Config) (*connection, error) {
 	e.mu.Lock()
 	if last := len(e.idle) - 1; last >= 0 {
-		conn, e.idle = e.idle[last], e.idle[:last]
+		conn := e.idle[last]
+		e.idle = e.idle[:last]
 		e.mu.Unlock()
 		return conn, nil
 	}
 	e.mu.Unlock()
-	if duck.Connect(e.db, &conn) != duck.StateSuccess {
-		duck.Disconnect(&conn)
-		return conn, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
+	conn, ok := newConnection(e.db)
+	if !ok {
+		return nil, outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
 	}
 	if !c.Progress {
 		return conn, nil
@@ -60,9 +63,9 @@ func (e *engine) connect(ctx context.Context, c Config) (conn duck.Connection, e
 		"SET enable_progress_bar = true",
 		"SET progress_bar_time = 0",
 	} {
-		if err := execute(ctx, conn, "", sql, c.Path); err != nil {
-			duck.Disconnect(&conn)
-			return conn, err
+		if err := execute(ctx, conn.Connection, "", sql, c.Path); err != nil {
+			conn.close()
+			return nil, err
 		}
 	}
 	return conn, nil
@@ -70,8 +73,8 @@ func (e *engine) connect(ctx context.Context, c Config) (conn duck.Connection, e
 
 // giveBack takes a connection whose snapshot has ended. One on which a statement
 // failed is not used again.
-func (e *engine) giveBack(conn duck.Connection, sound bool) {
-	if sound && execute(context.Background(), conn, "", "ROLLBACK", "") == nil {
+func (e *engine) giveBack(conn *connection, sound bool) {
+	if sound && conn.rollback(context.Background(), "") == nil {
 		e.mu.Lock()
 		if len(e.idle) < mostIdle {
 			e.idle = append(e.idle, conn)
@@ -80,7 +83,7 @@ func (e *engine) giveBack(conn duck.Connection, sound bool) {
 		}
 		e.mu.Unlock()
 	}
-	duck.Disconnect(&conn)
+	conn.close()
 }
 
 // openFile opens a DuckDB file read-only.
@@ -186,8 +189,8 @@ func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 }
 
 func (e *engine) close() {
-	for i := range e.idle {
-		duck.Disconnect(&e.idle[i])
+	for _, conn := range e.idle {
+		conn.close()
 	}
 	duck.Close(&e.db)
 	if e.temp != nil {

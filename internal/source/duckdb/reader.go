@@ -27,6 +27,7 @@ type reader struct {
 	fetching context.Context // ctx, until stop: what the engine works under
 	stop     context.CancelFunc
 	snapshot *snapshot
+	sql      string
 	stmt     duck.PreparedStatement
 	result   duck.Result
 
@@ -125,7 +126,7 @@ func (r *reader) fetchAhead() {
 	r.ahead = ahead
 	go func() {
 		var f fetched
-		interruptible(r.fetching, r.snapshot.conn, func() { f.chunk = duck.FetchChunk(r.result) })
+		interruptible(r.fetching, r.snapshot.conn.Connection, func() { f.chunk = duck.FetchChunk(r.result) })
 		if f.chunk.Ptr == nil {
 			f.failure = duck.ResultError(&r.result)
 		}
@@ -169,7 +170,7 @@ func (r *reader) Progress() (share float64, known bool) {
 	if r.ended.Load() {
 		return 1, true
 	}
-	state := duck.QueryProgress(r.snapshot.conn)
+	state := duck.QueryProgress(r.snapshot.conn.Connection)
 	percent, _, _ := duck.QueryProgressTypeMembers(&state)
 	if percent < 0 || math.IsNaN(percent) {
 		return 0, false
@@ -195,7 +196,11 @@ func (r *reader) Close() error {
 	}
 	duck.DestroyDataChunk(&r.chunk)
 	duck.DestroyResult(&r.result)
-	duck.DestroyPrepare(&r.stmt)
+	if r.snapshot.aborted {
+		duck.DestroyPrepare(&r.stmt)
+	} else {
+		r.snapshot.conn.keep(r.sql, r.stmt)
+	}
 	if r.snapshot.reader == r {
 		r.snapshot.reader = nil
 	}

@@ -3,10 +3,12 @@ package duckdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
 
@@ -20,7 +22,7 @@ import (
 type snapshot struct {
 	source  *Source
 	engine  *engine
-	conn    duck.Connection
+	conn    *connection
 	instant time.Time
 	reader  *reader // the one that is open
 	scoped  bool    // the query is one account's: see fail
@@ -34,7 +36,7 @@ func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error)
 	if s.conn, err = e.connect(ctx, src.config); err != nil {
 		return nil, err
 	}
-	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+	if err := s.conn.begin(ctx, src.config.Path); err != nil {
 		e.giveBack(s.conn, false)
 		return nil, err
 	}
@@ -164,6 +166,48 @@ func (s *snapshot) Remember(tree string, a outturn.Account) {
 	}
 }
 
+// Bounds of what an engine lists of accounts: ids in one list, and bytes of those that it
+// remembers.
+const (
+	mostListed = 1_000_000
+	mostLists  = 16 << 20
+)
+
+// List returns a JSON array. What another snapshot of the open file has listed is not
+// asked again.
+func (s *snapshot) List(ctx context.Context, sql, account string) (list string, err error) {
+	if !utf8.ValidString(account) {
+		return "[]", nil // no text of the engine's is such
+	}
+	key := accountKey{sql, account}
+	if known, ok := s.engine.lists.Load(key); ok {
+		return known.(string), s.ready(ctx)
+	}
+	r, err := s.run(ctx, fmt.Sprintf(`SELECT CASE WHEN count(*) <= %d THEN COALESCE(CAST(to_json(list(id)) AS VARCHAR), '[]') ELSE '' END AS ids FROM (%s
+) AS t(id)`, mostListed, sql), []string{account}, []batch.Column{{Name: "ids", Type: outturn.Text}}, time.UTC)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var b batch.Batch
+	if err := r.Next(&b); err != nil {
+		return "", err
+	}
+	list = string(b.Text(0, 0))
+	if !s.source.config.Folder && s.engine.listed.Add(int64(len(list))) <= mostLists {
+		s.engine.lists.Store(key, list)
+	}
+	return list, nil
+}
+
+// Listed reads what List has made.
+func (s *snapshot) Listed(argument string, whole bool) string {
+	if whole {
+		return "SELECT unnest(CAST(CAST(" + argument + " AS JSON) AS BIGINT[]))"
+	}
+	return "SELECT unnest(CAST(CAST(" + argument + " AS JSON) AS VARCHAR[]))"
+}
+
 // mostDescriptions bounds what an engine remembers. It is far more than a
 // catalogue has.
 const mostDescriptions = 1000
@@ -266,11 +310,17 @@ func (s *snapshot) run(ctx context.Context, sql string, args []string, want []ba
 
 // start prepares, binds and executes a statement.
 func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reader, error) {
-	stmt, err := s.prepare(ctx, sql)
-	if err != nil {
+	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, snapshot: s, stmt: stmt}
+	stmt, ok := s.conn.take(sql)
+	if !ok {
+		var err error
+		if stmt, err = s.prepare(ctx, sql); err != nil {
+			return nil, err
+		}
+	}
+	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt}
 	r.fetching, r.stop = context.WithCancel(ctx)
 	if params := int(duck.NParams(stmt)); params != len(args) {
 		err := outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
@@ -283,7 +333,7 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 		}
 	}
 	var failure string
-	interruptible(ctx, s.conn, func() { failure = executeTasks(stmt, &r.result) })
+	interruptible(ctx, s.conn.Connection, func() { failure = executeTasks(stmt, &r.result) })
 	if failure != "" {
 		return nil, errors.Join(s.fail(ctx, failure), r.Close())
 	}
@@ -331,7 +381,7 @@ func (s *snapshot) prepare(ctx context.Context, sql string) (stmt duck.PreparedS
 		return stmt, outturn.Errorf(outturn.CodeQueryFailed, "The statement has a NUL character in it.")
 	}
 	var list duck.ExtractedStatements
-	count := duck.ExtractStatements(s.conn, sql, &list)
+	count := duck.ExtractStatements(s.conn.Connection, sql, &list)
 	defer duck.DestroyExtracted(&list)
 	switch {
 	case count == 0:
@@ -345,7 +395,7 @@ func (s *snapshot) prepare(ctx context.Context, sql string) (stmt duck.PreparedS
 		return stmt, source.NotSelect()
 	}
 	var state duck.State
-	interruptible(ctx, s.conn, func() { state = duck.PrepareExtractedStatement(s.conn, list, 0, &stmt) })
+	interruptible(ctx, s.conn.Connection, func() { state = duck.PrepareExtractedStatement(s.conn.Connection, list, 0, &stmt) })
 	if state != duck.StateSuccess {
 		err = s.fail(ctx, duck.PrepareError(stmt))
 	} else if duck.PreparedStatementType(stmt) != duck.StatementTypeSelect {
@@ -370,18 +420,14 @@ func (s *snapshot) ready(ctx context.Context) error {
 	case !s.aborted:
 		return nil
 	}
-	if err := s.execute(ctx, "ROLLBACK"); err != nil {
+	if err := s.conn.rollback(ctx, s.source.config.Path); err != nil {
 		return err
 	}
-	if err := s.execute(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+	if err := s.conn.begin(ctx, s.source.config.Path); err != nil {
 		return err
 	}
 	s.aborted = false
 	return nil
-}
-
-func (s *snapshot) execute(ctx context.Context, sql string) error {
-	return execute(ctx, s.conn, "", sql, s.source.config.Path)
 }
 
 // fail translates the engine's error about a statement. The account that a query

@@ -178,7 +178,7 @@ func (b *bench) running(tenant string) outturn.Run {
 func file(r outturn.Run, name string, expires time.Time) outturn.File {
 	return outturn.File{
 		ManifestFile: outturn.ManifestFile{Name: name, Format: "csv", MediaType: "text/csv", Rows: 3, Bytes: 70, SHA256: strings.Repeat("5", 64)},
-		Key:          fmt.Sprintf("%s/%s.%d/%s", r.Tenant, r.ID, r.Attempt, name), ExpiresAt: expires,
+		Key:          fmt.Sprintf("%s/%s.%d.%s", r.Tenant, r.ID, r.Attempt, name), ExpiresAt: expires,
 	}
 }
 

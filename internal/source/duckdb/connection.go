@@ -1,0 +1,88 @@
+package duckdb
+
+import (
+	"context"
+
+	duck "github.com/duckdb/duckdb-go-bindings"
+)
+
+// A connection is one of the engine's, with the statements that were prepared on it last:
+// a server asks the same ones for tenant after tenant, and to parse and bind one takes as
+// long as to answer it.
+type connection struct {
+	duck.Connection
+	kept map[string]duck.PreparedStatement
+}
+
+// mostKept is how many statements a connection keeps.
+const mostKept = 8
+
+func newConnection(db duck.Database) (*connection, bool) {
+	c := &connection{kept: map[string]duck.PreparedStatement{}}
+	if duck.Connect(db, &c.Connection) != duck.StateSuccess {
+		duck.Disconnect(&c.Connection)
+		return nil, false
+	}
+	return c, true
+}
+
+func (c *connection) close() {
+	for sql := range c.kept {
+		c.forget(sql)
+	}
+	duck.Disconnect(&c.Connection)
+}
+
+// take returns the statement that was prepared of sql, which keep is to be given again.
+func (c *connection) take(sql string) (stmt duck.PreparedStatement, ok bool) {
+	stmt, ok = c.kept[sql]
+	delete(c.kept, sql)
+	return stmt, ok
+}
+
+// keep keeps a statement that nothing comes of any more.
+func (c *connection) keep(sql string, stmt duck.PreparedStatement) {
+	for other := range c.kept {
+		if len(c.kept) < mostKept {
+			break
+		}
+		c.forget(other)
+	}
+	c.forget(sql)
+	c.kept[sql] = stmt
+}
+
+func (c *connection) forget(sql string) {
+	if stmt, ok := c.kept[sql]; ok {
+		duck.DestroyPrepare(&stmt)
+		delete(c.kept, sql)
+	}
+}
+
+// begin begins a transaction that only reads.
+func (c *connection) begin(ctx context.Context, path string) error {
+	return c.again(ctx, "BEGIN TRANSACTION READ ONLY", path)
+}
+
+// rollback ends the transaction, in which nothing can have changed.
+func (c *connection) rollback(ctx context.Context, path string) error {
+	return c.again(ctx, "ROLLBACK", path)
+}
+
+// again executes a statement of ours that every snapshot has.
+func (c *connection) again(ctx context.Context, sql, path string) error {
+	stmt, ok := c.take(sql)
+	if !ok && duck.Prepare(c.Connection, sql, &stmt) != duck.StateSuccess {
+		defer duck.DestroyPrepare(&stmt)
+		return translate(ctx, "", duck.PrepareError(stmt), path)
+	}
+	defer c.keep(sql, stmt)
+	var result duck.Result
+	defer duck.DestroyResult(&result)
+	var state duck.State
+	interruptible(ctx, c.Connection, func() { state = duck.ExecutePrepared(stmt, &result) })
+	if state != duck.StateSuccess {
+		return translate(ctx, "", duck.ResultError(&result), path)
+	}
+	return nil
+}
