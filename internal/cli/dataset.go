@@ -12,6 +12,7 @@ import (
 	"outturn"
 	"outturn/internal/catalog"
 	"outturn/internal/source"
+	"outturn/internal/source/ledger"
 )
 
 type datasetCmd struct {
@@ -201,6 +202,9 @@ func (c *datasetCheckCmd) Run(ctx context.Context, streams IO, settings *Setting
 	})
 	if err != nil {
 		return err
+	}
+	if _, err := cat.With(ledger.AuditDataset); err != nil {
+		problems[ledger.AuditDataset.Name+".sql"] = err
 	}
 	files := slices.Sorted(maps.Keys(problems))
 	if c.JSON {

@@ -24,7 +24,7 @@ const released = `phase = '', lease_owner = NULL, lease_until = NULL`
 // that its tenant's limits or suspension keep, or an older one of its generator, is
 // CodeHeld, and stays as it is.
 func (s *Store) ClaimRun(ctx context.Context, id, owner string, lease time.Duration) (r outturn.Run, err error) {
-	err = s.write(ctx, "claim run", func(t *tx) error {
+	err = s.note(ctx, "claim run", func(t *tx) error {
 		tenant, mostRows, err := t.mayStart(id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return t.notDue(id)
@@ -67,7 +67,7 @@ func (t *tx) notDue(id string) error {
 // attempt has come.
 func (s *Store) ExtendLease(ctx context.Context, c outturn.RunClaim, lease time.Duration, phase outturn.RunPhase, p outturn.RunProgress) error {
 	before := earlier(phase)
-	return s.write(ctx, "extend lease", func(t *tx) error {
+	return s.note(ctx, "extend lease", func(t *tx) error {
 		n, err := t.exec(`UPDATE runs SET lease_until = ?5, phase = ?6,
 				furthest = CASE WHEN furthest IN ('', ?7, ?8, ?9) THEN ?6 ELSE furthest END,
 				rows_done = ?10, bytes_done = ?11, share_done = ?12, progress_at = ?4, `+touched("?4")+`

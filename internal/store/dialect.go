@@ -89,6 +89,10 @@ func connect(path string, connections int, mode string, settings ...string) (*sq
 // row is read to be changed.
 const begin = `BEGIN IMMEDIATE`
 
+// waits says by whether commits are to wait for the disk how that is said, between two
+// transactions. PostgreSQL: SET synchronous_commit.
+var waits = map[bool]string{true: `PRAGMA synchronous = FULL`, false: `PRAGMA synchronous = NORMAL`}
+
 // useIndex makes the list engine's choice certain. PostgreSQL: "", its statistics
 // choose well.
 func useIndex(name string) string { return " INDEXED BY " + name }

@@ -53,3 +53,10 @@ func ReadOne(ctx context.Context, s *Store, begun func()) error {
 		return t.row("SELECT 1").scan(&one)
 	})
 }
+
+// Synchronous makes a change, brief or not, and returns how the database brings it to the
+// disk.
+func Synchronous(ctx context.Context, s *Store, brief bool) (level int, err error) {
+	err = s.writes.do(ctx, brief, func(t *tx) error { return t.row("PRAGMA synchronous").scan(&level) })
+	return level, err
+}

@@ -159,7 +159,13 @@ func (s *Store) instant() time.Time { return s.now().UTC().Truncate(time.Microse
 // keep its tx, and must not write to anything but its own variables before it can
 // no longer fail.
 func (s *Store) write(ctx context.Context, step string, do func(*tx) error) error {
-	return fault(step, s.writes.do(ctx, do))
+	return fault(step, s.writes.do(ctx, false, do))
+}
+
+// note is write for what need not survive a power cut, as with it goes the process that
+// it is about. It does not wait for the disk; what is written after it brings it there.
+func (s *Store) note(ctx context.Context, step string, do func(*tx) error) error {
+	return fault(step, s.writes.do(ctx, true, do))
 }
 
 // read runs do in a transaction that sees one committed state and changes nothing.

@@ -23,6 +23,7 @@ type writer struct {
 	conn *sql.Conn
 	now  func() time.Time
 	kept map[string]*sql.Stmt
+	lazy bool // commits do not wait for the disk
 
 	jobs chan *job
 	done chan struct{} // closed when run has returned
@@ -42,6 +43,7 @@ const (
 // changed, and one whose job was taken waits for the outcome.
 type job struct {
 	do     func(*tx) error
+	brief  bool // need not survive a power cut
 	taken  atomic.Bool
 	answer chan error
 	err    error
@@ -57,8 +59,8 @@ func newWriter(ctx context.Context, db *sql.DB, now func() time.Time) (*writer, 
 	return w, nil
 }
 
-func (w *writer) do(ctx context.Context, do func(*tx) error) error {
-	j := &job{do: do, answer: make(chan error, 1)}
+func (w *writer) do(ctx context.Context, brief bool, do func(*tx) error) error {
+	j := &job{do: do, brief: brief, answer: make(chan error, 1)}
 	if err := w.hand(ctx, j); err != nil {
 		return err
 	}
@@ -110,52 +112,68 @@ func (w *writer) close() error {
 func (w *writer) run() {
 	defer close(w.done)
 	for first := range w.jobs {
-		if first.taken.CompareAndSwap(false, true) {
-			w.batch(first)
+		for first != nil && first.taken.CompareAndSwap(false, true) {
+			first = w.batch(first)
 		}
 	}
 }
 
-// batch makes the change first and those that wait by then, and answers all.
-func (w *writer) batch(first *job) {
-	if err := w.plain(begin); err != nil {
+// batch makes the change first and those that wait by then, and answers all. A brief
+// one does not wait for the disk, and is not put together with those that do: the first
+// of these is left, as the first of the next batch.
+func (w *writer) batch(first *job) (left *job) {
+	if err := w.begin(first.brief); err != nil {
 		first.answer <- err
-		return
+		return nil
 	}
 	begun := time.Now()
 	var made []*job
-	for j := first; j != nil; j = w.next(len(made), begun) {
+	for j := first; j != nil; j, left = w.next(first.brief, len(made), begun) {
 		made = append(made, j)
 		if lost := w.change(j); lost != nil {
 			w.abandon(made, lost)
-			return
+			return left
 		}
 	}
 	if err := w.plain(`COMMIT`); err != nil {
 		w.abandon(made, fmt.Errorf("commit: %w", err))
-		return
+		return left
 	}
 	for _, j := range made {
 		j.answer <- j.err
 	}
+	return left
 }
 
-// next returns a job that waits, nil when there is none or the commit is due.
-func (w *writer) next(made int, begun time.Time) *job {
+func (w *writer) begin(lazy bool) error {
+	if lazy != w.lazy {
+		if err := w.plain(waits[!lazy]); err != nil {
+			return err
+		}
+		w.lazy = lazy
+	}
+	return w.plain(begin)
+}
+
+// next takes a job that waits, nil when there is none or the commit is due. After brief
+// ones alone, one that is not is left.
+func (w *writer) next(brief bool, made int, begun time.Time) (taken, left *job) {
 	for made < mostJobs && time.Since(begun) < mostTime {
 		select {
 		case j, ok := <-w.jobs:
-			if !ok {
-				return nil
-			}
-			if j.taken.CompareAndSwap(false, true) {
-				return j
+			switch {
+			case !ok:
+				return nil, nil
+			case brief && !j.brief:
+				return nil, j
+			case j.taken.CompareAndSwap(false, true):
+				return j, nil
 			}
 		default:
-			return nil
+			return nil, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // change runs j. It returns an error when the transaction was lost with it: SQLite
