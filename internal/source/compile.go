@@ -572,7 +572,7 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 // rows costs.
 type lister interface {
 	// List returns a list of what sql gives in its one column, where account takes the
-	// place of $1; "" where it is too long to have at hand.
+	// place of $1; "" where it is too long to have at hand, or nobody asks again.
 	List(ctx context.Context, sql, account string) (string, error)
 	// Listed returns the SELECT of what is in a list, which is an argument; whole says
 	// that all of it are whole numbers, else it gives texts.

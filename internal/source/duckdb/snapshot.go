@@ -174,8 +174,11 @@ const (
 )
 
 // List returns a JSON array. What another snapshot of the open file has listed is not
-// asked again.
+// asked again; where nobody will come after this one there is no gain in a list.
 func (s *snapshot) List(ctx context.Context, sql, account string) (list string, err error) {
+	if s.source.config.Folder || s.source.config.Linger == 0 {
+		return "", nil
+	}
 	if !utf8.ValidString(account) {
 		return "[]", nil // no text of the engine's is such
 	}
@@ -194,7 +197,7 @@ func (s *snapshot) List(ctx context.Context, sql, account string) (list string, 
 		return "", err
 	}
 	list = string(b.Text(0, 0))
-	if !s.source.config.Folder && s.engine.listed.Add(int64(len(list))) <= mostLists {
+	if s.engine.listed.Add(int64(len(list))) <= mostLists {
 		s.engine.lists.Store(key, list)
 	}
 	return list, nil
