@@ -543,7 +543,7 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 		return condition, "", err
 	}
 	if c.Tree == nil {
-		return "CAST((" + c.Dataset.Tenant + "\n) AS VARCHAR) = CAST(" + c.bind(c.Tenant) + " AS VARCHAR)", "", nil
+		return asID("("+c.Dataset.Tenant+"\n)", false) + " = " + asID(c.bind(c.Tenant), false), "", nil
 	}
 	tree, err := treeSQL(c.Tree)
 	if err != nil {
@@ -564,7 +564,7 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 	// By way of the tree, whose size an engine knows: DuckDB takes a recursive
 	// result for a thousand times what it is, and would then hold the whole data
 	// set in memory to look the scope up in it, instead of the other way round.
-	return owner + " IN (SELECT " + asID("id", inData) + " FROM outturn_tree WHERE id IN (SELECT id FROM outturn_scope))", subtreeSQL(tree, c.bind(c.Tenant), inTree), nil
+	return owner + " IN (SELECT " + asID("id", inData) + " FROM outturn_tree WHERE " + asID("id", inTree) + " IN (SELECT " + asID("id", inTree) + " FROM outturn_scope))", subtreeSQL(tree, c.bind(c.Tenant), inTree), nil
 }
 
 // A lister is an Engine that has the ids of a subtree at hand, as its data cannot
@@ -586,7 +586,7 @@ func subtreeSQL(tree, account string, whole bool) string {
 	return `WITH RECURSIVE outturn_tree AS (` + tree + `
 ),
 outturn_scope(id) AS (
-  SELECT id FROM outturn_tree WHERE CAST(id AS VARCHAR) = CAST(` + account + ` AS VARCHAR)
+  SELECT id FROM outturn_tree WHERE ` + asID("id", false) + ` = ` + asID(account, false) + `
   UNION
   SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON ` + asID("t.parent", whole) + ` = ` + asID("s.id", whole) + `
 )
@@ -595,14 +595,15 @@ outturn_scope(id) AS (
 
 // asID is the SQL of an account's id where it is compared with others. They are
 // compared as text, because ids may be numbers on one side and text on the other,
-// where an engine would take 03 for 3. Where all of them are whole numbers it is the
-// same to compare these, which takes an engine half the time, and it may pass over
-// the rows that lie outside of the least and the largest.
+// where an engine would take 03 for 3, and by the bytes of that, whatever the collation
+// of a column takes for equal. Where all of them are whole numbers it is the same to
+// compare these, which takes an engine half the time, and it may pass over the rows that
+// lie outside of the least and the largest.
 func asID(sql string, whole bool) string {
 	if whole {
 		return sql
 	}
-	return "CAST(" + sql + " AS VARCHAR)"
+	return "CAST(" + sql + " AS VARCHAR) COLLATE C"
 }
 
 // told is the scope as a database hears of it.

@@ -434,6 +434,72 @@ func TestListsOfAFile(t *testing.T) {
 	}
 }
 
+// What is asked again tells of its own moment, also where the SQL hides that in the file.
+func TestMoments(t *testing.T) {
+	const data = "CREATE TABLE accounts AS SELECT i AS id, CASE WHEN i > 0 THEN 0 END AS parent FROM range(40) AS g(i); CREATE TABLE sales AS SELECT i AS owner, i AS n FROM range(40) AS g(i);"
+	d := &outturn.Dataset{Name: "sales", SQL: "SELECT * FROM sales", Key: []string{"N"}, Tenant: "OWNER", Fields: []outturn.Field{{Name: "N", Type: outturn.Int}}}
+	tree := source.Query{Dataset: d, View: outturn.Columns(d, []string{"N"}), Tenant: "0", Order: []outturn.Order{{Field: "N"}},
+		Tree: &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts WHERE id = 0 OR random() < 0.5"}}
+	hidden := tree
+	hidden.Tree = &outturn.TenantTree{SQL: strings.ReplaceAll(tree.Tree.SQL, "accounts WHERE id = 0 OR random() < 0.5", "known")}
+	for _, tt := range []struct {
+		name, sql string
+		q         source.Query
+		same      bool
+	}{
+		{"Now", "", source.Query{SQL: "SELECT CAST(now() AS VARCHAR) AS t"}, false},
+		{"LocalTime", "", source.Query{SQL: "SELECT CAST(localtimestamp AS VARCHAR) AS t"}, false},
+		{"Function", "", source.Query{SQL: `SELECT CAST("current_localtimestamp" () AS VARCHAR) AS t`}, false},
+		{"View", "CREATE VIEW v AS SELECT localtimestamp AS t", source.Query{SQL: "SELECT CAST(t AS VARCHAR) AS t FROM v"}, false},
+		{"Macro", "CREATE MACRO m() AS localtimestamp", source.Query{SQL: "SELECT CAST(m() AS VARCHAR) AS t"}, false},
+		{"TableMacro", "CREATE MACRO m() AS TABLE SELECT localtimestamp AS t", source.Query{SQL: "SELECT CAST(t AS VARCHAR) AS t FROM m()"}, false},
+		{"Column", "CREATE TABLE c (i INT, t TIMESTAMP GENERATED ALWAYS AS (current_localtimestamp())); INSERT INTO c VALUES (1)", source.Query{SQL: "SELECT CAST(t AS VARCHAR) AS t FROM c"}, false},
+		{"Tree", "", tree, false},
+		{"TreeOfAView", "CREATE VIEW known AS SELECT * FROM accounts WHERE id = 0 OR random() < 0.5", hidden, false},
+		{"Lasting", "CREATE TABLE u (t TIMESTAMP DEFAULT localtimestamp); CREATE VIEW known AS SELECT * FROM accounts WHERE id <> 3", hidden, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data.duckdb")
+			makeFile(t, path, data+tt.sql)
+			src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+			t.Cleanup(func() { src.Close() })
+			first, err := readQuery(t, src, tt.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if second, err := readQuery(t, src, tt.q); err != nil || (second == first) != tt.same {
+				t.Errorf("after %q: %q, %v", first, second, err)
+			}
+		})
+	}
+}
+
+// Accounts whose ids differ in their case are not one another, whatever the collation of
+// a column says, nor where there are too many to list.
+func TestScopeOfCollations(t *testing.T) {
+	d := &outturn.Dataset{Name: "sales", SQL: "SELECT * FROM sales", Key: []string{"N"}, Tenant: "OWNER", Fields: []outturn.Field{{Name: "N", Type: outturn.Int}}}
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts"}
+	for _, more := range []int{0, 25_000} {
+		src := newFile(t, "CREATE TABLE accounts (id VARCHAR COLLATE NOCASE, parent VARCHAR COLLATE NOCASE); INSERT INTO accounts VALUES ('a', NULL), ('A', NULL), ('b', 'A'), ('B', 'a');"+
+			fmt.Sprintf("INSERT INTO accounts SELECT w || i, w FROM range(%d) AS g(i), (VALUES ('a'), ('A')) AS v(w);", more)+
+			"CREATE TABLE sales (owner VARCHAR COLLATE NOCASE, n BIGINT); INSERT INTO sales VALUES ('a', 1), ('A', 2), ('b', 3), ('B', 4), ('a7', 5), ('A7', 6);")
+		for _, tt := range []struct {
+			account string
+			tree    *outturn.TenantTree
+			want    string
+		}{{"a", tree, "1\n4\n"}, {"A", tree, "2\n3\n"}, {"b", tree, "3\n"}, {"a", nil, "1\n"}} {
+			want := tt.want
+			if more > 0 && tt.tree != nil {
+				want += map[string]string{"a": "5\n", "A": "6\n"}[tt.account]
+			}
+			got, err := readQuery(t, src, source.Query{Dataset: d, View: outturn.Columns(d, []string{"N"}), Tree: tt.tree, Tenant: tt.account, Order: []outturn.Order{{Field: "N"}}})
+			if err != nil || got != want {
+				t.Errorf("%s of %d more: got %q, %v; want %q", tt.account, more, got, err, want)
+			}
+		}
+	}
+}
+
 // engines is how many have a folder for temporary files.
 func engines(t *testing.T, temp string) int {
 	t.Helper()

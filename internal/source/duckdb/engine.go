@@ -27,8 +27,8 @@ type engine struct {
 	descriptions atomic.Int64
 	accounts     sync.Map // accountKey → outturn.Account
 	known        atomic.Int64
-	lists        sync.Map     // accountKey, with the SELECT for the tree → string
-	listed       atomic.Int64 // bytes
+	lists        lists
+	moving       bool // see ofTheMoment
 
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
 
@@ -92,7 +92,11 @@ func openFile(ctx context.Context, c Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.setUp(ctx, c, nil); err != nil {
+	err = e.setUp(ctx, c, nil)
+	if err == nil {
+		err = e.lookForMoments(ctx, c.Path)
+	}
+	if err != nil {
 		e.close()
 		return nil, err
 	}

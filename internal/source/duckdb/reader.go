@@ -29,6 +29,7 @@ type reader struct {
 	snapshot *snapshot
 	sql      string
 	stmt     duck.PreparedStatement
+	again    bool // the connection may keep stmt
 	result   duck.Result
 
 	columns []batch.Column
@@ -196,10 +197,10 @@ func (r *reader) Close() error {
 	}
 	duck.DestroyDataChunk(&r.chunk)
 	duck.DestroyResult(&r.result)
-	if r.snapshot.aborted {
-		duck.DestroyPrepare(&r.stmt)
-	} else {
+	if r.again && !r.snapshot.aborted {
 		r.snapshot.conn.keep(r.sql, r.stmt)
+	} else {
+		duck.DestroyPrepare(&r.stmt)
 	}
 	if r.snapshot.reader == r {
 		r.snapshot.reader = nil

@@ -3,12 +3,10 @@ package duckdb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
 
@@ -166,51 +164,6 @@ func (s *snapshot) Remember(tree string, a outturn.Account) {
 	}
 }
 
-// Bounds of what an engine lists of accounts: ids in one list, and bytes of those that it
-// remembers.
-const (
-	mostListed = 1_000_000
-	mostLists  = 16 << 20
-)
-
-// List returns a JSON array. What another snapshot of the open file has listed is not
-// asked again; where nobody will come after this one there is no gain in a list.
-func (s *snapshot) List(ctx context.Context, sql, account string) (list string, err error) {
-	if s.source.config.Folder || s.source.config.Linger == 0 {
-		return "", nil
-	}
-	if !utf8.ValidString(account) {
-		return "[]", nil // no text of the engine's is such
-	}
-	key := accountKey{sql, account}
-	if known, ok := s.engine.lists.Load(key); ok {
-		return known.(string), s.ready(ctx)
-	}
-	r, err := s.run(ctx, fmt.Sprintf(`SELECT CASE WHEN count(*) <= %d THEN COALESCE(CAST(to_json(list(id)) AS VARCHAR), '[]') ELSE '' END AS ids FROM (%s
-) AS t(id)`, mostListed, sql), []string{account}, []batch.Column{{Name: "ids", Type: outturn.Text}}, time.UTC)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	var b batch.Batch
-	if err := r.Next(&b); err != nil {
-		return "", err
-	}
-	list = string(b.Text(0, 0))
-	if s.engine.listed.Add(int64(len(list))) <= mostLists {
-		s.engine.lists.Store(key, list)
-	}
-	return list, nil
-}
-
-// Listed reads what List has made.
-func (s *snapshot) Listed(argument string, whole bool) string {
-	if whole {
-		return "SELECT unnest(CAST(CAST(" + argument + " AS JSON) AS BIGINT[]))"
-	}
-	return "SELECT unnest(CAST(CAST(" + argument + " AS JSON) AS VARCHAR[]))"
-}
-
 // mostDescriptions bounds what an engine remembers. It is far more than a
 // catalogue has.
 const mostDescriptions = 1000
@@ -323,7 +276,7 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 			return nil, err
 		}
 	}
-	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt}
+	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt, again: s.again(sql, args)}
 	r.fetching, r.stop = context.WithCancel(ctx)
 	if params := int(duck.NParams(stmt)); params != len(args) {
 		err := outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
@@ -342,6 +295,19 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 	}
 	s.reader = r
 	return r, nil
+}
+
+// mostBound is how many bytes of arguments a statement may have that is kept: the engine
+// keeps two copies of them with it.
+const mostBound = 64 << 10
+
+// again reports whether the connection may keep a statement.
+func (s *snapshot) again(sql string, args []string) bool {
+	bound := 0
+	for _, arg := range args {
+		bound += len(arg)
+	}
+	return bound <= mostBound && !s.engine.ofTheMoment(sql)
 }
 
 // executeTasks executes a statement until its first rows are there, and returns what
