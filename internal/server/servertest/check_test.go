@@ -214,12 +214,12 @@ func TestLeftovers(t *testing.T) {
 		files map[string]string
 		want  string // in the one fault; empty: none
 	}{
-		{"OK", map[string]string{"files/t/r1/2/k1.csv": whole}, ""},
-		{"Unpublished", map[string]string{"files/t/r1/2/k1.csv": whole, "files/t/r2/1/k2.csv": "x"}, "files/t/r2/1/k2.csv"},
-		{"EarlierAttempt", map[string]string{"files/t/r1/1/k1.csv": whole, "files/t/r1/2/k1.csv": whole}, "a second time"},
-		{"Temporary", map[string]string{"files/t/r1/2/k1.csv": whole, "files/.outturn-1.part": "x"}, "files/.outturn-1.part"},
-		{"Short", map[string]string{"files/t/r1/2/k1.csv": "x"}, "with 1 bytes, not 20"},
-		{"Missing", map[string]string{"files/t/r1/2/k2.csv": whole}, "files/t/r1/2/k2.csv"},
+		{"OK", map[string]string{"files/t/r1.2.k1.csv": whole}, ""},
+		{"Unpublished", map[string]string{"files/t/r1.2.k1.csv": whole, "files/t/r2.1.k2.csv": "x"}, "files/t/r2.1.k2.csv"},
+		{"EarlierAttempt", map[string]string{"files/t/r1.1.k1.csv": whole, "files/t/r1.2.k1.csv": whole}, "a second time"},
+		{"Temporary", map[string]string{"files/t/r1.2.k1.csv": whole, "files/.outturn-1.part": "x"}, "files/.outturn-1.part"},
+		{"Short", map[string]string{"files/t/r1.2.k1.csv": "x"}, "with 1 bytes, not 20"},
+		{"Missing", map[string]string{"files/t/r1.2.k2.csv": whole}, "files/t/r1.2.k2.csv"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			data := t.TempDir()

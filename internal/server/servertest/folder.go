@@ -30,12 +30,13 @@ func Leftovers(data string, runs map[string]Run) []string {
 			return err
 		}
 		key, _ := filepath.Rel(store, path)
-		parts := strings.Split(filepath.ToSlash(key), "/") // tenant/run/attempt/name
-		if len(parts) != 4 {
+		_, file, _ := strings.Cut(filepath.ToSlash(key), "/") // of tenant/run.attempt.name
+		parts := strings.SplitN(file, ".", 3)
+		if len(parts) != 3 {
 			faults = append(faults, "files/"+key)
 			return nil
 		}
-		f, ok := wanted[parts[1]+"/"+parts[3]]
+		f, ok := wanted[parts[0]+"/"+parts[2]]
 		info, err := d.Info()
 		switch {
 		case os.IsNotExist(err):
