@@ -9,7 +9,7 @@ type File struct {
 	Run    string `json:"run"`
 	Tenant string `json:"tenant"`
 	ManifestFile
-	// Key is where its bytes lie: tenant/run/attempt/name.
+	// Key is where its bytes lie: tenant/run.attempt.name.
 	Key       string    `json:"-"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`

@@ -16,7 +16,7 @@ import (
 // A Store is where the files of runs lie. It knows nothing of runs, tenants and who
 // may read what: that is the ledger's. Any number of goroutines may use it.
 //
-// A key is a path such as tenant/run/attempt/name, which CheckKey accepts. What has
+// A key is a path such as tenant/run.attempt.name, which CheckKey accepts. What has
 // been committed under a key is whole and does not change; only Delete ends it, or
 // another Commit under the same key, which takes its place in one step. Errors are
 // outturn.Errors: CodeInvalid for a key that is none, CodeStorageUnavailable and

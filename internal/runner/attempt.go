@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -259,19 +259,17 @@ func attemptKey(run outturn.Run) string {
 	return fmt.Sprintf("%s/%s.%d.", run.Tenant, run.ID, run.Attempt)
 }
 
-// runOfKey says whose a stored file is; "" where the key is none of ours. Until
-// November 2026 an attempt was a folder, in that of its run.
+// runOfKey says of which run a stored file is; "" where the key is none of ours, for
+// somebody may keep files of his own there. Until November 2026 an attempt was a folder,
+// in that of its run.
 func runOfKey(key string) string {
-	parts := strings.Split(key, "/")
-	if len(parts) == 4 {
+	if parts := ourKey.FindStringSubmatch(key); parts != nil {
 		return parts[1]
 	}
-	run, name, _ := strings.Cut(parts[len(parts)-1], ".")
-	if len(parts) != 2 || name == "" {
-		return ""
-	}
-	return run
+	return ""
 }
+
+var ourKey = regexp.MustCompile(`^[^/]+/([0-9a-f-]{36})(?:\.\d+\.|/\d+/)[^/]+$`)
 
 // abortUploads drops what was not committed.
 func (a *attempt) abortUploads() {

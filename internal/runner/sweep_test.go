@@ -78,6 +78,7 @@ func TestSweepStorage(t *testing.T) {
 	_, err := b.ledger.FailRun(t.Context(), outturn.RunClaim{Run: ended, Attempt: 1, Owner: "another"}, outturn.Reason{Code: outturn.CodeInternal}, time.Time{})
 	must(t, err)
 
+	none := outturn.NewID(b.time())
 	stays := []string{listed}
 	for _, tt := range []struct {
 		key   string
@@ -90,10 +91,13 @@ func TestSweepStorage(t *testing.T) {
 		{key: b.tenant + "/" + held + ".1.about to be listed", stays: true},
 		{key: b.tenant + "/" + held + ".0.of an attempt before"},
 		{key: b.tenant + "/" + ended + ".1.of an attempt that has ended"},
-		{key: b.tenant + "/nothing.1.of no run"},
-		{key: "nobody/nothing.1.of no tenant"},
-		{key: "nobody/nothing.1.of no tenant, just now", young: true, stays: true},
+		{key: b.tenant + "/" + none + ".1.of no run"},
+		{key: "nobody/" + none + ".1.of no tenant"},
+		{key: "nobody/" + none + ".1.of no tenant, just now", young: true, stays: true},
 		{key: "nobody/not ours", stays: true},
+		{key: "nobody/notes.1.txt", stays: true},
+		{key: "nobody/2026.11.27.log", stays: true},
+		{key: "nobody/" + none + ".tar.gz", stays: true},
 	} {
 		up, err := b.files.Create(t.Context(), tt.key)
 		must(t, err)

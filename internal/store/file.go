@@ -201,7 +201,7 @@ func (s *Store) ForgetFiles(ctx context.Context, ids []string) error {
 }
 
 // RunKeys returns, for the sweep of the storage, the runs of ids that there are,
-// without their requests: bytes under tenant/run/attempt are in use when the run
+// without their requests: bytes under tenant/run.attempt. are in use when the run
 // is running at that attempt, or when they are the Key of one of its Files.
 func (s *Store) RunKeys(ctx context.Context, ids []string) (map[string]outturn.Run, error) {
 	runs := map[string]outturn.Run{}
