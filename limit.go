@@ -126,7 +126,7 @@ func (l *LimitReached) ToldBelow() string {
 type LimitAbove struct {
 	Kind    LimitKind `json:"kind"`
 	Reached bool      `json:"reached"`
-	// Most is the least of them, where each run or minute is bounded by itself.
+	// Most is the least of them, where each run, minute or schedule is bounded by itself.
 	Most *int64 `json:"most,omitempty"`
 }
 

@@ -45,7 +45,8 @@ type Store interface {
 // goroutine uses it.
 type Upload interface {
 	io.Writer
-	// Commit makes the object durable and then visible, whole. When it fails,
+	// Commit makes the object visible, whole, and durable: when it returns it is both.
+	// Before, a loss of power may leave a part of it under its key. When it fails,
 	// nothing is visible, and the upload is over.
 	Commit(ctx context.Context) error
 	// Abort drops the upload. After Commit it does nothing.
