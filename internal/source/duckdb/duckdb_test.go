@@ -463,12 +463,13 @@ func TestMoments(t *testing.T) {
 			makeFile(t, path, data+tt.sql)
 			src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
 			t.Cleanup(func() { src.Close() })
-			first, err := readQuery(t, src, tt.q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if second, err := readQuery(t, src, tt.q); err != nil || (second == first) != tt.same {
-				t.Errorf("after %q: %q, %v", first, second, err)
+			last := ""
+			for i := range 4 { // the first is not remembered anyhow
+				got, err := readQuery(t, src, tt.q)
+				if err != nil || i > 0 && (got == last) != tt.same {
+					t.Errorf("after %q: %q, %v", last, got, err)
+				}
+				last = got
 			}
 		})
 	}
@@ -480,14 +481,17 @@ func TestScopeOfCollations(t *testing.T) {
 	d := &outturn.Dataset{Name: "sales", SQL: "SELECT * FROM sales", Key: []string{"N"}, Tenant: "OWNER", Fields: []outturn.Field{{Name: "N", Type: outturn.Int}}}
 	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts"}
 	for _, more := range []int{0, 25_000} {
-		src := newFile(t, "CREATE TABLE accounts (id VARCHAR COLLATE NOCASE, parent VARCHAR COLLATE NOCASE); INSERT INTO accounts VALUES ('a', NULL), ('A', NULL), ('b', 'A'), ('B', 'a');"+
+		path := filepath.Join(t.TempDir(), "data.duckdb")
+		src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour}) // each but the first query is for a list
+		t.Cleanup(func() { src.Close() })
+		makeFile(t, path, "CREATE TABLE accounts (id VARCHAR COLLATE NOCASE, parent VARCHAR COLLATE NOCASE); INSERT INTO accounts VALUES ('a', NULL), ('A', NULL), ('b', 'A'), ('B', 'a');"+
 			fmt.Sprintf("INSERT INTO accounts SELECT w || i, w FROM range(%d) AS g(i), (VALUES ('a'), ('A')) AS v(w);", more)+
 			"CREATE TABLE sales (owner VARCHAR COLLATE NOCASE, n BIGINT); INSERT INTO sales VALUES ('a', 1), ('A', 2), ('b', 3), ('B', 4), ('a7', 5), ('A7', 6);")
 		for _, tt := range []struct {
 			account string
 			tree    *outturn.TenantTree
 			want    string
-		}{{"a", tree, "1\n4\n"}, {"A", tree, "2\n3\n"}, {"b", tree, "3\n"}, {"a", nil, "1\n"}} {
+		}{{"a", tree, "1\n4\n"}, {"a", tree, "1\n4\n"}, {"A", tree, "2\n3\n"}, {"b", tree, "3\n"}, {"a", nil, "1\n"}} {
 			want := tt.want
 			if more > 0 && tt.tree != nil {
 				want += map[string]string{"a": "5\n", "A": "6\n"}[tt.account]

@@ -28,7 +28,10 @@ type engine struct {
 	accounts     sync.Map // accountKey → outturn.Account
 	known        atomic.Int64
 	lists        lists
-	moving       bool // see ofTheMoment
+	begun        atomic.Int64 // snapshots, ever
+
+	looking        sync.Mutex
+	looked, moving bool // see moves
 
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
 
@@ -92,11 +95,7 @@ func openFile(ctx context.Context, c Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = e.setUp(ctx, c, nil)
-	if err == nil {
-		err = e.lookForMoments(ctx, c.Path)
-	}
-	if err != nil {
+	if err := e.setUp(ctx, c, nil); err != nil {
 		e.close()
 		return nil, err
 	}

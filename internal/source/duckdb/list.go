@@ -26,7 +26,7 @@ const (
 // asked again. Where nobody will come after this one there is no gain in a list, and what
 // depends on the moment is in none.
 func (s *snapshot) List(ctx context.Context, sql, account string) (list string, err error) {
-	if s.source.config.Folder || s.source.config.Linger == 0 || s.engine.ofTheMoment(sql) {
+	if s.ofTheMoment(ctx, sql) {
 		return "", nil
 	}
 	if !utf8.ValidString(account) {

@@ -5,8 +5,6 @@ import (
 	"regexp"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
-
-	"outturn"
 )
 
 // moment matches SQL that may give something else when it is asked again, though no data
@@ -18,17 +16,34 @@ const moment = `(?i)\b(?:now|today|age|current_(?:date|time|timestamp|local\w+|t
 var momentary = regexp.MustCompile(moment)
 
 // ofTheMoment reports whether what sql gives must not be remembered, nor the plan that
-// the engine has made for it: localtimestamp in that is when it was prepared.
-func (e *engine) ofTheMoment(sql string) bool { return e.moving || momentary.MatchString(sql) }
-
-// lookForMoments notes whether a view, macro or generated column of the file is of the
-// moment, which a statement over it does not show.
-func (e *engine) lookForMoments(ctx context.Context, path string) error {
-	var conn duck.Connection
-	if duck.Connect(e.db, &conn) != duck.StateSuccess {
-		return outturn.Errorf(outturn.CodeInternal, "The DuckDB engine takes no connection.")
+// the engine has made for it: localtimestamp in that is when it was prepared. Where no
+// snapshot comes after this one nothing is worth remembering, nor in the first one, since
+// to look into the file takes a tenth of a second.
+func (s *snapshot) ofTheMoment(ctx context.Context, sql string) bool {
+	if s.source.config.Folder || s.source.config.Linger == 0 || s.engine.begun.Load() < 2 {
+		return true
 	}
+	return momentary.MatchString(sql) || s.engine.moves(ctx)
+}
+
+// moves reports whether a view, macro or generated column of the file is of the moment,
+// which a statement over it does not show.
+func (e *engine) moves(ctx context.Context) bool {
+	e.looking.Lock()
+	defer e.looking.Unlock()
+	if !e.looked {
+		e.moving, e.looked = e.lookForMoments(ctx)
+	}
+	return e.moving
+}
+
+// lookForMoments is moves, asked of the engine. Where that cannot be asked, it may be so.
+func (e *engine) lookForMoments(ctx context.Context) (found, asked bool) {
+	var conn duck.Connection
 	defer duck.Disconnect(&conn)
+	if duck.Connect(e.db, &conn) != duck.StateSuccess {
+		return true, false
+	}
 	sql := `SELECT 1 FROM (
   SELECT sql FROM duckdb_views() WHERE NOT internal
   UNION ALL SELECT macro_definition FROM duckdb_functions() WHERE NOT internal
@@ -39,10 +54,9 @@ func (e *engine) lookForMoments(ctx context.Context, path string) error {
 	var state duck.State
 	interruptible(ctx, conn, func() { state = duck.Query(conn, sql, &result) })
 	if state != duck.StateSuccess {
-		return translate(ctx, "set up", duck.ResultError(&result), path)
+		return true, false
 	}
 	first := duck.FetchChunk(result)
-	e.moving = first.Ptr != nil && duck.DataChunkGetSize(first) > 0
-	duck.DestroyDataChunk(&first)
-	return nil
+	defer duck.DestroyDataChunk(&first)
+	return first.Ptr != nil && duck.DataChunkGetSize(first) > 0, true
 }

@@ -29,6 +29,7 @@ type snapshot struct {
 }
 
 func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error) {
+	e.begun.Add(1)
 	s := &snapshot{source: src, engine: e, instant: time.Now().UTC().Truncate(time.Microsecond)}
 	var err error
 	if s.conn, err = e.connect(ctx, src.config); err != nil {
@@ -276,7 +277,7 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 			return nil, err
 		}
 	}
-	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt, again: s.again(sql, args)}
+	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt, again: s.again(ctx, sql, args)}
 	r.fetching, r.stop = context.WithCancel(ctx)
 	if params := int(duck.NParams(stmt)); params != len(args) {
 		err := outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
@@ -302,12 +303,12 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 const mostBound = 64 << 10
 
 // again reports whether the connection may keep a statement.
-func (s *snapshot) again(sql string, args []string) bool {
+func (s *snapshot) again(ctx context.Context, sql string, args []string) bool {
 	bound := 0
 	for _, arg := range args {
 		bound += len(arg)
 	}
-	return bound <= mostBound && !s.engine.ofTheMoment(sql)
+	return bound <= mostBound && !s.ofTheMoment(ctx, sql)
 }
 
 // executeTasks executes a statement until its first rows are there, and returns what
