@@ -138,6 +138,9 @@ func (s *Service) specify(ctx context.Context, p outturn.Principal, tenant outtu
 	f.add("", in.Faults)
 	c := specCompiler{service: s, tenant: tenant, old: *g, now: s.now(), faults: &f}
 	spec, next := c.compile(ctx, p, in.Spec)
+	if c.failed != nil {
+		return c.failed
+	}
 	taken, err := s.nameTaken(ctx, g, spec.Name)
 	switch {
 	case err != nil:

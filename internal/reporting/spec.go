@@ -20,7 +20,8 @@ type specCompiler struct {
 	now     time.Time
 	faults  *faults
 
-	next time.Time // when it fires next
+	next   time.Time // when it fires next
+	failed error     // the ledger did not answer
 }
 
 // compile returns the spec that is kept, and when it fires next. They are of worth only
@@ -177,7 +178,8 @@ func (c *specCompiler) schedule(ctx context.Context, p outturn.Principal, t *out
 func (c *specCompiler) tooOften(ctx context.Context, p outturn.Principal, gap time.Duration) error {
 	above, err := c.service.ledger.LimitsAbove(ctx, p.Tenant, c.tenant.ID)
 	if err != nil {
-		return err
+		c.failed = err
+		return nil
 	}
 	perDay := c.tenant.Limits.Firings
 	for _, l := range above {
@@ -316,7 +318,10 @@ func (c *specCompiler) webhook(ctx context.Context, id string) error {
 	if outturn.ErrorCode(err) == outturn.CodeNotFound || err == nil && w.Tenant != c.tenant.ID {
 		return outturn.Errorf(outturn.CodeInvalid, "The tenant has no webhook %s. Make it first, and name it by its id.", outturn.Shown(id))
 	}
-	return err
+	if err != nil {
+		c.failed = err
+	}
+	return nil
 }
 
 // unknownOf is outturn.Unknown for words that have a type.

@@ -543,7 +543,7 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 		return condition, "", err
 	}
 	if c.Tree == nil {
-		return asID("("+c.Dataset.Tenant+"\n)", false) + " = " + asID(c.bind(c.Tenant), false), "", nil
+		return c.asID("("+c.Dataset.Tenant+"\n)", false) + " = " + c.asID(c.bind(c.Tenant), false), "", nil
 	}
 	tree, err := treeSQL(c.Tree)
 	if err != nil {
@@ -551,9 +551,9 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 	}
 	inTree := c.tree["id"].Type == outturn.Int && c.tree["parent"].Type == outturn.Int
 	inData := inTree && c.have[tenantColumn].Type == outturn.Int
-	owner := asID("("+c.Dataset.Tenant+"\n)", inData)
+	owner := c.asID("("+c.Dataset.Tenant+"\n)", inData)
 	if l, ok := c.engine.(lister); ok {
-		list, err := l.List(ctx, subtreeSQL(tree, "$1", inTree)+"SELECT "+asID("id", inData)+" FROM outturn_scope WHERE id IS NOT NULL", c.Tenant)
+		list, err := l.List(ctx, c.subtreeSQL(tree, "$1", inTree)+"SELECT "+c.asID("id", inData)+" FROM outturn_scope WHERE id IS NOT NULL", c.Tenant)
 		if err != nil {
 			return "", "", fmt.Errorf("tenant tree: %w", err)
 		}
@@ -564,7 +564,7 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 	// By way of the tree, whose size an engine knows: DuckDB takes a recursive
 	// result for a thousand times what it is, and would then hold the whole data
 	// set in memory to look the scope up in it, instead of the other way round.
-	return owner + " IN (SELECT " + asID("id", inData) + " FROM outturn_tree WHERE " + asID("id", inTree) + " IN (SELECT " + asID("id", inTree) + " FROM outturn_scope))", subtreeSQL(tree, c.bind(c.Tenant), inTree), nil
+	return owner + " IN (SELECT " + c.asID("id", inData) + " FROM outturn_tree WHERE " + c.asID("id", inTree) + " IN (SELECT " + c.asID("id", inTree) + " FROM outturn_scope))", c.subtreeSQL(tree, c.bind(c.Tenant), inTree), nil
 }
 
 // A lister is an Engine that has the ids of a subtree at hand, as its data cannot
@@ -581,14 +581,14 @@ type lister interface {
 
 // subtreeSQL names two tables: outturn_tree, and outturn_scope with the ids of an
 // account and of all below it. whole says that ids are whole numbers.
-func subtreeSQL(tree, account string, whole bool) string {
+func (c *compiler) subtreeSQL(tree, account string, whole bool) string {
 	// UNION, not UNION ALL: a circle in the source's tree ends.
 	return `WITH RECURSIVE outturn_tree AS (` + tree + `
 ),
 outturn_scope(id) AS (
-  SELECT id FROM outturn_tree WHERE ` + asID("id", false) + ` = ` + asID(account, false) + `
+  SELECT id FROM outturn_tree WHERE ` + c.asID("id", false) + ` = ` + c.asID(account, false) + `
   UNION
-  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON ` + asID("t.parent", whole) + ` = ` + asID("s.id", whole) + `
+  SELECT t.id FROM outturn_tree AS t JOIN outturn_scope AS s ON ` + c.asID("t.parent", whole) + ` = ` + c.asID("s.id", whole) + `
 )
 `
 }
@@ -599,11 +599,22 @@ outturn_scope(id) AS (
 // of a column takes for equal. Where all of them are whole numbers it is the same to
 // compare these, which takes an engine half the time, and it may pass over the rows that
 // lie outside of the least and the largest.
-func asID(sql string, whole bool) string {
+func (c *compiler) asID(sql string, whole bool) string {
 	if whole {
 		return sql
 	}
-	return "CAST(" + sql + " AS VARCHAR) COLLATE C"
+	text := "CAST(" + sql + " AS VARCHAR)"
+	if e, ok := c.engine.(exact); ok {
+		text = e.Exact(text)
+	}
+	return text
+}
+
+// An exact is an Engine in which a column may be declared to take different texts for
+// equal.
+type exact interface {
+	// Exact returns the SQL of a text that is equal to those of the same bytes alone.
+	Exact(sql string) string
 }
 
 // told is the scope as a database hears of it.

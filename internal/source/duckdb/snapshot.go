@@ -89,6 +89,9 @@ func (s *snapshot) Rescale(cell source.Cell, scale int) string { return rescale(
 // Bytewise is what the engine does with any text.
 func (s *snapshot) Bytewise(sql string) string { return sql }
 
+// Exact undoes what a column says of itself, such as COLLATE NOCASE.
+func (s *snapshot) Exact(sql string) string { return sql + " COLLATE C" }
+
 func (s *snapshot) Widen(cell source.Cell, scale int) string { return widen(cell, scale) }
 
 func (s *snapshot) Attribute(cell source.Cell, name string, words map[string]string, bind func(string) string) string {
@@ -270,14 +273,15 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	stmt, ok := s.conn.take(sql)
-	if !ok {
+	stmt, again := s.conn.take(sql)
+	if !again {
 		var err error
 		if stmt, err = s.prepare(ctx, sql); err != nil {
 			return nil, err
 		}
+		again = !s.ofTheMoment(ctx, sql)
 	}
-	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt, again: s.again(ctx, sql, args)}
+	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt, again: again && bytesOf(args) <= mostBound}
 	r.fetching, r.stop = context.WithCancel(ctx)
 	if params := int(duck.NParams(stmt)); params != len(args) {
 		err := outturn.Errorf(outturn.CodeInvalid, "The statement has %d parameters, but %d values were given.", params, len(args))
@@ -302,13 +306,11 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 // keeps two copies of them with it.
 const mostBound = 64 << 10
 
-// again reports whether the connection may keep a statement.
-func (s *snapshot) again(ctx context.Context, sql string, args []string) bool {
-	bound := 0
+func bytesOf(args []string) (n int) {
 	for _, arg := range args {
-		bound += len(arg)
+		n += len(arg)
 	}
-	return bound <= mostBound && !s.ofTheMoment(ctx, sql)
+	return n
 }
 
 // executeTasks executes a statement until its first rows are there, and returns what
