@@ -142,6 +142,8 @@ func TestFaultServer(t *testing.T) {
 	}
 	do(wideSQL)
 	all := source.Query{SQL: "SELECT * FROM wide", Key: "id"}
+	// So much that several connections are not done with it before the first is heard of.
+	more := source.Query{SQL: "SELECT wide.*, g AS again FROM wide, generate_series(1, 20) AS g", Key: "id"}
 	for _, test := range []struct {
 		name   string
 		config postgres.Config
@@ -153,7 +155,7 @@ func TestFaultServer(t *testing.T) {
 		{"Terminated", postgres.Config{}, all, func() {
 			do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'outturn%'")
 		}, outturn.CodeSourceUnavailable, ""}, // its last words may find the line full
-		{"TerminatedParallel", postgres.Config{Parallel: 3}, all, func() {
+		{"TerminatedParallel", postgres.Config{Parallel: 3}, more, func() {
 			do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'outturn%'")
 		}, outturn.CodeSourceUnavailable, ""},
 		{"Cancelled", postgres.Config{}, all, func() {
@@ -166,7 +168,7 @@ func TestFaultServer(t *testing.T) {
 				_ = server.Stop(syscall.SIGINT)
 			}
 		}, outturn.CodeSourceUnavailable, ""},
-		{"Immediate", postgres.Config{Parallel: 2}, all, func() { _ = server.Stop(syscall.SIGQUIT) }, outturn.CodeSourceUnavailable, ""},
+		{"Immediate", postgres.Config{Parallel: 2}, more, func() { _ = server.Stop(syscall.SIGQUIT) }, outturn.CodeSourceUnavailable, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.config.URL = server.URL("postgres")
