@@ -6,7 +6,7 @@ import (
 	duck "github.com/duckdb/duckdb-go-bindings"
 )
 
-// A connection is one of the engine's, with the statements that were prepared on it last:
+// A connection is one of the engine's, with a few of the statements that were prepared on it:
 // a server asks the same ones for tenant after tenant, and to parse and bind one takes as
 // long as to answer it.
 type connection struct {
