@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -89,9 +91,23 @@ func connect(path string, connections int, mode string, settings ...string) (*sq
 // row is read to be changed.
 const begin = `BEGIN IMMEDIATE`
 
-// waits says by whether commits are to wait for the disk how that is said, between two
-// transactions. PostgreSQL: SET synchronous_commit.
-var waits = map[bool]string{true: `PRAGMA synchronous = FULL`, false: `PRAGMA synchronous = NORMAL`}
+// noWait has the writer's commits not wait for the disk: it syncs the journal itself.
+// PostgreSQL: a commit waits, and one sync of its server is for many.
+const noWait = `PRAGMA synchronous = NORMAL`
+
+// openJournal opens the file that has what was committed and is not in the ledger's own
+// yet. It is there as long as a connection is, and no lock is held by it, which SQLite
+// would lose when the file is closed. PostgreSQL: has none to sync.
+var openJournal = func(path string) (syncer, error) { return os.OpenFile(path+"-wal", os.O_RDWR, 0) }
+
+// unsynced says for people that the journal could not be synced.
+func unsynced(err error) error {
+	code := outturn.CodeStorageUnavailable
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		code = outturn.CodeDiskFull
+	}
+	return outturn.Errorf(code, "The disk failed to keep what was written to the ledger, and nothing is changed any more. Look at the disk, then start the server again: %w.", err)
+}
 
 // useIndex makes the list engine's choice certain. PostgreSQL: "", its statistics
 // choose well.

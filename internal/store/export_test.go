@@ -54,9 +54,24 @@ func ReadOne(ctx context.Context, s *Store, begun func()) error {
 	})
 }
 
-// Synchronous makes a change, brief or not, and returns how the database brings it to the
-// disk.
-func Synchronous(ctx context.Context, s *Store, brief bool) (level int, err error) {
-	err = s.writes.do(ctx, brief, func(t *tx) error { return t.row("PRAGMA synchronous").scan(&level) })
-	return level, err
+// A Journal is what a ledger syncs.
+type Journal = syncer
+
+// UseJournal puts what wrap returns between ledgers that are opened until the test ends,
+// by their paths, and each of their journals. No test that does so may be parallel.
+func UseJournal(tb testing.TB, wrap func(path string, j Journal) Journal) {
+	was := openJournal
+	openJournal = func(path string) (syncer, error) {
+		j, err := was(path)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(path, j), nil
+	}
+	tb.Cleanup(func() { openJournal = was })
+}
+
+// Note makes a brief change of nothing.
+func Note(ctx context.Context, s *Store) error {
+	return s.note(ctx, "a test", func(*tx) error { return nil })
 }

@@ -202,7 +202,8 @@ func (s *Store) ForgetFiles(ctx context.Context, ids []string) error {
 
 // RunKeys returns, for the sweep of the storage, the runs of ids that there are,
 // without their requests: bytes under tenant/run.attempt. are in use when the run
-// is running at that attempt, or when they are the Key of one of its Files.
+// is running at that attempt, or when they are the Key of one of its Files. Bytes may be
+// deleted by it: it is on the disk.
 func (s *Store) RunKeys(ctx context.Context, ids []string) (map[string]outturn.Run, error) {
 	runs := map[string]outturn.Run{}
 	err := s.read(ctx, "read keys in use", func(t *tx) error {
@@ -219,7 +220,10 @@ func (s *Store) RunKeys(ctx context.Context, ids []string) (map[string]outturn.R
 		}
 		return nil
 	})
-	return runs, err
+	if err != nil {
+		return nil, err
+	}
+	return runs, s.settle(ctx)
 }
 
 const linkColumns = `id, file, tenant, token_hash, created_by, created_at, expires_at, revoked_at`

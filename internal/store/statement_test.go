@@ -153,6 +153,7 @@ func TestInjectedStatements(t *testing.T) {
 // A fixture is a ledger with something in it.
 type fixture struct {
 	t     *testing.T
+	path  string
 	store *store.Store
 	root  outturn.Tenant
 	n     int
@@ -161,7 +162,8 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{t: t, store: open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})}
+	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "ledger.db")}
+	f.store = open(t, store.Config{Path: f.path})
 	var err error
 	if f.root, err = f.store.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider", ExternalID: "1"}, outturn.AuditEntry{}); err != nil {
 		t.Fatal(err)

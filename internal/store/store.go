@@ -85,7 +85,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if s.reads, err = openReading(c.Path); err != nil {
 		return nil, fault("open the ledger", err)
 	}
-	if s.writes, err = newWriter(ctx, db, s.instant); err != nil {
+	if s.writes, err = newWriter(ctx, db, c.Path, s.instant); err != nil {
 		_ = s.reads.Close()
 		return nil, fault("open the ledger", err)
 	}
@@ -119,7 +119,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.look(ctx).row(`SELECT 1`).scan(&one); err != nil {
 		return fault("ping", err)
 	}
-	return s.write(ctx, "ping", func(*tx) error { return nil })
+	return s.settle(ctx)
 }
 
 // Backup writes a copy of the ledger, of one committed state, to path while the
@@ -163,9 +163,15 @@ func (s *Store) write(ctx context.Context, step string, do func(*tx) error) erro
 }
 
 // note is write for what need not survive a power cut, as with it goes the process that
-// it is about. It does not wait for the disk; what is written after it brings it there.
+// it is about. It does not wait for the disk; the next write brings it there.
 func (s *Store) note(ctx context.Context, step string, do func(*tx) error) error {
 	return fault(step, s.writes.do(ctx, true, do))
+}
+
+// settle returns when all that was committed before is on the disk. Readers see what is
+// committed, and who does by it what cannot be undone waits for this first.
+func (s *Store) settle(ctx context.Context) error {
+	return s.write(ctx, "settle", func(*tx) error { return nil })
 }
 
 // read runs do in a transaction that sees one committed state and changes nothing.

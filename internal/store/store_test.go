@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,31 +78,4 @@ func TestReadersAtOnce(t *testing.T) {
 		})
 	}
 	done.Wait()
-}
-
-// Changes of both kinds come at once. Each that must survive a power cut waits for the
-// disk, whatever is made beside it.
-func TestBriefChanges(t *testing.T) {
-	const full = 2 // https://sqlite.org/pragma.html#pragma_synchronous
-	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
-	var wg sync.WaitGroup
-	var lazy atomic.Int64
-	for i := range 400 {
-		wg.Go(func() {
-			brief := i%3 == 0
-			level, err := store.Synchronous(t.Context(), s, brief)
-			switch {
-			case err != nil:
-				t.Error(err)
-			case !brief && level != full:
-				t.Errorf("a change that must survive is made with synchronous = %d", level)
-			case level != full:
-				lazy.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	if lazy.Load() == 0 {
-		t.Error("no change was brief")
-	}
 }

@@ -12,21 +12,24 @@ import (
 	"outturn"
 )
 
-// A writer makes the changes of all goroutines, one after the other on one
-// connection, and commits those that wait together once: a commit waits for the
-// disk, and the disk does not care how many changes it is about. Each change has a
-// savepoint of its own, so one that fails undoes nothing but itself.
+// A writer makes the changes of all goroutines, one after the other on one connection,
+// and commits those that wait together. Each has a savepoint of its own, so one that
+// fails undoes nothing but itself. A commit does not wait for the disk: the next changes
+// are made while the journal is synced, and only then are those answered that a power cut
+// must not undo. One sync is for all that was committed before it.
 //
-//	do ──► jobs ──► BEGIN · SAVEPOINT job RELEASE · SAVEPOINT job ROLLBACK TO · … · COMMIT ──► answers
+//	do ──► jobs ──► BEGIN · SAVEPOINT job RELEASE · SAVEPOINT job ROLLBACK TO · … · COMMIT ──► committed ──► sync ──► answers
+//	                                                                                  └─ brief or failed: answers
 type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 	now  func() time.Time
 	kept map[string]*sql.Stmt
-	lazy bool // commits do not wait for the disk
 
-	jobs chan *job
-	done chan struct{} // closed when run has returned
+	jobs      chan *job
+	committed chan []*job
+	syncs     sync.WaitGroup        // that go on until committed is closed
+	broken    atomic.Pointer[error] // why nothing is changed any more
 
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closed bool
@@ -35,8 +38,12 @@ type writer struct {
 // Limits of one commit, so that the first of many does not wait for long.
 const (
 	mostJobs = 256
-	mostTime = 20 * time.Millisecond
+	mostTime = 5 * time.Millisecond
 )
+
+// syncers is how many syncs may be under way: what is committed during one need not wait
+// for its end.
+const syncers = 2
 
 // A job is one change. It is taken by the writer or left by its caller, whoever is
 // first: a caller whose context ends while its job waits knows that nothing was
@@ -49,14 +56,45 @@ type job struct {
 	err    error
 }
 
-func newWriter(ctx context.Context, db *sql.DB, now func() time.Time) (*writer, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
+// newWriter takes db, which is that of the ledger at path, for its own.
+func newWriter(ctx context.Context, db *sql.DB, path string, now func() time.Time) (w *writer, err error) {
+	w = &writer{db: db, now: now, kept: map[string]*sql.Stmt{}, jobs: make(chan *job, mostJobs), committed: make(chan []*job, mostJobs)}
+	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, conn: conn, now: now, kept: map[string]*sql.Stmt{}, jobs: make(chan *job, mostJobs), done: make(chan struct{})}
-	go w.run()
+	err = w.first()
+	for range syncers {
+		var journal syncer
+		if err == nil {
+			journal, err = openJournal(path)
+		}
+		if err == nil {
+			w.syncs.Go(func() { w.sync(journal) })
+		}
+	}
+	if err != nil {
+		close(w.committed)
+		w.syncs.Wait()
+		return nil, errors.Join(err, w.conn.Close())
+	}
+	w.syncs.Go(w.run)
 	return w, nil
+}
+
+// A syncer brings to the disk what was written to a file before.
+type syncer interface {
+	Sync() error
+	Close() error
+}
+
+// first makes a transaction of nothing, with which the journal is there.
+func (w *writer) first() error {
+	for _, text := range []string{noWait, begin, `COMMIT`} {
+		if err := w.plain(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) do(ctx context.Context, brief bool, do func(*tx) error) error {
@@ -92,17 +130,19 @@ func (w *writer) hand(ctx context.Context, j *job) error {
 	}
 }
 
+// close waits for all that was handed over, which is on the disk then.
 func (w *writer) close() error {
 	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		<-w.done
+	again := w.closed
+	if !again {
+		w.closed = true
+		close(w.jobs)
+	}
+	w.mu.Unlock()
+	w.syncs.Wait()
+	if again {
 		return nil
 	}
-	w.closed = true
-	close(w.jobs)
-	w.mu.Unlock()
-	<-w.done
 	for _, stmt := range w.kept {
 		_ = stmt.Close()
 	}
@@ -110,70 +150,98 @@ func (w *writer) close() error {
 }
 
 func (w *writer) run() {
-	defer close(w.done)
+	defer close(w.committed)
 	for first := range w.jobs {
-		for first != nil && first.taken.CompareAndSwap(false, true) {
-			first = w.batch(first)
+		if first.taken.CompareAndSwap(false, true) {
+			w.batch(first)
 		}
 	}
 }
 
-// batch makes the change first and those that wait by then, and answers all. A brief
-// one does not wait for the disk, and is not put together with those that do: the first
-// of these is left, as the first of the next batch.
-func (w *writer) batch(first *job) (left *job) {
-	if err := w.begin(first.brief); err != nil {
+// batch makes the change first and those that wait by then, and commits them.
+func (w *writer) batch(first *job) {
+	if why := w.broken.Load(); why != nil {
+		first.answer <- *why
+		return
+	}
+	if err := w.plain(begin); err != nil {
 		first.answer <- err
-		return nil
+		return
 	}
 	begun := time.Now()
 	var made []*job
-	for j := first; j != nil; j, left = w.next(first.brief, len(made), begun) {
+	for j := first; j != nil; j = w.next(len(made), begun) {
 		made = append(made, j)
 		if lost := w.change(j); lost != nil {
 			w.abandon(made, lost)
-			return left
+			return
 		}
 	}
 	if err := w.plain(`COMMIT`); err != nil {
 		w.abandon(made, fmt.Errorf("commit: %w", err))
-		return left
+		return
 	}
+	var wait []*job
 	for _, j := range made {
-		j.answer <- j.err
-	}
-	return left
-}
-
-func (w *writer) begin(lazy bool) error {
-	if lazy != w.lazy {
-		if err := w.plain(waits[!lazy]); err != nil {
-			return err
+		if j.brief || j.err != nil {
+			j.answer <- j.err
+		} else {
+			wait = append(wait, j)
 		}
-		w.lazy = lazy
 	}
-	return w.plain(begin)
+	if len(wait) > 0 {
+		w.committed <- wait
+	}
 }
 
-// next takes a job that waits, nil when there is none or the commit is due. After brief
-// ones alone, one that is not is left.
-func (w *writer) next(brief bool, made int, begun time.Time) (taken, left *job) {
+// sync syncs the journal as long as there are commits that wait for it, and answers
+// those that were there before it began.
+//
+// After a sync has failed nobody knows what of the journal is on the disk, and a further
+// one may well say that all is: systems forget what they could not write. So nothing is
+// changed any more until the ledger was opened again, which takes of the journal what is
+// whole.
+func (w *writer) sync(journal syncer) {
+	defer journal.Close()
+	for made := range w.committed {
+		for waits := true; waits; {
+			select {
+			case more := <-w.committed:
+				made, waits = append(made, more...), more != nil
+			default:
+				waits = false
+			}
+		}
+		if err := journal.Sync(); err != nil {
+			err = unsynced(err)
+			w.broken.CompareAndSwap(nil, &err)
+		}
+		var err error
+		if why := w.broken.Load(); why != nil {
+			err = *why
+		}
+		for _, j := range made {
+			j.answer <- err
+		}
+	}
+}
+
+// next takes a job that waits, nil when there is none or the commit is due.
+func (w *writer) next(made int, begun time.Time) *job {
 	for made < mostJobs && time.Since(begun) < mostTime {
 		select {
 		case j, ok := <-w.jobs:
 			switch {
 			case !ok:
-				return nil, nil
-			case brief && !j.brief:
-				return nil, j
+				return nil
 			case j.taken.CompareAndSwap(false, true):
-				return j, nil
+				return j
 			}
 		default:
-			return nil, nil
+			return nil
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // change runs j. It returns an error when the transaction was lost with it: SQLite

@@ -1,0 +1,223 @@
+package store_test
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+
+	"outturn"
+	"outturn/internal/store"
+)
+
+// A journal is one of a ledger, with what a test has in between.
+type journal struct {
+	store.Journal
+	before func() error // a sync
+}
+
+func (j journal) Sync() error {
+	if err := j.before(); err != nil {
+		return err
+	}
+	return j.Journal.Sync()
+}
+
+// syncing has before called before each sync of the ledgers that the test opens.
+func syncing(t *testing.T, before func(path string) error) {
+	store.UseJournal(t, func(path string, j store.Journal) store.Journal {
+		return journal{j, func() error { return before(path) }}
+	})
+}
+
+// A held is a disk whose syncs begin, and end when they are let.
+type held struct{ begun, let chan struct{} }
+
+func holding(t *testing.T) *held {
+	h := &held{make(chan struct{}, 100), make(chan struct{})}
+	syncing(t, func(string) error {
+		h.begun <- struct{}{}
+		<-h.let
+		return nil
+	})
+	return h
+}
+
+// waits fails when a change was answered.
+func waits(t *testing.T, answer <-chan error) {
+	t.Helper()
+	select {
+	case err := <-answer:
+		t.Errorf("it was answered with %v before the disk had it", err)
+	default:
+	}
+}
+
+// asked does in the background what waits for the disk.
+func asked(do func() error) <-chan error {
+	answer := make(chan error, 1)
+	go func() { answer <- do() }()
+	return answer
+}
+
+// While the disk is busy with a change the next ones are made. What must survive a power
+// cut waits for a sync that began after it, and what need not does not wait.
+func TestBriefChanges(t *testing.T) {
+	h := holding(t)
+	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
+	defer close(h.let)
+	first := asked(func() error { return s.Ping(t.Context()) })
+	<-h.begun
+	if err := store.Note(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	second := asked(func() error { return s.Ping(t.Context()) })
+	<-h.begun // beside the first
+	third := asked(func() error { return s.Ping(t.Context()) })
+	if err := store.Note(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range []<-chan error{first, second, third} {
+		waits(t, answer)
+	}
+	h.let <- struct{}{}
+	h.let <- struct{}{}
+	for _, answer := range []<-chan error{first, second} {
+		if err := <-answer; err != nil {
+			t.Error(err)
+		}
+	}
+	<-h.begun
+	waits(t, third)
+	h.let <- struct{}{}
+	if err := <-third; err != nil {
+		t.Error(err)
+	}
+}
+
+// What has been answered is there after a power cut, which leaves of the journal what
+// was in it when the last sync that had ended began.
+func TestPowerCut(t *testing.T) {
+	var mu sync.Mutex
+	var image []byte // of the journal, as synced
+	syncing(t, func(path string) error {
+		now, err := os.ReadFile(path + "-wal")
+		mu.Lock()
+		defer mu.Unlock()
+		if len(now) > len(image) { // it only grows here: no checkpoint is due yet
+			image = now
+		}
+		return err
+	})
+	f := newFixture(t)
+	const cuts, makers, each = 4, 8, 4
+	accepted := map[string]bool{}
+	for range cuts {
+		var all sync.WaitGroup
+		for range makers {
+			all.Go(func() {
+				for range each {
+					r, err := f.store.CreateRun(t.Context(), outturn.Run{Tenant: f.root.ID}, nil, outturn.AuditEntry{})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					accepted[r.ID] = true
+					mu.Unlock()
+				}
+			})
+		}
+		for range makers * each / 4 {
+			if err := store.Note(t.Context(), f.store); err != nil {
+				t.Error(err)
+			}
+		}
+		mu.Lock()
+		there, promised := image, slices.Collect(maps.Keys(accepted))
+		mu.Unlock()
+		after := cut(t, f.path, there)
+		for _, id := range promised {
+			if _, err := after.Run(t.Context(), f.root.ID, id); err != nil {
+				t.Errorf("of %d runs that were accepted: %v", len(promised), err)
+			}
+		}
+		all.Wait()
+	}
+}
+
+// cut opens a ledger as a power cut has left it.
+func cut(t *testing.T, path string, journal []byte) *store.Store {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "ledger.db")
+	if err := errors.Join(os.WriteFile(copied, data, 0o600), os.WriteFile(copied+"-wal", journal, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, store.Config{Path: copied})
+}
+
+// After a sync has failed nothing is changed any more until the ledger is opened again,
+// also when a further one would say that all is well.
+func TestUnsynced(t *testing.T) {
+	for cause, code := range map[error]outturn.Code{syscall.EIO: outturn.CodeStorageUnavailable, syscall.ENOSPC: outturn.CodeDiskFull} {
+		t.Run(cause.Error(), func(t *testing.T) {
+			var fails error
+			syncing(t, func(string) error {
+				defer func() { fails = nil }()
+				return fails
+			})
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			s, err := store.Open(t.Context(), store.Config{Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"}, outturn.AuditEntry{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fails = cause
+			for range 2 {
+				if _, err := s.CreateRun(t.Context(), outturn.Run{Tenant: root.ID}, nil, outturn.AuditEntry{}); outturn.ErrorCode(err) != code {
+					t.Errorf("a run is made: %v", err)
+				}
+			}
+			if err := store.Note(t.Context(), s); outturn.ErrorCode(err) != code {
+				t.Errorf("a brief change is made: %v", err)
+			}
+			if err := s.Ping(t.Context()); outturn.ErrorCode(err) != code {
+				t.Errorf("it is ready: %v", err)
+			}
+			if _, err := s.Tenant(t.Context(), root.ID, root.ID); err != nil {
+				t.Errorf("nothing can be read: %v", err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := open(t, store.Config{Path: path}).Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Bytes are deleted by what RunKeys returns, so it is on the disk.
+func TestRunKeysSettled(t *testing.T) {
+	h := holding(t)
+	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
+	defer close(h.let)
+	read := asked(func() error { _, err := s.RunKeys(t.Context(), []string{"a"}); return err })
+	<-h.begun
+	waits(t, read)
+	h.let <- struct{}{}
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+}
