@@ -37,7 +37,7 @@ var settings = []string{
 	"foreign_keys(1)",
 	"case_sensitive_like(1)",
 	"temp_store(MEMORY)",
-	"wal_autocheckpoint(4000)", // 16 MB: pages that many runs share are written back once
+	"wal_autocheckpoint(16000)", // 64 MB, should the writer's other connection not get it empty
 	"journal_size_limit(67108864)",
 }
 
@@ -99,6 +99,12 @@ const noWait = `PRAGMA synchronous = NORMAL`
 // yet. It is there as long as a connection is, and no lock is held by it, which SQLite
 // would lose when the file is closed. PostgreSQL: has none to sync.
 var openJournal = func(path string) (syncer, error) { return os.OpenFile(path+"-wal", os.O_RDWR, 0) }
+
+// openEmptying opens the connection by which the journal is emptied, and empty does it,
+// waiting for nobody. PostgreSQL: does so by itself.
+func openEmptying(path string) (*sql.DB, error) { return open(path, 1, "") }
+
+const empty = `PRAGMA wal_checkpoint(PASSIVE)`
 
 // unsynced says for people that the journal could not be synced.
 func unsynced(err error) error {

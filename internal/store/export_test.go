@@ -54,6 +54,9 @@ func ReadOne(ctx context.Context, s *Store, begun func()) error {
 	})
 }
 
+// Empty is how the journal is emptied.
+const Empty = empty
+
 // A Journal is what a ledger syncs.
 type Journal = syncer
 

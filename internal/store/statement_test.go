@@ -34,8 +34,8 @@ var counted = regexp.MustCompile(`LIMIT \d+|, \?\d+`)
 func noted(text string) {
 	statements.Lock()
 	defer statements.Unlock()
-	if statements.seen == nil {
-		return // nobody has asked yet
+	if statements.seen == nil || text == store.Empty {
+		return // nobody has asked yet, or it comes with time
 	}
 	statements.seen[counted.ReplaceAllString(text, "")] = true
 }

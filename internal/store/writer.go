@@ -28,7 +28,8 @@ type writer struct {
 
 	jobs      chan *job
 	committed chan []*job
-	syncs     sync.WaitGroup        // that go on until committed is closed
+	full      chan struct{} // the journal is to be emptied
+	loops     sync.WaitGroup
 	broken    atomic.Pointer[error] // why nothing is changed any more
 
 	mu     sync.RWMutex // held for reading while a job is handed over
@@ -45,6 +46,10 @@ const (
 // for its end.
 const syncers = 2
 
+// manyChanges is after how many the journal is emptied: some 16 MB of pages, of which
+// those that many changes share are then written back once.
+const manyChanges = 400
+
 // A job is one change. It is taken by the writer or left by its caller, whoever is
 // first: a caller whose context ends while its job waits knows that nothing was
 // changed, and one whose job was taken waits for the outcome.
@@ -58,7 +63,7 @@ type job struct {
 
 // newWriter takes db, which is that of the ledger at path, for its own.
 func newWriter(ctx context.Context, db *sql.DB, path string, now func() time.Time) (w *writer, err error) {
-	w = &writer{db: db, now: now, kept: map[string]*sql.Stmt{}, jobs: make(chan *job, mostJobs), committed: make(chan []*job, mostJobs)}
+	w = &writer{db: db, now: now, kept: map[string]*sql.Stmt{}, jobs: make(chan *job, mostJobs), committed: make(chan []*job, mostJobs), full: make(chan struct{}, 1)}
 	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
@@ -69,15 +74,20 @@ func newWriter(ctx context.Context, db *sql.DB, path string, now func() time.Tim
 			journal, err = openJournal(path)
 		}
 		if err == nil {
-			w.syncs.Go(func() { w.sync(journal) })
+			w.loops.Go(func() { w.sync(journal) })
 		}
+	}
+	var emptying *sql.DB
+	if err == nil {
+		emptying, err = openEmptying(path)
 	}
 	if err != nil {
 		close(w.committed)
-		w.syncs.Wait()
+		w.loops.Wait()
 		return nil, errors.Join(err, w.conn.Close())
 	}
-	w.syncs.Go(w.run)
+	w.loops.Go(func() { w.empty(emptying) })
+	w.loops.Go(w.run)
 	return w, nil
 }
 
@@ -139,7 +149,7 @@ func (w *writer) close() error {
 		close(w.jobs)
 	}
 	w.mu.Unlock()
-	w.syncs.Wait()
+	w.loops.Wait()
 	if again {
 		return nil
 	}
@@ -151,22 +161,32 @@ func (w *writer) close() error {
 
 func (w *writer) run() {
 	defer close(w.committed)
+	defer close(w.full)
+	changes := 0
 	for first := range w.jobs {
 		if first.taken.CompareAndSwap(false, true) {
-			w.batch(first)
+			changes += w.batch(first)
+		}
+		if changes >= manyChanges {
+			changes = 0
+			select {
+			case w.full <- struct{}{}:
+			default: // it is being emptied
+			}
 		}
 	}
 }
 
-// batch makes the change first and those that wait by then, and commits them.
-func (w *writer) batch(first *job) {
+// batch makes the change first and those that wait by then, and commits them. It returns
+// how many they were.
+func (w *writer) batch(first *job) int {
 	if why := w.broken.Load(); why != nil {
 		first.answer <- *why
-		return
+		return 0
 	}
 	if err := w.plain(begin); err != nil {
 		first.answer <- err
-		return
+		return 0
 	}
 	begun := time.Now()
 	var made []*job
@@ -174,12 +194,12 @@ func (w *writer) batch(first *job) {
 		made = append(made, j)
 		if lost := w.change(j); lost != nil {
 			w.abandon(made, lost)
-			return
+			return len(made)
 		}
 	}
 	if err := w.plain(`COMMIT`); err != nil {
 		w.abandon(made, fmt.Errorf("commit: %w", err))
-		return
+		return len(made)
 	}
 	var wait []*job
 	for _, j := range made {
@@ -191,6 +211,16 @@ func (w *writer) batch(first *job) {
 	}
 	if len(wait) > 0 {
 		w.committed <- wait
+	}
+	return len(made)
+}
+
+// empty writes what is in the journal to where it belongs, beside the changes that go on.
+// What it cannot, the writer does when the journal has become long.
+func (w *writer) empty(db *sql.DB) {
+	defer db.Close()
+	for range w.full {
+		_, _ = db.ExecContext(context.Background(), empty)
 	}
 }
 
