@@ -11,7 +11,8 @@ import (
 // long as to answer it.
 type connection struct {
 	duck.Connection
-	kept map[string]duck.PreparedStatement
+	kept  map[string]duck.PreparedStatement
+	begun bool // a transaction
 }
 
 // mostKept is how many statements a connection keeps.
@@ -59,13 +60,22 @@ func (c *connection) forget(sql string) {
 	}
 }
 
-// begin begins a transaction that only reads.
+// begin begins a transaction that only reads, if none has begun.
 func (c *connection) begin(ctx context.Context, path string) error {
-	return c.again(ctx, "BEGIN TRANSACTION READ ONLY", path)
+	if c.begun {
+		return nil
+	}
+	err := c.again(ctx, "BEGIN TRANSACTION READ ONLY", path)
+	c.begun = err == nil
+	return err
 }
 
-// rollback ends the transaction, in which nothing can have changed.
+// rollback ends the transaction, if one has begun; nothing can have changed in it.
 func (c *connection) rollback(ctx context.Context, path string) error {
+	if !c.begun {
+		return nil
+	}
+	c.begun = false
 	return c.again(ctx, "ROLLBACK", path)
 }
 

@@ -531,13 +531,40 @@ func TestDescribeParameters(t *testing.T) {
 	}
 }
 
-// now() is one instant in all of a snapshot, also after a statement that failed.
+// now() is one instant in all of a snapshot, also in the later ones of an open file,
+// between statements that need none, and by way of a view.
 func TestNow(t *testing.T) {
-	snap := begin(t, newFile(t, ""))
-	first := table(t, snap, "SELECT now() AS t")
-	if second := table(t, snap, "SELECT now() AS t"); second != first {
-		t.Errorf("got %s and %s", first, second)
+	const tables = "CREATE TABLE t AS SELECT 1 AS n"
+	for name, sql := range map[string]string{"Table": tables, "View": tables + "; CREATE VIEW v AS SELECT now() AS t"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data.duckdb")
+			makeFile(t, path, sql)
+			src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+			t.Cleanup(func() { src.Close() })
+			asked := []string{"SELECT now() AS t"}
+			if name == "View" {
+				asked = append(asked, "SELECT t FROM v")
+			}
+			last := ""
+			for range 4 {
+				snap := begin(t, src)
+				table(t, snap, "SELECT n FROM t")
+				now := table(t, snap, asked[0])
+				for _, again := range slices.Concat(asked, asked) {
+					table(t, snap, "SELECT n FROM t")
+					if got := table(t, snap, again); got != now {
+						t.Errorf("%s: got %s and %s", again, now, got)
+					}
+				}
+				if now == last {
+					t.Errorf("it is still %s", now)
+				}
+				last = now
+				snap.Close()
+			}
+		})
 	}
+	snap := begin(t, newFile(t, ""))
 	if zone := table(t, snap, "SELECT current_setting('TimeZone') AS z"); zone != "UTC\n" {
 		t.Errorf("the zone is %s", zone)
 	}

@@ -26,14 +26,14 @@ const (
 // asked again. Where nobody will come after this one there is no gain in a list, and what
 // depends on the moment is in none.
 func (s *snapshot) List(ctx context.Context, sql, account string) (list string, err error) {
+	if known, ok := s.engine.lists.of(sql, account); ok {
+		return known, s.ready(ctx)
+	}
 	if s.ofTheMoment(ctx, sql) {
 		return "", nil
 	}
 	if !utf8.ValidString(account) {
 		return "[]", nil // no text of the engine's is such
-	}
-	if known, ok := s.engine.lists.of(sql, account); ok {
-		return known, s.ready(ctx)
 	}
 	r, err := s.run(ctx, fmt.Sprintf(`SELECT CASE WHEN count(*) <= %d THEN COALESCE(CAST(to_json(list(id)) AS VARCHAR), '[]') ELSE '' END AS ids FROM (%s
 LIMIT %d) AS t(id)`, mostListed, sql, mostListed+1), []string{account}, []batch.Column{{Name: "ids", Type: outturn.Text}}, time.UTC)

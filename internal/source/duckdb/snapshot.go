@@ -15,8 +15,9 @@ import (
 	"outturn/internal/source"
 )
 
-// A snapshot is a connection in a read-only transaction. A file cannot change
-// while it is open; the transaction is there so that now() is one instant.
+// A snapshot is a connection, and from the first statement that is of the moment a
+// read-only transaction, in which now() is one instant. A file cannot change while it is
+// open: other statements need none.
 type snapshot struct {
 	source  *Source
 	engine  *engine
@@ -24,7 +25,7 @@ type snapshot struct {
 	instant time.Time
 	reader  *reader // the one that is open
 	scoped  bool    // the query is one account's: see fail
-	aborted bool    // a statement failed: the transaction must be begun anew
+	aborted bool    // a statement failed, and with it the transaction
 	closed  bool
 }
 
@@ -33,10 +34,6 @@ func newSnapshot(ctx context.Context, src *Source, e *engine) (*snapshot, error)
 	s := &snapshot{source: src, engine: e, instant: time.Now().UTC().Truncate(time.Microsecond)}
 	var err error
 	if s.conn, err = e.connect(ctx, src.config); err != nil {
-		return nil, err
-	}
-	if err := s.conn.begin(ctx, src.config.Path); err != nil {
-		e.giveBack(s.conn, false)
 		return nil, err
 	}
 	return s, nil
@@ -275,11 +272,16 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 	}
 	stmt, again := s.conn.take(sql)
 	if !again {
+		again = !s.ofTheMoment(ctx, sql)
+		if !again {
+			if err := s.conn.begin(ctx, s.source.config.Path); err != nil {
+				return nil, err
+			}
+		}
 		var err error
 		if stmt, err = s.prepare(ctx, sql); err != nil {
 			return nil, err
 		}
-		again = !s.ofTheMoment(ctx, sql)
 	}
 	r := &reader{ctx: ctx, snapshot: s, sql: sql, stmt: stmt, again: again && bytesOf(args) <= mostBound}
 	r.fetching, r.stop = context.WithCancel(ctx)
@@ -379,8 +381,8 @@ func (s *snapshot) prepare(ctx context.Context, sql string) (stmt duck.PreparedS
 	return stmt, err
 }
 
-// ready reports why the snapshot cannot take a statement now, and begins a new
-// transaction after one that failed.
+// ready reports why the snapshot cannot take a statement now, and ends the transaction
+// in which one has failed.
 func (s *snapshot) ready(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
@@ -393,9 +395,6 @@ func (s *snapshot) ready(ctx context.Context) error {
 		return nil
 	}
 	if err := s.conn.rollback(ctx, s.source.config.Path); err != nil {
-		return err
-	}
-	if err := s.conn.begin(ctx, s.source.config.Path); err != nil {
 		return err
 	}
 	s.aborted = false
