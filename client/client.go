@@ -131,14 +131,17 @@ func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
 	}
 	renewed := false
 	for attempt := 0; ; attempt++ {
-		resp, err := c.sendOnce(ctx, call, body)
+		var resp *http.Response
+		token, err := c.bearer(ctx)
 		if err == nil {
-			return resp, nil
-		}
-		if outturn.ErrorCode(err) == outturn.CodeUnauthenticated && !renewed {
-			renewed = true // the server may have been restored, or its key changed
-			c.forgetToken()
-			continue
+			if resp, err = c.sendOnce(ctx, call, body, token); err == nil {
+				return resp, nil
+			}
+			if outturn.ErrorCode(err) == outturn.CodeUnauthenticated && !renewed {
+				renewed = true // the server may have been restored, or its key changed
+				c.forgetToken(token)
+				continue
+			}
 		}
 		var later *retryable
 		if !errors.As(err, &later) || !call.again && !later.refused || attempt >= c.config.Retries {
@@ -150,11 +153,7 @@ func (c *Client) send(ctx context.Context, call call) (*http.Response, error) {
 	}
 }
 
-func (c *Client) sendOnce(ctx context.Context, call call, body []byte) (*http.Response, error) {
-	token, err := c.bearer(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (c *Client) sendOnce(ctx context.Context, call call, body []byte, token string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, call.method, c.address(call.path, call.query), bytes.NewReader(body))
 	if err != nil {
 		return nil, err

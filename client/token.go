@@ -64,8 +64,11 @@ func (c *Client) newToken(ctx context.Context) (t token, err error) {
 	return t, err
 }
 
-func (c *Client) forgetToken() {
+// forgetToken forgets a token, unless another took its place meanwhile.
+func (c *Client) forgetToken(refused string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.token = ""
+	if c.token == refused {
+		c.token = ""
+	}
 }
