@@ -37,7 +37,7 @@ func (s *Service) WatchRun(ctx context.Context, p outturn.Principal, id string) 
 		defer s.watches.remove(run.ID, w)
 		again := time.NewTicker(standingAge)
 		defer again.Stop()
-		// A change between the first look and now comes with the first poll.
+		// A change between the first look and now comes with a question soon.
 		for yield(run, nil) && !run.State.Final() {
 			next, err := s.nextChange(ctx, p, run, w, again.C)
 			if err != nil {
@@ -125,14 +125,17 @@ func looksOf(r outturn.Run) looks {
 }
 
 // watches are all that a process watches. One goroutine asks the ledger for them
-// together, and only while there are any.
+// together, and only while there are any: at once for a run that nobody has watched yet, or
+// that an attempt of this process has ended.
 type watches struct {
 	ledger runLedger
 	log    *slog.Logger
 	ended  chan struct{} // closed by close
+	hint   chan struct{} // there is something in soon
 
 	mu      sync.Mutex
 	byRun   map[string]map[*watch]bool
+	soon    map[string]bool // runs to ask for before the next poll
 	polling bool
 	closed  bool
 	poller  sync.WaitGroup
@@ -152,7 +155,8 @@ const (
 
 func (ws *watches) start(ledger runLedger, log *slog.Logger) {
 	ws.ledger, ws.log = ledger, log
-	ws.ended, ws.byRun = make(chan struct{}), map[string]map[*watch]bool{}
+	ws.ended, ws.hint = make(chan struct{}), make(chan struct{}, 1)
+	ws.byRun, ws.soon = map[string]map[*watch]bool{}, map[string]bool{}
 }
 
 func (ws *watches) close() {
@@ -174,6 +178,7 @@ func (ws *watches) add(run string) (*watch, error) {
 	w := &watch{latest: make(chan outturn.Run, 1)}
 	if ws.byRun[run] == nil {
 		ws.byRun[run] = map[*watch]bool{}
+		ws.askSoon(run) // others that come now are told by the next poll
 	}
 	ws.byRun[run][w] = true
 	if !ws.polling {
@@ -181,6 +186,24 @@ func (ws *watches) add(run string) (*watch, error) {
 		ws.poller.Go(ws.poll)
 	}
 	return w, nil
+}
+
+// RunEnded has those who watch a run look at it at once.
+func (s *Service) RunEnded(run string) {
+	s.watches.mu.Lock()
+	defer s.watches.mu.Unlock()
+	if len(s.watches.byRun[run]) > 0 {
+		s.watches.askSoon(run)
+	}
+}
+
+// askSoon has the poller ask for a run before its next tick.
+func (ws *watches) askSoon(run string) {
+	ws.soon[run] = true
+	select {
+	case ws.hint <- struct{}{}:
+	default:
+	}
 }
 
 func (ws *watches) remove(run string, w *watch) {
@@ -198,14 +221,18 @@ func (ws *watches) poll() {
 	defer tick.Stop()
 	failing := false
 	for {
+		var ids []string
 		select {
 		case <-ws.ended:
 			return
+		case <-ws.hint:
+			if ids = ws.takeSoon(); len(ids) == 0 {
+				continue
+			}
 		case <-tick.C:
-		}
-		ids := ws.watched()
-		if len(ids) == 0 {
-			return
+			if ids = ws.watched(); len(ids) == 0 {
+				return
+			}
 		}
 		err := ws.ask(ids)
 		if err != nil && !failing {
@@ -213,6 +240,15 @@ func (ws *watches) poll() {
 		}
 		failing = err != nil
 	}
+}
+
+// takeSoon returns the runs that are not to wait for the next poll.
+func (ws *watches) takeSoon() []string {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ids := slices.Collect(maps.Keys(ws.soon))
+	clear(ws.soon)
+	return ids
 }
 
 // watched returns the runs to ask for. Where there are none the poller ends, which
@@ -224,6 +260,7 @@ func (ws *watches) watched() []string {
 		ws.polling = false
 		return nil
 	}
+	clear(ws.soon)
 	return slices.Collect(maps.Keys(ws.byRun))
 }
 

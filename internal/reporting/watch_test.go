@@ -72,8 +72,8 @@ func (a *tape) states() string {
 }
 
 // Many watch two runs. All see each state that lasts, in order, and the end with its
-// files; the ledger is asked twice a second for all of them together, and not at all
-// when nobody watches.
+// files; the ledger is asked twice a second for all of them together, once for each run when
+// its first comes, and not at all when nobody watches.
 func TestWatch(t *testing.T) {
 	watched(t, func(t *testing.T, s *stage, l *countingLedger) {
 		ctx := t.Context()
@@ -109,7 +109,7 @@ func TestWatch(t *testing.T) {
 				t.Fatalf("number %d saw %s, and %+v, %v; want %s", i, tape.states(), last, tape.err, want)
 			}
 		}
-		if polls := l.polls.Load(); polls < 20 || polls > 28 {
+		if polls := l.polls.Load(); polls < 20 || polls > 30 {
 			t.Errorf("in 13 s the ledger was polled %d times", polls)
 		}
 		if looks := l.looks.Load(); looks != 5*each+1 { // at the first look, when the state changed, and by who cancelled
@@ -123,6 +123,32 @@ func TestWatch(t *testing.T) {
 		}
 		if got := s.watch(ctx, a.ID); got.states() != "succeeded" || len(got.runs[0].Files) != 1 {
 			t.Errorf("one who comes late saw %s", got.states())
+		}
+	})
+}
+
+// What has changed since the first look, and what an attempt of this process has ended,
+// is seen at once, and asked for once.
+func TestWatchedEnd(t *testing.T) {
+	watched(t, func(t *testing.T, s *stage, l *countingLedger) {
+		ctx, r := t.Context(), s.queued("own")
+		changes, err := s.WatchRun(ctx, s.as(outturn.RoleViewer), r.ID)
+		must(t, err)
+		r, err = s.ledger.ClaimRun(ctx, r.ID, "worker", time.Hour)
+		must(t, err)
+		began := time.Now()
+		var seen tape
+		for r, err := range changes {
+			must(t, err)
+			if seen.runs = append(seen.runs, r); r.State == outturn.RunRunning {
+				_, err := s.ledger.SucceedRun(ctx, r.Claim(), outturn.Manifest{}, nil)
+				must(t, err)
+				s.RunEnded(r.ID)
+				s.RunEnded("another")
+			}
+		}
+		if took, polls := time.Since(began), l.polls.Load(); seen.states() != "queued runningstarting succeeded" || took != 0 || polls != 2 {
+			t.Errorf("it saw %s in %s, of %d questions", seen.states(), took, polls)
 		}
 	})
 }

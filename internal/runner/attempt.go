@@ -300,6 +300,7 @@ func (a *attempt) finish(ctx context.Context, m outturn.Manifest, err error, sta
 		}
 		state, err = a.fail(ctx, err)
 	}
+	a.runner.Ended(a.run.ID)
 	attrs := []any{"state", string(state), "rows", a.progress.Rows.Load(), "bytes", a.progress.Bytes.Load(),
 		"took", a.runner.Now().Sub(started).Round(time.Millisecond).String()}
 	if err != nil {

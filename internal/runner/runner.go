@@ -59,6 +59,9 @@ type Config struct {
 	CancelPoll time.Duration // 1 s
 	Sweep      time.Duration // 10 s
 
+	// Ended is told of a run when an attempt at it has ended; may be nil.
+	Ended func(run string)
+
 	MaxAttempts int           // of a run, for reasons that may pass; 10
 	MaxLapses   int           // leases of a run that may run out before it fails; 3
 	Backoff     time.Duration // before the second attempt, doubled for each further up to 2 min; 2 s
@@ -83,6 +86,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Sweep, 10*time.Second)
 	set(&c.Backoff, 2*time.Second)
 	set(&c.Retention, 90*24*time.Hour)
+	if c.Ended == nil {
+		c.Ended = func(string) {}
+	}
 	if c.MaxAttempts <= 0 {
 		c.MaxAttempts = 10
 	}

@@ -217,6 +217,7 @@ func New(ctx context.Context, folder *Folder, c Config) (*Server, error) {
 		Ledger: folder.Ledger, Queue: q, Source: c.Source, Own: own, Catalog: cat, Blobs: folder.Files,
 		Owner: owner, Alone: folder.lock != nil, Lease: c.Lease, Heartbeat: c.Lease / 6, Sweep: c.Lease / 3,
 		Timeout: c.Timeout, MaxRows: c.MaxRows, Retention: c.Retention,
+		Ended:   func(run string) { s.reporting.RunEnded(run) },
 		Version: c.Version, Log: c.Log, Now: c.Now,
 	})
 	if err != nil {
