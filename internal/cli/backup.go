@@ -31,7 +31,7 @@ func (c *backupCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 		if err := out.Commit(); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(streams.Err, "%s holds the data folder %s.\n", c.To, settings.DataDir)
+		_, err = fmt.Fprintf(readableWriter{streams.Err}, "%s holds the data folder %s.\n", c.To, settings.DataDir)
 		return err
 	})
 }
@@ -55,9 +55,9 @@ func (c *restoreCmd) Run(ctx context.Context, streams IO, settings *Settings) er
 	if c.JSON {
 		return printJSON(streams.Out, restored)
 	}
-	fmt.Fprintf(streams.Err, "%s is restored, with %d files.\n", settings.DataDir, restored.Files)
+	fmt.Fprintf(readableWriter{streams.Err}, "%s is restored, with %d files.\n", settings.DataDir, restored.Files)
 	for _, name := range restored.Missing {
-		fmt.Fprintf(streams.Err, "missing: %s\n", name)
+		fmt.Fprintf(readableWriter{streams.Err}, "missing: %s\n", name)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func seedOnce(ctx context.Context, streams IO, settings *Settings, until time.Ti
 	if err := os.MkdirAll(settings.DataDir, 0o700); err != nil {
 		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder cannot be made: %w.", err)
 	}
-	fmt.Fprintf(streams.Err, "Making sample data in %s …\n", file)
+	fmt.Fprintf(readableWriter{streams.Err}, "Making sample data in %s …\n", file)
 	_, err := seed.Run(ctx, seed.Config{Scale: 1, Until: until.Truncate(24 * time.Hour), To: "duckdb:" + file})
 	return err
 }

@@ -190,7 +190,7 @@ func (c *viewCreateCmd) Run(streams IO, settings *Settings) error {
 	if err := c.write(out, catalog.FormatView(v)); err != nil {
 		return err
 	}
-	fmt.Fprintf(streams.Err, "%s: view %s of %s, %d columns.\n", out, v.Name, v.Dataset, len(v.Columns))
+	fmt.Fprintf(readableWriter{streams.Err}, "%s: view %s of %s, %d columns.\n", out, v.Name, v.Dataset, len(v.Columns))
 	return nil
 }
 
