@@ -53,6 +53,11 @@ const mostAccounts = 50
 
 // startService starts a server over a fresh folder.
 func (b *bench) startService(args ...string) (*service, error) {
+	return b.startPrepared(func(string) error { return nil }, args...)
+}
+
+// startPrepared starts a server over a fresh folder, once something was done to its ledger.
+func (b *bench) startPrepared(prepare func(ledger string) error, args ...string) (*service, error) {
 	shop, err := b.shop()
 	if err != nil {
 		return nil, err
@@ -61,6 +66,9 @@ func (b *bench) startService(args ...string) (*service, error) {
 	// file that was when it makes a new one.
 	s := &service{data: filepath.Join(b.dir, "service-"+rand.Text())}
 	secret, err := b.populate(s, shop)
+	if err == nil {
+		err = prepare(filepath.Join(s.data, server.LedgerName))
+	}
 	if err != nil {
 		return nil, err
 	}
