@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"cmp"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -166,7 +165,7 @@ func TestInjection(t *testing.T) {
 	if len(places) < 60 {
 		t.Fatalf("there are only %d places", len(places))
 	}
-	schema, before := ledgerSchema(t), rows(t)
+	schema, before := servertest.LedgerSchema(t, shop.Data), rows(t)
 	var mu sync.Mutex
 	made, sent, failures := map[string]int{}, 0, 0
 	try := func(p place, who caller, text string) {
@@ -201,7 +200,7 @@ func TestInjection(t *testing.T) {
 			t.Errorf("%s: there were %d, and there are %d", table, before[table], after[table])
 		}
 	}
-	if got := ledgerSchema(t); got != schema {
+	if got := servertest.LedgerSchema(t, shop.Data); got != schema {
 		t.Errorf("the ledger is another:\n%s", got)
 	}
 	if _, err := os.Stat(canary); err == nil {
@@ -402,19 +401,4 @@ func TestInjectedFilters(t *testing.T) {
 			t.Errorf("%q matches %d runs", text, n)
 		}
 	}
-}
-
-// ledgerSchema is what the ledger is made of.
-func ledgerSchema(t testing.TB) string {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?mode=ro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	var text string
-	if err := db.QueryRowContext(t.Context(), `SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name)`).Scan(&text); err != nil {
-		t.Fatal(err)
-	}
-	return text
 }

@@ -67,6 +67,10 @@ func (c *exportCmd) export(ctx context.Context, streams IO, settings *Settings, 
 	if err != nil {
 		return err
 	}
+	return c.write(ctx, e, settings, zoneGiven)
+}
+
+func (c *exportCmd) write(ctx context.Context, e *export, settings *Settings, zoneGiven bool) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	// An engine takes as long to open its file as it takes to read the data sets.
