@@ -9,12 +9,14 @@ import (
 	"io"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"outturn"
+	"outturn/internal/server"
 )
 
 // outturnMain runs a command in an empty folder.
@@ -40,6 +42,26 @@ func TestExportMistyped(t *testing.T) {
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// Who interrupts doctor is not told of faults that nobody looked for.
+func TestDoctorInterrupted(t *testing.T) {
+	folder := t.TempDir()
+	data := filepath.Join(folder, "data")
+	made, err := server.OpenFolder(t.Context(), data, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	var out, talk bytes.Buffer
+	status := Main(ctx, []string{"doctor", "--data", data, "--source", "folder:" + folder}, IO{Out: &out, Err: &talk})
+	if status != 130 || out.Len() > 0 || !strings.Contains(talk.String(), "Interrupted") {
+		t.Errorf("status %d, %q, %q", status, out.String(), talk.String())
 	}
 }
 

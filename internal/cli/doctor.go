@@ -28,6 +28,9 @@ func (c *doctorCmd) Run(ctx context.Context, streams IO, settings *Settings) err
 		return err
 	}
 	findings := server.Doctor(ctx, settings.DataDir, server.Config{Source: src, Catalog: cat, TLSCert: c.TLSCert, TLSKey: c.TLSKey})
+	if err := ctx.Err(); err != nil { // what was not looked at to the end is no finding
+		return err
+	}
 	if err := c.print(streams, findings); err != nil {
 		return err
 	}
