@@ -361,10 +361,25 @@ func (c *compiler) renderBody() (string, error) {
 	bound := map[string]string{}
 	return c.body.render(func(name string) string {
 		if bound[name] == "" {
-			bound[name] = fmt.Sprintf(c.syntax.Bound, c.bind(values[name]))
+			bound[name] = c.bound(c.bind(values[name]))
 		}
 		return bound[name]
 	}), nil
+}
+
+// bound is the SQL of the text in a placeholder.
+func (c *compiler) bound(placeholder string) string {
+	if e, ok := c.engine.(late); ok {
+		return e.Late(placeholder)
+	}
+	return fmt.Sprintf(c.syntax.Bound, placeholder)
+}
+
+// A late is an Engine that may do better to know nothing of a statement's parameters
+// before it has their values.
+type late interface {
+	// Late returns the SQL of the text in a placeholder.
+	Late(placeholder string) string
 }
 
 func (c *compiler) stampZone() (*time.Location, error) {

@@ -89,6 +89,16 @@ func (s *snapshot) Bytewise(sql string) string { return sql }
 // Exact undoes what a column says of itself, such as COLLATE NOCASE.
 func (s *snapshot) Exact(sql string) string { return sql + " COLLATE C" }
 
+// Late hides the type of a parameter where its statement is executed only once. To
+// prepare that, the engine then leaves off at the first of them, instead of binding all
+// of it, which it does again when it has the values.
+func (s *snapshot) Late(placeholder string) string {
+	if s.source.config.Linger > 0 {
+		return "CAST(" + placeholder + " AS VARCHAR)"
+	}
+	return "CAST([" + placeholder + "][1] AS VARCHAR)"
+}
+
 func (s *snapshot) Widen(cell source.Cell, scale int) string { return widen(cell, scale) }
 
 func (s *snapshot) Attribute(cell source.Cell, name string, words map[string]string, bind func(string) string) string {
