@@ -11,8 +11,9 @@ import (
 // long as to answer it.
 type connection struct {
 	duck.Connection
-	kept  map[string]duck.PreparedStatement
-	begun bool // a transaction
+	kept   map[string]duck.PreparedStatement
+	begun  bool // a transaction
+	midway bool // not all of the last statement was read: the engine keeps what it has of it
 }
 
 // mostKept is how many statements a connection keeps.
@@ -75,8 +76,22 @@ func (c *connection) rollback(ctx context.Context, path string) error {
 	if !c.begun {
 		return nil
 	}
-	c.begun = false
-	return c.again(ctx, "ROLLBACK", path)
+	err := c.again(ctx, "ROLLBACK", path)
+	c.begun = err != nil
+	return err
+}
+
+// end ends what goes on, also a statement that was not read to its end: the engine lets go
+// of its memory when the connection is asked for something else.
+func (c *connection) end() error {
+	ctx := context.Background()
+	if c.midway {
+		if err := c.begin(ctx, ""); err != nil {
+			return err
+		}
+	}
+	c.midway = false
+	return c.rollback(ctx, "")
 }
 
 // again executes a statement of ours that every snapshot has.

@@ -889,6 +889,30 @@ func TestInvalidText(t *testing.T) {
 	}
 }
 
+// A reader that is closed before its end leaves nothing of its statement in the engine's
+// memory once its snapshot has ended, though the connection waits for the next one.
+func TestClosedEarly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.duckdb")
+	makeFile(t, path, "CREATE TABLE t AS SELECT md5(i::VARCHAR) AS s FROM range(500000) r(i)")
+	src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+	t.Cleanup(func() { src.Close() })
+	watch, snap := begin(t, src), begin(t, src)
+	table(t, snap, "SELECT count(*) AS n FROM t") // read to its end
+	r, err := snap.Query(t.Context(), source.Query{SQL: "SELECT s FROM t ORDER BY s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sorted = "SELECT memory_usage_bytes > 0 AS held FROM duckdb_memory() WHERE tag = 'ORDER_BY'"
+	if got := table(t, watch, sorted); got != "true\n" {
+		t.Errorf("while it sorts memory is held: %s", got)
+	}
+	r.Close()
+	snap.Close()
+	if got := table(t, watch, sorted); got != "false\n" {
+		t.Errorf("afterwards memory is held: %s", got)
+	}
+}
+
 func newFile(tb testing.TB, sql string) *duckdb.Source {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "data.duckdb")

@@ -36,7 +36,7 @@ type engine struct {
 	broken atomic.Bool // the engine gave up on itself: open no further snapshot
 
 	mu   sync.Mutex
-	idle []*connection // set up, and in no transaction
+	idle []*connection // set up, and nothing goes on on them
 }
 
 // mostIdle is how many connections wait for the next snapshot. More than run at
@@ -77,7 +77,7 @@ func (e *engine) connect(ctx context.Context, c Config) (*connection, error) {
 // giveBack takes a connection whose snapshot has ended. One on which a statement
 // failed is not used again.
 func (e *engine) giveBack(conn *connection, sound bool) {
-	if sound && conn.rollback(context.Background(), "") == nil {
+	if sound && conn.end() == nil {
 		e.mu.Lock()
 		if len(e.idle) < mostIdle {
 			e.idle = append(e.idle, conn)

@@ -197,6 +197,9 @@ func (r *reader) Close() error {
 	}
 	duck.DestroyDataChunk(&r.chunk)
 	duck.DestroyResult(&r.result)
+	if r.ended.Load() {
+		r.snapshot.conn.midway = false
+	}
 	if r.again && !r.snapshot.aborted {
 		r.snapshot.conn.keep(r.sql, r.stmt)
 	} else {

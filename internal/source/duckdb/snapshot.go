@@ -305,6 +305,7 @@ func (s *snapshot) start(ctx context.Context, sql string, args []string) (*reade
 			return nil, errors.Join(err, r.Close())
 		}
 	}
+	s.conn.midway = true
 	var failure string
 	interruptible(ctx, s.conn.Connection, func() { failure = executeTasks(stmt, &r.result) })
 	if failure != "" {
