@@ -538,7 +538,8 @@ func (t *tx) count(state outturn.RunState, reason outturn.Code) error {
 }
 
 // RunByKey returns the run that key made; CodeNotFound when it made none or its
-// time is over, CodeKeyReused when it was for another request.
+// time is over, CodeKeyReused when it was for another request. Who asks again is told by it
+// that the run is safe: it is on the disk.
 func (s *Store) RunByKey(ctx context.Context, key outturn.IdempotencyKey) (r outturn.Run, err error) {
 	err = s.read(ctx, "read key", func(t *tx) error {
 		id, err := t.keyed(&key)
@@ -551,5 +552,8 @@ func (s *Store) RunByKey(ctx context.Context, key outturn.IdempotencyKey) (r out
 		r, err = t.run(id)
 		return err
 	})
-	return r, err
+	if err != nil {
+		return r, err
+	}
+	return r, s.settle(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"outturn"
 	"outturn/internal/store"
@@ -205,6 +206,21 @@ func TestUnsynced(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A run that was made but could not be synced is not promised to who asks again.
+func TestUnsyncedKey(t *testing.T) {
+	var fails error
+	syncing(t, func(string) error { return fails })
+	f := newFixture(t)
+	key := outturn.IdempotencyKey{Subject: "somebody", Key: "k", Fingerprint: "f", ExpiresAt: time.Now().Add(time.Hour)}
+	fails = syscall.EIO
+	if _, err := f.store.CreateRun(t.Context(), outturn.Run{Tenant: f.root.ID}, &key, outturn.AuditEntry{}); err == nil {
+		t.Fatal("a run is made")
+	}
+	if _, err := f.store.RunByKey(t.Context(), key); outturn.ErrorCode(err) != outturn.CodeStorageUnavailable {
+		t.Errorf("it was made before: %v", err)
 	}
 }
 
