@@ -28,7 +28,8 @@ import (
 func bind(text string) string { return text }
 
 // Settings of every connection. synchronous FULL: a commit is on the disk when it
-// returns, so what was accepted survives a power cut, not only a crash. LIKE tells
+// returns, so what was migrated survives a power cut, not only a crash; see noWait for
+// the writer's. LIKE tells
 // upper from lower case, as an Expr says and PostgreSQL does by itself.
 var settings = []string{
 	"busy_timeout(5000)", // another process, such as client add beside serve

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"testing"
 
@@ -78,3 +79,6 @@ func UseJournal(tb testing.TB, wrap func(path string, j Journal) Journal) {
 func Note(ctx context.Context, s *Store) error {
 	return s.note(ctx, "a test", func(*tx) error { return nil })
 }
+
+// LetGo closes of a ledger that is closed what a broken one has left open.
+func LetGo(s *Store) error { return errors.Join(s.writes.conn.Close(), s.writes.db.Close()) }

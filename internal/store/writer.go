@@ -150,8 +150,8 @@ func (w *writer) close() error {
 	}
 	w.mu.Unlock()
 	w.loops.Wait()
-	if again {
-		return nil
+	if again || w.broken.Load() != nil {
+		return nil // what is broken is left open: see sync
 	}
 	for _, stmt := range w.kept {
 		_ = stmt.Close()
@@ -220,6 +220,9 @@ func (w *writer) batch(first *job) int {
 func (w *writer) empty(db *sql.DB) {
 	defer db.Close()
 	for range w.full {
+		if w.broken.Load() != nil {
+			continue
+		}
 		_, _ = db.ExecContext(context.Background(), empty)
 	}
 }
@@ -230,7 +233,8 @@ func (w *writer) empty(db *sql.DB) {
 // After a sync has failed nobody knows what of the journal is on the disk, and a further
 // one may well say that all is: systems forget what they could not write. So nothing is
 // changed any more until the ledger was opened again, which takes of the journal what is
-// whole.
+// whole. To write it back would not look at that, and the last connection that is closed
+// would do so: the writer's is left to the end of the process.
 func (w *writer) sync(journal syncer) {
 	defer journal.Close()
 	for made := range w.committed {

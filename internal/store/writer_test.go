@@ -199,7 +199,7 @@ func TestUnsynced(t *testing.T) {
 			if _, err := s.Tenant(t.Context(), root.ID, root.ID); err != nil {
 				t.Errorf("nothing can be read: %v", err)
 			}
-			if err := s.Close(); err != nil {
+			if err := errors.Join(s.Close(), store.LetGo(s)); err != nil {
 				t.Error(err)
 			}
 			if err := open(t, store.Config{Path: path}).Ping(t.Context()); err != nil {
@@ -209,11 +209,49 @@ func TestUnsynced(t *testing.T) {
 	}
 }
 
+// Where a sync has failed, the journal is not written back on the way out either: only who
+// opens the ledger next holds it against its sums.
+func TestUnsyncedClose(t *testing.T) {
+	var fails error
+	syncing(t, func(string) error { return fails })
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s, err := store.Open(t.Context(), store.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"}, outturn.AuditEntry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails = syscall.EIO
+	lost, err := s.CreateRun(t.Context(), outturn.Run{ID: outturn.NewID(time.Now()), Tenant: root.ID}, nil, outturn.AuditEntry{})
+	if err == nil {
+		t.Fatal("a run is made")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	defer store.LetGo(s)
+	journal, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal[len(journal)-100] ^= 1 // the disk has not kept the last page
+	after := cut(t, path, journal)
+	if _, err := after.Tenant(t.Context(), root.ID, root.ID); err != nil {
+		t.Errorf("what was answered: %v", err)
+	}
+	if _, err := after.Run(t.Context(), root.ID, lost.ID); outturn.ErrorCode(err) != outturn.CodeNotFound {
+		t.Errorf("what was not kept: %v", err)
+	}
+}
+
 // A run that was made but could not be synced is not promised to who asks again.
 func TestUnsyncedKey(t *testing.T) {
 	var fails error
 	syncing(t, func(string) error { return fails })
 	f := newFixture(t)
+	defer func() { f.store.Close(); store.LetGo(f.store) }()
 	key := outturn.IdempotencyKey{Subject: "somebody", Key: "k", Fingerprint: "f", ExpiresAt: time.Now().Add(time.Hour)}
 	fails = syscall.EIO
 	if _, err := f.store.CreateRun(t.Context(), outturn.Run{Tenant: f.root.ID}, &key, outturn.AuditEntry{}); err == nil {
