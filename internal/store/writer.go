@@ -16,10 +16,11 @@ import (
 // and commits those that wait together. Each has a savepoint of its own, so one that
 // fails undoes nothing but itself. A commit does not wait for the disk: the next changes
 // are made while the journal is synced, and only then are those answered that a power cut
-// must not undo. One sync is for all that was committed before it.
+// must not undo. So are those that failed: what they were refused for may be another's
+// change of just now. One sync is for all that was committed before it.
 //
 //	do ──► jobs ──► BEGIN · SAVEPOINT job RELEASE · SAVEPOINT job ROLLBACK TO · … · COMMIT ──► committed ──► sync ──► answers
-//	                                                                                  └─ brief or failed: answers
+//	                                                                                  └─ brief: answers
 type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
@@ -203,7 +204,7 @@ func (w *writer) batch(first *job) int {
 	}
 	var wait []*job
 	for _, j := range made {
-		if j.brief || j.err != nil {
+		if j.brief {
 			j.answer <- j.err
 		} else {
 			wait = append(wait, j)
@@ -250,12 +251,12 @@ func (w *writer) sync(journal syncer) {
 			err = unsynced(err)
 			w.broken.CompareAndSwap(nil, &err)
 		}
-		var err error
-		if why := w.broken.Load(); why != nil {
-			err = *why
-		}
+		why := w.broken.Load()
 		for _, j := range made {
-			j.answer <- err
+			if why != nil {
+				j.err = *why
+			}
+			j.answer <- j.err
 		}
 	}
 }

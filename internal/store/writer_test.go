@@ -262,6 +262,34 @@ func TestUnsyncedKey(t *testing.T) {
 	}
 }
 
+// Who is refused for what another has changed just now, or is told that nothing is left to
+// change, is told what is on the disk.
+func TestRefusedSettled(t *testing.T) {
+	h := holding(t)
+	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
+	defer close(h.let)
+	make := func() error {
+		_, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"}, outturn.AuditEntry{})
+		return err
+	}
+	first := asked(make)
+	<-h.begun
+	second := asked(make)
+	select {
+	case err := <-second:
+		t.Fatalf("it was answered with %v before the disk had the first", err)
+	case <-h.begun:
+	}
+	h.let <- struct{}{}
+	h.let <- struct{}{}
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if err := <-second; outturn.ErrorCode(err) != outturn.CodeConflict {
+		t.Errorf("a second provider: %v", err)
+	}
+}
+
 // Bytes are deleted by what RunKeys returns, so it is on the disk.
 func TestRunKeysSettled(t *testing.T) {
 	h := holding(t)
