@@ -21,6 +21,8 @@ type generatorLedger interface {
 	// UpdateGenerator replaces spec, state and next time of one that still has the
 	// revision, else it is CodeVersionChanged. It is the next revision then.
 	UpdateGenerator(ctx context.Context, viewer, id string, revision int, g outturn.Generator, entry outturn.AuditEntry) (outturn.Generator, error)
+	// Settle returns when what was read before is on the disk.
+	Settle(ctx context.Context) error
 	SwitchGenerator(ctx context.Context, viewer, id string, state outturn.GeneratorState, next time.Time, entry outturn.AuditEntry) (outturn.Generator, error)
 	DeleteGenerator(ctx context.Context, viewer, id string, revision int, entry outturn.AuditEntry) error
 	// Webhook returns one that viewer sees; CodeNotFound.
@@ -248,7 +250,7 @@ func (s *Service) UpdateGenerator(ctx context.Context, p outturn.Principal, id s
 	}
 	again := in.Foreign == nil || bytes.Equal(in.Foreign, g.Foreign)
 	if again && same(g.GeneratorSpec, was) {
-		return g, nil
+		return g, s.ledger.Settle(ctx) // who has made it so may be waiting yet
 	}
 	if !again {
 		g.Foreign = in.Foreign

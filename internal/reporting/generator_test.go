@@ -1,6 +1,7 @@
 package reporting_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -308,6 +309,24 @@ func TestP21P22P23Draft(t *testing.T) {
 	}
 	if after := s.rowCounts(); !maps.Equal(after, before) {
 		t.Errorf("a draft left something: %v before, %v after", before, after)
+	}
+}
+
+// unsettledLedger brings nothing more to the disk.
+type unsettledLedger struct{ reporting.Ledger }
+
+func (unsettledLedger) Settle(context.Context) error {
+	return outturn.Errorf(outturn.CodeStorageUnavailable, "The disk is broken.")
+}
+
+// That a generator is so already is only said of what is on the disk.
+func TestUnsettledGenerator(t *testing.T) {
+	s := newStage(t, func(c *reporting.Config) { c.Ledger = unsettledLedger{c.Ledger} })
+	p := s.as(outturn.RoleManager)
+	for _, want := range []outturn.Code{"", outturn.CodeStorageUnavailable} {
+		if _, _, err := s.ApplyGenerator(t.Context(), p, monthly("orders")); outturn.ErrorCode(err) != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 

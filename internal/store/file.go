@@ -223,7 +223,7 @@ func (s *Store) RunKeys(ctx context.Context, ids []string) (map[string]outturn.R
 	if err != nil {
 		return nil, err
 	}
-	return runs, s.settle(ctx)
+	return runs, s.Settle(ctx)
 }
 
 const linkColumns = `id, file, tenant, token_hash, created_by, created_at, expires_at, revoked_at`

@@ -555,5 +555,5 @@ func (s *Store) RunByKey(ctx context.Context, key outturn.IdempotencyKey) (r out
 	if err != nil {
 		return r, err
 	}
-	return r, s.settle(ctx)
+	return r, s.Settle(ctx)
 }

@@ -119,7 +119,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.look(ctx).row(`SELECT 1`).scan(&one); err != nil {
 		return fault("ping", err)
 	}
-	return s.settle(ctx)
+	return s.Settle(ctx)
 }
 
 // Backup writes a copy of the ledger, of one committed state, to path while the
@@ -168,9 +168,9 @@ func (s *Store) note(ctx context.Context, step string, do func(*tx) error) error
 	return fault(step, s.writes.do(ctx, true, do))
 }
 
-// settle returns when all that was committed before is on the disk. Readers see what is
+// Settle returns when all that was committed before is on the disk. Readers see what is
 // committed, and who does by it what cannot be undone waits for this first.
-func (s *Store) settle(ctx context.Context) error {
+func (s *Store) Settle(ctx context.Context) error {
 	return s.write(ctx, "settle", func(*tx) error { return nil })
 }
 

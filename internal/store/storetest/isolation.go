@@ -351,7 +351,7 @@ var accesses = map[string][]access{
 	"KeepEvents": {{spans: ofCreators}}, "WaitingEvents": {{spans: ofWorkers}}, "EventBacklog": {{spans: ofOperators}}, "Awaited": {{spans: ofWorkers}},
 	"WaitingGenerators": {{spans: ofWorkers}}, "HandleEvent": {{spans: ofWorkers}}, "SweepEvents": {{spans: ofSweeps}}, "SweepHistory": {{spans: ofSweeps}},
 	"EventCursor": {{spans: ofWorkers}}, "KeepEventCursor": {{spans: ofWorkers}},
-	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},
+	"Stats": {{spans: ofOperators}}, "Waited": {{spans: ofOperators}}, "Ping": {{spans: ofOperators}}, "Settle": {{spans: ofOperators}}, "Backup": {{spans: ofOperators}}, "Close": {{spans: ofOperators}},
 }
 
 func where(field, value string) outturn.ListQuery {
