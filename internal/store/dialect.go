@@ -38,7 +38,7 @@ var settings = []string{
 	"foreign_keys(1)",
 	"case_sensitive_like(1)",
 	"temp_store(MEMORY)",
-	"wal_autocheckpoint(16000)", // 64 MB, should the writer's other connection not get it empty
+	"wal_autocheckpoint(16000)", // 64 MB, should the writer not get it empty before
 	"journal_size_limit(67108864)",
 }
 

@@ -30,6 +30,7 @@ type writer struct {
 	jobs      chan *job
 	committed chan []*job
 	full      chan struct{} // the journal is to be emptied
+	emptied   atomic.Bool   // it was, but for what was committed meanwhile
 	loops     sync.WaitGroup
 	broken    atomic.Pointer[error] // why nothing is changed any more
 
@@ -98,14 +99,9 @@ type syncer interface {
 	Close() error
 }
 
-// first makes a transaction of nothing, with which the journal is there.
+// first reads from the ledger, with which the journal is there.
 func (w *writer) first() error {
-	for _, text := range []string{noWait, begin, `COMMIT`} {
-		if err := w.plain(text); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(w.plain(noWait), w.plain(`SELECT 1 FROM tenants LIMIT 1`))
 }
 
 func (w *writer) do(ctx context.Context, brief bool, do func(*tx) error) error {
@@ -175,6 +171,9 @@ func (w *writer) run() {
 			default: // it is being emptied
 			}
 		}
+		if w.emptied.CompareAndSwap(true, false) {
+			_ = w.plain(empty) // the little that is left, so that it begins anew
+		}
 	}
 }
 
@@ -216,15 +215,17 @@ func (w *writer) batch(first *job) int {
 	return len(made)
 }
 
-// empty writes what is in the journal to where it belongs, beside the changes that go on.
-// What it cannot, the writer does when the journal has become long.
+// empty writes what is in the journal to where it belongs, beside the changes that go on,
+// and has the writer do so with what these have added: only an empty journal begins anew.
 func (w *writer) empty(db *sql.DB) {
 	defer db.Close()
 	for range w.full {
 		if w.broken.Load() != nil {
 			continue
 		}
-		_, _ = db.ExecContext(context.Background(), empty)
+		if _, err := db.ExecContext(context.Background(), empty); err == nil {
+			w.emptied.Store(true)
+		}
 	}
 }
 
