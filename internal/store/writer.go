@@ -171,7 +171,7 @@ func (w *writer) run() {
 			default: // it is being emptied
 			}
 		}
-		if w.emptied.CompareAndSwap(true, false) {
+		if w.emptied.CompareAndSwap(true, false) && w.broken.Load() == nil {
 			_ = w.plain(empty) // the little that is left, so that it begins anew
 		}
 	}
