@@ -164,11 +164,18 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "ledger.db")}
 	f.store = open(t, store.Config{Path: f.path})
-	var err error
-	if f.root, err = f.store.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider", ExternalID: "1"}, outturn.AuditEntry{}); err != nil {
+	f.root = provider(t, f.store)
+	return f
+}
+
+// provider makes the root of the tree.
+func provider(t *testing.T, s *store.Store) outturn.Tenant {
+	t.Helper()
+	root, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider", ExternalID: "1"}, outturn.AuditEntry{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return root
 }
 
 // unasked take no text of anybody's.

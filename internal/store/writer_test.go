@@ -180,10 +180,7 @@ func TestUnsynced(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			root, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"}, outturn.AuditEntry{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			root := provider(t, s)
 			fails = cause
 			for range 2 {
 				if _, err := s.CreateRun(t.Context(), outturn.Run{Tenant: root.ID}, nil, outturn.AuditEntry{}); outturn.ErrorCode(err) != code {
@@ -219,10 +216,7 @@ func TestUnsyncedClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider, Name: "Provider"}, outturn.AuditEntry{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := provider(t, s)
 	fails = syscall.EIO
 	lost, err := s.CreateRun(t.Context(), outturn.Run{ID: outturn.NewID(time.Now()), Tenant: root.ID}, nil, outturn.AuditEntry{})
 	if err == nil {
