@@ -427,10 +427,10 @@ var methods = map[string]struct {
 // before anything else. Whoever has the token of a link may have its file; see TestP33Links.
 // SyncTenants is about the whole tree: see TestSyncTenants. What is called of events but
 // AcceptEvents, and FireDue, the scheduler calls; whoever runs for long tends the keys of
-// links. Zone is of a tenant that the caller has.
+// links. Zone is of a tenant that the caller has. The runner calls RunEnded.
 var withoutPrincipal = []string{
 	"Close", "OpenLink", "TendLinkKeys", "RotateLinkKey", "Zone", "SyncTenants", "Admit", "AdmitToken",
-	"FireDue", "NotifyEvent", "PollEvents", "CheckPoll", "HandleEvents", "SweepEvents",
+	"FireDue", "NotifyEvent", "PollEvents", "CheckPoll", "HandleEvents", "SweepEvents", "RunEnded",
 }
 
 // Every method for every role, about something of its own tenant, of one above,
