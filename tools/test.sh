@@ -8,7 +8,7 @@ bin=$PWD/.tools/bin
 log=$PWD/.tools/test
 full=${OUTTURN_TEST_FULL:-}
 timeout=10m
-[ -z "$full" ] || timeout=30m # the command line takes every text at every place
+[ -z "$full" ] || timeout=30m # the command line takes hundreds of hostile texts at every place
 
 # Packages with goroutines of their own; those that do not exist yet are left out.
 concurrent=(internal/batch internal/blob internal/compress internal/format internal/pipeline internal/queue internal/runner internal/source)

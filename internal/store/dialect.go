@@ -99,7 +99,13 @@ const noWait = `PRAGMA synchronous = NORMAL`
 // openJournal opens the file that has what was committed and is not in the ledger's own
 // yet. It is there as long as a connection is, and no lock is held by it, which SQLite
 // would lose when the file is closed. PostgreSQL: has none to sync.
-var openJournal = func(path string) (syncer, error) { return os.OpenFile(path+"-wal", os.O_RDWR, 0) }
+var openJournal = func(path string) (syncer, error) {
+	f, err := os.OpenFile(path+"-wal", os.O_RDWR, 0)
+	if err != nil {
+		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "The ledger's journal cannot be opened: %w.", err)
+	}
+	return f, nil
+}
 
 // openEmptying opens the connection by which the journal is emptied, and empty does it,
 // waiting for nobody. PostgreSQL: does so by itself.

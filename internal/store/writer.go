@@ -48,7 +48,7 @@ const (
 // for its end.
 const syncers = 2
 
-// manyChanges is after how many the journal is emptied: some 16 MB of pages, of which
+// manyChanges is after how many the journal is emptied: some 40 MB of pages, of which
 // those that many changes share are then written back once.
 const manyChanges = 400
 
@@ -69,39 +69,40 @@ func newWriter(ctx context.Context, db *sql.DB, path string, now func() time.Tim
 	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	err = w.first()
-	for range syncers {
-		var journal syncer
-		if err == nil {
-			journal, err = openJournal(path)
-		}
-		if err == nil {
-			w.loops.Go(func() { w.sync(journal) })
-		}
-	}
-	var emptying *sql.DB
-	if err == nil {
-		emptying, err = openEmptying(path)
-	}
-	if err != nil {
+	if err := w.start(path); err != nil {
 		close(w.committed)
 		w.loops.Wait()
 		return nil, errors.Join(err, w.conn.Close())
 	}
+	return w, nil
+}
+
+// start begins to take changes. It first reads from the ledger, with which the journal is
+// there.
+func (w *writer) start(path string) error {
+	if err := errors.Join(w.plain(noWait), w.plain(`SELECT 1 FROM tenants LIMIT 1`)); err != nil {
+		return err
+	}
+	for range syncers {
+		journal, err := openJournal(path)
+		if err != nil {
+			return err
+		}
+		w.loops.Go(func() { w.sync(journal) })
+	}
+	emptying, err := openEmptying(path)
+	if err != nil {
+		return err
+	}
 	w.loops.Go(func() { w.empty(emptying) })
 	w.loops.Go(w.run)
-	return w, nil
+	return nil
 }
 
 // A syncer brings to the disk what was written to a file before.
 type syncer interface {
 	Sync() error
 	Close() error
-}
-
-// first reads from the ledger, with which the journal is there.
-func (w *writer) first() error {
-	return errors.Join(w.plain(noWait), w.plain(`SELECT 1 FROM tenants LIMIT 1`))
 }
 
 func (w *writer) do(ctx context.Context, brief bool, do func(*tx) error) error {
@@ -172,7 +173,7 @@ func (w *writer) run() {
 			}
 		}
 		if w.emptied.CompareAndSwap(true, false) && w.broken.Load() == nil {
-			_ = w.plain(empty) // the little that is left, so that it begins anew
+			_ = w.plain(empty) // the little that is left, so that it begins anew; else it goes on, and is tried again
 		}
 	}
 }
