@@ -67,7 +67,7 @@ func (b *bench) audit() error {
 // forgetAudit has a ledger take each entry of the audit, and keep none. What is left of the
 // audit is to make the entry and to hand it over.
 func forgetAudit(ledger string) error {
-	db, err := sql.Open("sqlite", "file:"+ledger)
+	db, err := sql.Open("sqlite3", "file:"+ledger)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func forgetAudit(ledger string) error {
 
 // checkAudit sees how many creates are in the audit.
 func (s *service) checkAudit(ctx context.Context, want int) error {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.data, server.LedgerName)+"?mode=ro")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.data, server.LedgerName)+"?mode=ro")
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func (f *firing) generators(n int) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", "file:"+f.path)
+	db, err := sql.Open("sqlite3", "file:"+f.path)
 	if err != nil {
 		return err
 	}

@@ -237,7 +237,7 @@ func (b *bench) ledger(rows int) (string, error) {
 // fillLedger inserts the runs without the indexes and triggers of their tables,
 // which it puts back afterwards: to fill them row by row takes ten times as long.
 func fillLedger(ctx context.Context, path string, rows, slots int) (err error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=cache_size(-1000000)&_pragma=temp_store(FILE)")
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=OFF&_synchronous=OFF&_cache_size=-1000000")
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (b *bench) scopeList() error {
 		return err
 	}
 	defer s.end()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(path, server.LedgerName)+"?mode=ro")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(path, server.LedgerName)+"?mode=ro")
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func makeForest(ctx context.Context, folder *server.Folder) error {
 
 // keepWaiting has the runs that wait do so for good: nobody is to work on them.
 func keepWaiting(ctx context.Context, path string) error {
-	db, err := sql.Open("sqlite", "file:"+path)
+	db, err := sql.Open("sqlite3", "file:"+path)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // reads the ledger beside the server
+	_ "github.com/mattn/go-sqlite3" // reads the ledger beside the server
 
 	"outturn"
 	"outturn/client"
@@ -216,7 +216,7 @@ type problem struct {
 // is left out.
 func rows(t testing.TB) map[string]int {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?mode=ro")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?mode=ro")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func limited(t *testing.T, name, assignment string) {
 		t.Fatal(err)
 	}
 	shop.tenants[name] = made
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?_busy_timeout=5000")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // set changes a tenant past the ledger, which this process has not been told of.
 func (s *stage) set(whose, assignment string) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite3", "file:"+s.file+"?_busy_timeout=5000")
 	must(s.t, err)
 	defer db.Close()
 	_, err = db.ExecContext(s.t.Context(), `UPDATE tenants SET `+assignment+` WHERE id = ?1`, s.tenants[whose].ID)

@@ -174,7 +174,7 @@ func newStage(t testing.TB, changes ...func(*reporting.Config)) *stage {
 	s.ledger, err = store.Open(t.Context(), store.Config{Path: file, Now: s.clock.Now})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.ledger.Close()) })
-	s.sql, err = sql.Open("sqlite", "file:"+file+"?mode=ro")
+	s.sql, err = sql.Open("sqlite3", "file:"+file+"?mode=ro")
 	must(t, err)
 	t.Cleanup(func() { must(t, s.sql.Close()) })
 	s.files, err = blob.OpenFolder(filepath.Join(folder, "files"))

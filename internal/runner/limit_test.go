@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite"
+	_ "github.com/mattn/go-sqlite3"
 
 	"outturn"
 	"outturn/internal/queue"
@@ -28,7 +28,7 @@ func (b *bench) limited(parent string, kind outturn.TenantKind, l outturn.Limits
 // set changes a tenant past the ledger.
 func (b *bench) set(tenant, assignment string) {
 	b.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(filepath.Dir(b.data), "ledger.db")+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(filepath.Dir(b.data), "ledger.db")+"?_busy_timeout=5000")
 	must(b.t, err)
 	defer db.Close()
 	_, err = db.ExecContext(b.t.Context(), `UPDATE tenants SET `+assignment+` WHERE id = '`+tenant+`'`)

@@ -22,7 +22,7 @@ func (y *yard) many(n int) {
 		must(y, err)
 	}
 	must(y, p.close())
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(y.folder, "ledger.db")+"?_pragma=foreign_keys(1)")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(y.folder, "ledger.db")+"?_foreign_keys=1")
 	must(y, err)
 	_, err = db.ExecContext(y.Context(), `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
 		INSERT INTO generators (id, tenant, name, dataset, kind, state, revision, next_at, origin, created_by, created_at, updated_at, spec)

@@ -84,7 +84,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		t.Errorf("its audit: got %+v (%+v)", verdict, verdict.Fault)
 	}
 	var sound string
-	db, err := sql.Open("sqlite", filepath.Join(elsewhere, server.LedgerName))
+	db, err := sql.Open("sqlite3", filepath.Join(elsewhere, server.LedgerName))
 	must(t, err)
 	defer db.Close()
 	must(t, db.QueryRowContext(t.Context(), `SELECT group_concat(integrity_check) FROM pragma_integrity_check`).Scan(&sound))

@@ -30,7 +30,7 @@ func newFolder(t testing.TB) string {
 // ledger runs a statement on the ledger of a data folder.
 func ledger(t testing.TB, path, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(path, server.LedgerName))
+	db, err := sql.Open("sqlite3", filepath.Join(path, server.LedgerName))
 	must(t, err)
 	_, err = db.ExecContext(t.Context(), statement)
 	must(t, err)

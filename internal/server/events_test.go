@@ -69,7 +69,7 @@ func TestEventsOfPostgreSQL(t *testing.T) {
 		must(t, err)
 		return list.Items
 	}
-	ledger, err := sql.Open("sqlite", "file:"+filepath.Join(data, server.LedgerName)+"?mode=ro&_pragma=busy_timeout(5000)")
+	ledger, err := sql.Open("sqlite3", "file:"+filepath.Join(data, server.LedgerName)+"?mode=ro&_busy_timeout=5000")
 	must(t, err)
 	defer ledger.Close()
 	ways := func(subject string) (n int) { // that were heard of it, and handled

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,8 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
+	"github.com/mattn/go-sqlite3"
 
 	"outturn"
 )
@@ -23,9 +23,11 @@ import (
 // otherwise is said beside each part.
 
 // bind gives a statement the placeholders of the database. They are written ?1, ?2
-// and may repeat. PostgreSQL: ReplaceAll(text, "?", "$"); no statement has a
-// question mark that is none.
-func bind(text string) string { return text }
+// and may repeat. SQLite looks at what is bound to a bare one when it chooses an index, and
+// so prepares the statement anew each time that it is bound; a plus before it, which leaves
+// every value as it is, tells it not to. PostgreSQL: ReplaceAll(text, "?", "$"); no
+// statement has a question mark that is none.
+func bind(text string) string { return strings.ReplaceAll(text, "?", "+?") }
 
 // Settings of every connection. synchronous FULL: a commit is on the disk when it
 // returns, so what was migrated survives a power cut, not only a crash; see noWait for
@@ -70,18 +72,30 @@ func open(path string, connections int, mode string, more ...string) (*sql.DB, e
 	return connect(path, connections, mode, slices.Concat(settings, more)...)
 }
 
-// driver is the name of the one that is registered with database/sql.
-var driver = "sqlite"
+// driverOf is the driver by which a connection is opened that has made settings.
+var driverOf = func(settings []string) driver.Driver {
+	return &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+		for _, s := range settings {
+			if _, err := c.Exec("PRAGMA "+s, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// A connector opens connections with the same settings.
+type connector struct {
+	driver driver.Driver
+	dsn    string
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c connector) Driver() driver.Driver                        { return c.driver }
 
 func connect(path string, connections int, mode string, settings ...string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + mode
-	for _, s := range settings {
-		dsn += "&_pragma=" + s
-	}
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(connector{driverOf(settings), dsn})
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return db, nil
@@ -132,18 +146,16 @@ const countTables = `SELECT count(CASE WHEN name = ?1 THEN 1 END), count(*) FROM
 
 // isUnique and isForeign report why a row was refused. PostgreSQL: 23505, 23503.
 func isUnique(err error) bool {
-	code := errorCode(err)
-	return code == lib.SQLITE_CONSTRAINT_UNIQUE || code == lib.SQLITE_CONSTRAINT_PRIMARYKEY
+	e := errorOf(err)
+	return e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey
 }
 
-func isForeign(err error) bool { return errorCode(err) == lib.SQLITE_CONSTRAINT_FOREIGNKEY }
+func isForeign(err error) bool { return errorOf(err).ExtendedCode == sqlite3.ErrConstraintForeignKey }
 
-func errorCode(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		return e.Code()
-	}
-	return -1
+// errorOf is the database's error in err, or none.
+func errorOf(err error) (e sqlite3.Error) {
+	errors.As(err, &e)
+	return e
 }
 
 // fault says in words for people what a failure of the database means. An Error
@@ -156,18 +168,18 @@ func fault(step string, err error) error {
 	err = fmt.Errorf("ledger: %s: %w", step, err)
 	var code outturn.Code
 	var told string
-	switch c := errorCode(err); c & 0xFF {
-	case lib.SQLITE_FULL:
+	switch e := errorOf(err); e.Code {
+	case sqlite3.ErrFull:
 		code, told = outturn.CodeDiskFull, "The disk that holds the ledger is full. Free some room and try again: nothing of this was saved, and what was accepted before is safe."
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:
+	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrProtocol:
 		code, told = outturn.CodeUnavailable, "Another process holds the ledger. Try again in a moment."
-	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
+	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
 		code, told = outturn.CodeStorageUnavailable, "The ledger's file is damaged, or is no ledger. Stop the server and restore a backup."
-	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_CANTOPEN, lib.SQLITE_AUTH:
+	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrCantOpen, sqlite3.ErrAuth:
 		code, told = outturn.CodeStorageUnavailable, "The ledger's file cannot be opened for writing. Check that it and its folder belong to the user that runs Outturn."
-	case lib.SQLITE_IOERR:
+	case sqlite3.ErrIoErr:
 		code, told = outturn.CodeStorageUnavailable, "The disk that holds the ledger reports an error. Try again later; the operator should look at the disk."
-		if strings.Contains(err.Error(), "no space left") {
+		if e.SystemErrno == syscall.ENOSPC {
 			code = outturn.CodeDiskFull
 		}
 	default:

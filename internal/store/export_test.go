@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"io/fs"
 	"testing"
@@ -29,11 +30,11 @@ func MigrateTo(ctx context.Context, path string, version int64) error {
 }
 
 // UseDriver has ledgers that are opened until the test ends speak to the database
-// through another driver. No test that does so may be parallel.
-func UseDriver(tb testing.TB, name string) {
-	was := driver
-	driver = name
-	tb.Cleanup(func() { driver = was })
+// through what wrap makes of the driver. No test that does so may be parallel.
+func UseDriver(tb testing.TB, wrap func(driver.Driver) driver.Driver) {
+	was := driverOf
+	driverOf = func(settings []string) driver.Driver { return wrap(was(settings)) }
+	tb.Cleanup(func() { driverOf = was })
 }
 
 // CountUpTo has totals counted up to n until the test ends.

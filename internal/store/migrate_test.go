@@ -24,7 +24,7 @@ func oldLedger(t *testing.T) store.Config {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	db, err := sql.Open("sqlite", "file:"+path)
+	db, err := sql.Open("sqlite3", "file:"+path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func oldLedger(t *testing.T) store.Config {
 // columns they had then is noted in had at the first call; later ones are left out.
 func contents(t *testing.T, path string, had map[string][]string) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path)
+	db, err := sql.Open("sqlite3", "file:"+path)
 	if err != nil {
 		t.Fatal(err)
 	}

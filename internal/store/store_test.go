@@ -38,7 +38,7 @@ func open(tb testing.TB, c store.Config) *store.Store {
 // database opens the file of a ledger past it.
 func database(tb testing.TB, path string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(OFF)")
+	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000&_foreign_keys=1&_synchronous=OFF")
 	if err != nil {
 		tb.Fatal(err)
 	}

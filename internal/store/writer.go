@@ -80,7 +80,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, now func() time.Tim
 // start begins to take changes. It first reads from the ledger, with which the journal is
 // there.
 func (w *writer) start(path string) error {
-	if err := errors.Join(w.plain(noWait), w.plain(`SELECT 1 FROM tenants LIMIT 1`)); err != nil {
+	if err := errors.Join(w.once(noWait), w.once(`SELECT 1 FROM tenants LIMIT 1`)); err != nil {
 		return err
 	}
 	for range syncers {
@@ -173,7 +173,7 @@ func (w *writer) run() {
 			}
 		}
 		if w.emptied.CompareAndSwap(true, false) && w.broken.Load() == nil {
-			_ = w.plain(empty) // the little that is left, so that it begins anew; else it goes on, and is tried again
+			_ = w.once(empty) // the little that is left, so that it begins anew; else it goes on, and is tried again
 		}
 	}
 }
@@ -308,6 +308,14 @@ func (w *writer) abandon(made []*job, why error) {
 	}
 }
 
+// once runs a statement of which nothing is left, also one that answers in rows, by which
+// it would stay under way if it were kept.
+func (w *writer) once(text string) error {
+	_, err := w.conn.ExecContext(context.Background(), text)
+	return err
+}
+
+// plain runs a statement that is often run and has no rows.
 func (w *writer) plain(text string) error {
 	stmt, err := w.prepared(text)
 	if err != nil {

@@ -743,7 +743,7 @@ func TestBrokenList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?_busy_timeout=10000")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // writes what a generator would, beside the server
+	_ "github.com/mattn/go-sqlite3" // writes what a generator would, beside the server
 
 	"outturn"
 	"outturn/internal/auth"
@@ -269,7 +269,7 @@ func gateOf(t testing.TB) *edge.Gate {
 // write changes the ledger as only what is not under test does.
 func write(t testing.TB, s *servertest.Local, statement string, args ...any) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Data, server.LedgerName)+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.Data, server.LedgerName)+"?_busy_timeout=10000")
 	if err != nil {
 		t.Fatal(err)
 	}

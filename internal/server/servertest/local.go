@@ -107,7 +107,7 @@ func FreeAddress(t testing.TB) string {
 // LedgerSchema is what the ledger of a data folder is made of.
 func LedgerSchema(t testing.TB, data string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, server.LedgerName)+"?mode=ro")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(data, server.LedgerName)+"?mode=ro")
 	if err != nil {
 		t.Fatal(err)
 	}

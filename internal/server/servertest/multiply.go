@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the ledger, written beside the server
+	_ "github.com/mattn/go-sqlite3" // the ledger, written beside the server
 
 	"outturn/internal/server"
 )
@@ -16,7 +16,7 @@ import (
 // Multiply makes n runs in the ledger of a data folder of one that succeeded, each made a
 // little earlier than the one before, with files of which there are no bytes.
 func Multiply(ctx context.Context, data, run string, n int, apart time.Duration) error {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, server.LedgerName)+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(data, server.LedgerName)+"?_busy_timeout=10000")
 	if err != nil {
 		return err
 	}

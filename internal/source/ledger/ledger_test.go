@@ -63,7 +63,7 @@ func (a *audit) add(id, tenant string, after time.Duration, e outturn.AuditEntry
 
 func (a *audit) exec(statement string) {
 	a.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+a.file)
+	db, err := sql.Open("sqlite3", "file:"+a.file)
 	must(a.t, err)
 	defer db.Close()
 	_, err = db.ExecContext(a.t.Context(), statement)
