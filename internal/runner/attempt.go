@@ -289,9 +289,12 @@ func (a *attempt) finish(ctx context.Context, m outturn.Manifest, err error, sta
 		// commit may have been made all the same: then the files are what the ledger
 		// promises, and if not, the sweep of the storage removes them.
 		code := outturn.ErrorCode(err)
-		inDoubt = err != nil && code != outturn.CodeLeaseLost && code != outturn.CodeStorageLimit
-		if code == outturn.CodeUnavailable { // another process holds the ledger, and lets go of it
+		inDoubt = err != nil && code != outturn.CodeLeaseLost && code != outturn.CodeStorageLimit && code != outturn.CodeCancelled
+		switch code {
+		case outturn.CodeUnavailable: // another process holds the ledger, and lets go of it
 			err = outturn.Errorf(outturn.CodeStorageUnavailable, "%w", err)
+		case outturn.CodeCancelled: // in the last moment
+			err = errCancelled
 		}
 	}
 	if err != nil {

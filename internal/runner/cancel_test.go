@@ -68,3 +68,23 @@ func TestCancelIsHeardAtOnce(t *testing.T) {
 		t.Errorf("the run is %s", run.State)
 	}
 }
+
+// A run that somebody asks to stop in the moment in which its files would be listed stops,
+// and they are gone.
+func TestCancelAtTheEnd(t *testing.T) {
+	b := newBench(t)
+	var id string
+	b.config.Ledger = faultyLedger{Store: b.ledger, succeed: func(does func() (outturn.Run, error)) (outturn.Run, error) {
+		if _, err := b.ledger.CancelRun(t.Context(), b.tenant, id, "somebody", entry); err != nil {
+			t.Error(err)
+		}
+		return does()
+	}}
+	id = b.create("numbers")
+	b.start("test")
+	run, _ := b.finish(id)
+	if run.State != outturn.RunCancelled || len(run.Files) > 0 || run.Attempt != 1 {
+		t.Errorf("it is %s with %d files after %d attempts", run.State, len(run.Files), run.Attempt)
+	}
+	b.wait("its files are gone", func() bool { return len(b.stored()) == 0 })
+}

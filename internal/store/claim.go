@@ -103,7 +103,8 @@ func scanID(scan func(...any) error) (id string, err error) { return id, scan(&i
 
 // SucceedRun ends a run with its manifest and its files, which become visible in
 // this moment and all together. Where they are more than its tenant, or one above it,
-// may keep it is CodeStorageLimit, and nothing changes.
+// may keep it is CodeStorageLimit, and where somebody was told that it will stop it is
+// CodeCancelled, and nothing changes.
 func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Manifest, files []outturn.File) (r outturn.Run, err error) {
 	body, err := json.Marshal(m)
 	if err != nil {
@@ -116,9 +117,12 @@ func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Ma
 	err = s.write(ctx, "succeed run", func(t *tx) error {
 		done, err := scanRun(t.row(`UPDATE runs SET state = 'succeeded', furthest = 'storing', finished_at = ?4,
 				rows_done = ?5, bytes_done = ?6, share_done = 1, progress_at = ?4, `+released+`, `+touched("?4")+`
-			WHERE `+held+` RETURNING `+runColumns, c.Run, c.Attempt, c.Owner, micros(t.now), rows, bytes).scan)
+			WHERE `+held+` AND cancel_at IS NULL RETURNING `+runColumns, c.Run, c.Attempt, c.Owner, micros(t.now), rows, bytes).scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.stillHeld(c, outturn.Errorf(outturn.CodeCancelled, "Somebody asked for the run to stop."))
+		}
 		if err != nil {
-			return lost(0, err)
+			return err
 		}
 		if _, err := t.exec(`INSERT INTO manifests (run, body) VALUES (?1, ?2)`, c.Run, string(body)); err != nil {
 			return err
@@ -170,7 +174,7 @@ func (s *Store) FinishCancelled(ctx context.Context, c outturn.RunClaim) (r outt
 	err = s.write(ctx, "finish cancelled run", func(t *tx) error {
 		done, err := t.finishCancelled(c)
 		if errors.Is(err, sql.ErrNoRows) {
-			return t.notCancelled(c)
+			return t.stillHeld(c, outturn.Errorf(outturn.CodeConflict, "Nobody asked for the run to stop."))
 		}
 		if err == nil {
 			r = done
@@ -180,13 +184,14 @@ func (s *Store) FinishCancelled(ctx context.Context, c outturn.RunClaim) (r outt
 	return r, err
 }
 
-// notCancelled says why a claim could not end its run as cancelled.
-func (t *tx) notCancelled(c outturn.RunClaim) error {
+// stillHeld says why a claim could not end its run: that it does not hold it any more, or
+// else why.
+func (t *tx) stillHeld(c outturn.RunClaim, why error) error {
 	var holds int
 	if err := t.row(`SELECT 1 FROM runs WHERE `+held, c.Run, c.Attempt, c.Owner, micros(t.now)).scan(&holds); err != nil {
 		return lost(0, err)
 	}
-	return outturn.Errorf(outturn.CodeConflict, "Nobody asked for the run to stop.")
+	return why
 }
 
 // ReleaseRun gives a run back: it is queued again, and due.

@@ -225,11 +225,21 @@ func testCancelWhileRunning(t *testing.T, b *bench) {
 		}
 	}
 
-	// A success that was faster stays one.
+	// Once asked to stop it has no success any more.
 	r := b.running(b.root.ID)
 	cancel(r)
+	before := b.dump()
+	_, err := b.store.SucceedRun(ctx, r.Claim(), outturn.Manifest{}, []outturn.File{file(r, "late.csv", time.Time{})})
+	refused(t, "SucceedRun after the cancel", err, outturn.CodeCancelled)
+	if b.dump() != before {
+		t.Error("a success that was refused changed something")
+	}
+	must[outturn.Run](t)(b.store.FinishCancelled(ctx, r.Claim()))
+
+	// A success that was faster stays one.
+	r = b.running(b.root.ID)
 	must[outturn.Run](t)(b.store.SucceedRun(ctx, r.Claim(), outturn.Manifest{}, nil))
-	_, err := b.store.CancelRun(ctx, b.root.ID, r.ID, "client:1", outturn.AuditEntry{})
+	_, err = b.store.CancelRun(ctx, b.root.ID, r.ID, "client:1", outturn.AuditEntry{})
 	refused(t, "CancelRun after the success", err, outturn.CodeConflict)
 }
 
