@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -129,6 +130,10 @@ func (c *serveCmd) Run(ctx context.Context, streams IO, settings *Settings) erro
 // linger is how long a server leaves a DuckDB file open between reports.
 const linger = time.Second
 
+// collectAt is how much a server makes, as percent of what it keeps, before it collects.
+// It keeps little, some 20 MiB, and answers later while it collects.
+const collectAt = 400
+
 // serve runs a server until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
@@ -186,6 +191,9 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	}
 	if err := begun(s); err != nil {
 		return stopServer(s, err)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
 	}
 	for ctx.Err() == nil {
 		select {

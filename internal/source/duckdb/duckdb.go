@@ -36,6 +36,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -195,9 +196,13 @@ func (s *Source) release(e *engine) {
 		var closer *time.Timer
 		closer = time.AfterFunc(s.config.Linger, func() {
 			s.mu.Lock()
-			defer s.mu.Unlock()
-			if e.closer == closer {
+			idle := e.closer == closer
+			if idle {
 				s.drop(e)
+			}
+			s.mu.Unlock()
+			if idle {
+				debug.FreeOSMemory() // nobody waits, and what the reports took may not be needed for long
 			}
 		})
 		e.closer = closer
