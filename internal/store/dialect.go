@@ -25,9 +25,12 @@ import (
 // bind gives a statement the placeholders of the database. They are written ?1, ?2
 // and may repeat. SQLite looks at what is bound to a bare one when it chooses an index, and
 // so prepares the statement anew each time that it is bound; a plus before it, which leaves
-// every value as it is, tells it not to. PostgreSQL: ReplaceAll(text, "?", "$"); no
-// statement has a question mark that is none.
-func bind(text string) string { return strings.ReplaceAll(text, "?", "+?") }
+// every value as it is, tells it not to. Only for LIKE it should: what begins with a text
+// is a part of an index. PostgreSQL: ReplaceAll(text, "?", "$"); no statement has a
+// question mark that is none.
+func bind(text string) string { return binder.Replace(text) }
+
+var binder = strings.NewReplacer("LIKE ?", "LIKE ?", "?", "+?")
 
 // Settings of every connection. synchronous FULL: a commit is on the disk when it
 // returns, so what was migrated survives a power cut, not only a crash; see noWait for
@@ -127,10 +130,13 @@ func openEmptying(path string) (*sql.DB, error) { return open(path, 1, "") }
 
 const empty = `PRAGMA wal_checkpoint(PASSIVE)`
 
+// noRoom reports whether the system has no room for what was to be written.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
 // unsynced says for people that the journal could not be synced.
 func unsynced(err error) error {
 	code := outturn.CodeStorageUnavailable
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if noRoom(err) {
 		code = outturn.CodeDiskFull
 	}
 	return outturn.Errorf(code, "The disk failed to keep what was written to the ledger, and nothing is changed any more. Look at the disk, then start the server again: %w.", err)
@@ -179,7 +185,7 @@ func fault(step string, err error) error {
 		code, told = outturn.CodeStorageUnavailable, "The ledger's file cannot be opened for writing. Check that it and its folder belong to the user that runs Outturn."
 	case sqlite3.ErrIoErr:
 		code, told = outturn.CodeStorageUnavailable, "The disk that holds the ledger reports an error. Try again later; the operator should look at the disk."
-		if e.SystemErrno == syscall.ENOSPC {
+		if noRoom(e.SystemErrno) {
 			code = outturn.CodeDiskFull
 		}
 	default:

@@ -56,6 +56,9 @@ func ReadOne(ctx context.Context, s *Store, begun func()) error {
 	})
 }
 
+// Bind gives a statement the placeholders of the database.
+var Bind = bind
+
 // Empty is how the journal is emptied.
 const Empty = empty
 

@@ -390,3 +390,23 @@ func (f *fixture) life(text string) {
 	must(err)
 	must(s.DeleteTenant(ctx, f.root.ID, tenant.ID, entry))
 }
+
+// A pattern that begins with a text is looked for in that part of an index.
+func TestLikeReadsPartOfIndex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	open(t, store.Config{Path: path})
+	db := database(t, path)
+	db.SetMaxOpenConns(1) // which keeps its settings
+	if _, err := db.ExecContext(t.Context(), `PRAGMA case_sensitive_like(1)`); err != nil {
+		t.Fatal(err)
+	}
+	var id, parent, unused int
+	var plan string
+	text := store.Bind(`EXPLAIN QUERY PLAN SELECT id FROM tenants INDEXED BY tenants_name WHERE name LIKE ?1 ESCAPE '\'`)
+	if err := db.QueryRowContext(t.Context(), text, "Acme%").Scan(&id, &parent, &unused, &plan); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(plan, "name>? AND name<?") {
+		t.Errorf("the plan of %s is %s", text, plan)
+	}
+}

@@ -196,13 +196,10 @@ func (s *Source) release(e *engine) {
 		var closer *time.Timer
 		closer = time.AfterFunc(s.config.Linger, func() {
 			s.mu.Lock()
-			idle := e.closer == closer
-			if idle {
-				s.drop(e)
-			}
+			closed := e.closer == closer && s.drop(e)
 			s.mu.Unlock()
-			if idle {
-				debug.FreeOSMemory() // nobody waits, and what the reports took may not be needed for long
+			if closed {
+				debug.FreeOSMemory() // what the reports took may not be needed for long
 			}
 		})
 		e.closer = closer
@@ -211,12 +208,16 @@ func (s *Source) release(e *engine) {
 	}
 }
 
-// drop closes e, which has no user. The caller holds the lock.
-func (s *Source) drop(e *engine) {
-	if i := slices.Index(s.engines, e); i >= 0 {
-		s.engines = slices.Delete(s.engines, i, i+1)
-		e.close()
+// drop closes e, which has no user, and reports whether it was open. The caller holds the
+// lock.
+func (s *Source) drop(e *engine) bool {
+	i := slices.Index(s.engines, e)
+	if i < 0 {
+		return false
 	}
+	s.engines = slices.Delete(s.engines, i, i+1)
+	e.close()
+	return true
 }
 
 // Close lets go of a file that lingers. Snapshots that are open go on, and close
