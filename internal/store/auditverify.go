@@ -31,11 +31,7 @@ func VerifyAudit(ctx context.Context, c Config, sealer secret.Sealer, expect out
 	if len(todo) > 0 {
 		return none, outturn.Errorf(outturn.CodeConflict, "The ledger %s is of an older Outturn, which sealed no audit as this one does. `outturn migrate` brings it up to date.", filepath.Base(c.Path))
 	}
-	db, err := connect(c.Path, 2, "", "busy_timeout(5000)", "query_only(1)")
-	if err != nil {
-		return none, fault("open the ledger", err)
-	}
-	s := &Store{now: c.withDefaults().Now, path: c.Path, reads: db}
+	s := &Store{now: c.withDefaults().Now, path: c.Path, reads: connect(c.Path, 2, "", "busy_timeout(5000)", "query_only(1)")}
 	defer s.closeReads()
 	k, err := openAuditKey(ctx, s, sealer)
 	if outturn.ErrorCode(err) == outturn.CodeNotFound {

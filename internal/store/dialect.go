@@ -49,29 +49,28 @@ var settings = []string{
 
 // openWriting opens the one connection that changes things. PostgreSQL: a pool;
 // each batch of the writer is a transaction all the same.
-func openWriting(path string) (*sql.DB, error) {
-	db, err := open(path, 1, "_txlock=immediate", "cache_size(-16000)")
-	return db, err
+func openWriting(path string) *sql.DB {
+	return open(path, 1, "_txlock=immediate", "cache_size(-16000)")
 }
 
 // openReading opens connections that see one committed state a transaction and
 // refuse to change anything. PostgreSQL: REPEATABLE READ, READ ONLY.
-func openReading(path string) (*sql.DB, error) {
+func openReading(path string) *sql.DB {
 	return open(path, max(4, runtime.GOMAXPROCS(0)), "", "cache_size(-4000)", "query_only(1)")
 }
 
 // openLooking opens what may be no ledger: it leaves a file as it is, also its
 // journal's mode.
-func openLooking(path string) (*sql.DB, error) {
+func openLooking(path string) *sql.DB {
 	return connect(path, 1, "", "busy_timeout(5000)", "query_only(1)")
 }
 
-func openCopying(path string) (*sql.DB, error) { return open(path, 1, "") }
+func openCopying(path string) *sql.DB { return open(path, 1, "") }
 
 // copyTo writes a copy of one committed state. PostgreSQL has pg_dump for it.
 const copyTo = `VACUUM INTO ?1`
 
-func open(path string, connections int, mode string, more ...string) (*sql.DB, error) {
+func open(path string, connections int, mode string, more ...string) *sql.DB {
 	return connect(path, connections, mode, slices.Concat(settings, more)...)
 }
 
@@ -96,12 +95,13 @@ type connector struct {
 func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
 func (c connector) Driver() driver.Driver                        { return c.driver }
 
-func connect(path string, connections int, mode string, settings ...string) (*sql.DB, error) {
+// connect opens no connection yet: what is wrong with the file shows at the first statement.
+func connect(path string, connections int, mode string, settings ...string) *sql.DB {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + mode
 	db := sql.OpenDB(connector{driverOf(settings), dsn})
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return db, nil
+	return db
 }
 
 // begin takes the write lock at once, so that no batch has to be begun again
@@ -126,7 +126,7 @@ var openJournal = func(path string) (syncer, error) {
 
 // openEmptying opens the connection by which the journal is emptied, and empty does it,
 // waiting for nobody. PostgreSQL: does so by itself.
-func openEmptying(path string) (*sql.DB, error) { return open(path, 1, "") }
+func openEmptying(path string) *sql.DB { return open(path, 1, "") }
 
 const empty = `PRAGMA wal_checkpoint(PASSIVE)`
 

@@ -12,10 +12,7 @@ import (
 
 // MigrateTo makes a ledger as it was at a version.
 func MigrateTo(ctx context.Context, path string, version int64) error {
-	db, err := openWriting(path)
-	if err != nil {
-		return err
-	}
+	db := openWriting(path)
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

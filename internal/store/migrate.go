@@ -60,10 +60,7 @@ func Pending(ctx context.Context, c Config) ([]string, error) {
 	if err != nil {
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "The ledger %s cannot be opened: %w.", c.Path, err)
 	}
-	db, err := openLooking(c.Path)
-	if err != nil {
-		return nil, fault("open the ledger", err)
-	}
+	db := openLooking(c.Path)
 	defer db.Close()
 	return pending(ctx, c.Path, db)
 }

@@ -67,10 +67,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openWriting(c.Path)
-	if err != nil {
-		return nil, fault("open the ledger", err)
-	}
+	db := openWriting(c.Path)
 	defer func() {
 		if err != nil {
 			_ = db.Close()
@@ -81,10 +78,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	s := &Store{now: c.Now, path: c.Path}
-	if s.reads, err = openReading(c.Path); err != nil {
-		return nil, fault("open the ledger", err)
-	}
+	s := &Store{now: c.Now, path: c.Path, reads: openReading(c.Path)}
 	if s.writes, err = newWriter(ctx, db, c.Path, s.instant); err != nil {
 		_ = s.reads.Close()
 		return nil, fault("open the ledger", err)
@@ -138,10 +132,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 			_ = os.Remove(path)
 		}
 	}()
-	db, err := openCopying(s.path)
-	if err != nil {
-		return fault("back up the ledger", err)
-	}
+	db := openCopying(s.path)
 	defer db.Close()
 	if _, err := db.ExecContext(ctx, copyTo, path); err != nil {
 		return fault("back up the ledger", err)

@@ -90,11 +90,7 @@ func (w *writer) start(path string) error {
 		}
 		w.loops.Go(func() { w.sync(journal) })
 	}
-	emptying, err := openEmptying(path)
-	if err != nil {
-		return err
-	}
-	w.loops.Go(func() { w.empty(emptying) })
+	w.loops.Go(func() { w.empty(openEmptying(path)) })
 	w.loops.Go(w.run)
 	return nil
 }
