@@ -42,7 +42,10 @@ type kind struct {
 
 func (k *kind) get() deflater { return k.made.Get().(deflater) }
 
-var sheets = &kind{sync.Pool{New: func() any { return new(sheetDeflater) }}}
+var (
+	sheets = &kind{sync.Pool{New: func() any { return new(sheetDeflater) }}}
+	texts  = &kind{sync.Pool{New: func() any { return new(textDeflater) }}}
+)
 
 // anything are the kinds for whatever there is, by level.
 var anything = func() (kinds [10]*kind) {

@@ -6,10 +6,6 @@ import (
 	"io"
 )
 
-// gzipLevels are the levels of the deflater. Level 1 takes as long as 2 and leaves
-// 4 % more of a report; from 8 on each percent costs half as much time again.
-var gzipLevels = map[Level]int{Fast: 2, Small: 7}
-
 // A gzipWriter writes one gzip member (RFC 1952): some readers stop after the
 // first, so blocks that are members of their own would lose rows there. The
 // checksum runs over the input as it arrives.
@@ -25,7 +21,12 @@ type gzipWriter struct {
 }
 
 func newGzip(w io.Writer, level Level, workers int) (io.WriteCloser, error) {
-	return &gzipWriter{w: w, kind: anything[gzipLevels[level]], workers: workers}, nil
+	kind := texts
+	if level == Small {
+		const level = 7 // from 8 on each percent costs half as much time again
+		kind = anything[level]
+	}
+	return &gzipWriter{w: w, kind: kind, workers: workers}, nil
 }
 
 func (z *gzipWriter) Write(p []byte) (int, error) {
