@@ -273,6 +273,7 @@ func (c *exportCmd) chooseFormat(e *export) (err error) {
 		return err
 	}
 	e.output.Name = filepath.Base(c.Out)
+	e.output.Unhashed = !e.manifest && !e.json // which alone tell it
 	return c.checkName(e, chosen)
 }
 
