@@ -141,6 +141,12 @@ func createHidden(folder string) (*os.File, string, error) {
 // those that follow, so that Commit has little left to wait for.
 const syncEvery = 4 << 20
 
+// mostCached is how much of a file stays in the system's memory. Of a longer one what is on
+// the disk is forgotten there, as nobody reads it soon: it would take the place of what the
+// database beside it needs, and to fill memory that was not in use lately takes a virtual
+// machine longer than the encoding does.
+const mostCached = 64 << 20
+
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	f.written += int64(n)
@@ -167,10 +173,17 @@ func (f *File) syncAhead() error {
 			return nil
 		}
 	}
-	f.synced = f.written
+	from, to := max(f.synced, mostCached), f.written
+	f.synced = to
 	file, ahead := f.file, make(chan error, 1)
 	f.ahead = ahead
-	go func() { ahead <- file.Sync() }()
+	go func() {
+		err := file.Sync()
+		if err == nil && from < to {
+			uncache(file, from, to-from)
+		}
+		ahead <- err
+	}()
 	return nil
 }
 

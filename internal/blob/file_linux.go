@@ -36,6 +36,12 @@ func linkUnnamed(f, folder *os.File, name string) error {
 	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), int(folder.Fd()), name, unix.AT_SYMLINK_FOLLOW)
 }
 
+// uncache has the system forget n bytes of f that are on the disk. Where it does not, they
+// stay, and all is well.
+func uncache(f *os.File, from, n int64) {
+	_ = unix.Fadvise(int(f.Fd()), from, n, unix.FADV_DONTNEED)
+}
+
 // freeBytes is how much this process may still write to the disk of a folder.
 func freeBytes(folder string) (free int64, known bool) {
 	var s unix.Statfs_t

@@ -160,7 +160,7 @@ func (s *sequences) size() int {
 // countLiterals counts the bytes outside of matches: by fours, of which those after the
 // run count nothing, for the same reason as in write.
 func (s *sequences) countLiterals() {
-	count := func(c uint32, at, run int) { s.litCounts[c&255] += uint32(uint(at-run) >> 63) }
+	count := func(c uint32, at, run int) { s.litCounts[c&255] += uint32(uint64(at-run) >> 63) }
 	rest := s.in
 	for _, q := range s.found {
 		run := int(q.literals)

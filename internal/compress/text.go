@@ -37,6 +37,9 @@ func (z *textDeflater) deflate(dst, in []byte) []byte {
 		n := z.matchLength(i, from)
 		z.match(i, n, from)
 		i += n
+		if i < last { // what ends with a separator is found again from there as well
+			z.table[textHash(load64(in, i-1))] = int32(i-1) + window + 1
+		}
 	}
 	return z.write(dst)
 }
@@ -45,8 +48,8 @@ func textHash(w uint64) uint64 {
 	return w << (64 - 8*leastText) * 889523592379 >> (64 - textBits)
 }
 
-// toSeparator returns how many of eight bytes stand before the first of ASCII that is
-// not above '@' and no digit.
+// toSeparator returns how many of eight bytes stand before the first that is below '0', or
+// from ':' to '@'.
 func toSeparator(w uint64) int {
 	const all, high = 0x0101010101010101, 0x80 * 0x0101010101010101
 	low := w &^ high
