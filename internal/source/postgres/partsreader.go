@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// mostBatches bounds what lies ready and has not been taken: some 40 MiB.
-	mostBatches = 24
+	// mostBatches bounds what lies ready and has not been taken: some 32 MiB.
+	mostBatches = 20
 	// mostAhead bounds it of the slice that is being handed out, which must go on
 	// whatever else lies ready.
 	mostAhead = 4
