@@ -173,23 +173,26 @@ func (f *File) syncAhead() error {
 			return nil
 		}
 	}
-	from, to := max(f.synced, mostCached), f.written
-	f.synced = to
-	file, ahead := f.file, make(chan error, 1)
-	f.ahead = ahead
-	go func() {
-		err := file.Sync()
-		if err == nil && from < to {
-			uncache(file, from, to-from)
-		}
-		ahead <- err
-	}()
+	file, from, to, ahead := f.file, f.synced, f.written, make(chan error, 1)
+	f.synced, f.ahead = to, ahead
+	go func() { ahead <- bringToDisk(file, from, to) }()
 	return nil
 }
 
 // sync returns when all that is written is on the disk.
 func (f *File) sync() error {
-	return errors.Join(f.awaitSync(), f.file.Sync())
+	return errors.Join(f.awaitSync(), bringToDisk(f.file, f.synced, f.written))
+}
+
+// bringToDisk syncs a file of which the bytes of [from, to) were not synced yet.
+func bringToDisk(file *os.File, from, to int64) error {
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if from = max(from, mostCached); from < to {
+		uncache(file, from, to-from)
+	}
+	return nil
 }
 
 func (f *File) awaitSync() (err error) {

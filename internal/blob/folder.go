@@ -169,7 +169,7 @@ func (f *Folder) sync(file *File, folders []string) error {
 	for i, folder := range folders {
 		others.Go(func() { errs[i] = f.syncFolder(folder) })
 	}
-	err := file.file.Sync()
+	err := file.sync()
 	others.Wait()
 	return errors.Join(append(errs, err)...)
 }

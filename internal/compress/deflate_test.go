@@ -70,8 +70,8 @@ func TestDeflaters(t *testing.T) {
 		"Middle": xml[100_003:300_007], "OnlyMarkup": bytes.Repeat([]byte("</v></c>"), 9000), "Angles": bytes.Repeat([]byte("<>"), 9000),
 		"NoValues": bytes.Repeat([]byte(`</v></c><c r="A1"><v>`), 5000),
 		"Japanese": bytes.Repeat([]byte("日本マーケット"), 9000), "Separators": bytes.Repeat([]byte(`,"";`), 50_000),
-		"Far":       slices.Concat([]byte("once upon a time"), random[:window-1], []byte("once upon a time"), random[:window+9]),
-		"Unfamilar": bytes.Repeat([]byte(`</v></c><c s="2"><v></v></c><c r="1"><v>1</v></c><c r="ABCDEFG12345678901234567890"><v>`), 900),
+		"Far":        slices.Concat([]byte("once upon a time"), random[:window-1], []byte("once upon a time"), random[:window+9]),
+		"Unfamiliar": bytes.Repeat([]byte(`</v></c><c s="2"><v></v></c><c r="1"><v>1</v></c><c r="ABCDEFG12345678901234567890"><v>`), 900),
 	}
 	for n := range 90 {
 		blocks[fmt.Sprint("Cut", n)] = xml[5000 : 5000+n]
