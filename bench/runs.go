@@ -153,7 +153,8 @@ func (s *service) measureRound(ctx context.Context, ask func(context.Context) (s
 		return r, err
 	}
 	r.serverCPU, r.clientCPU = (serverAfter-serverBefore)*1000/roundRuns, (clientAfter-clientBefore)*1000/roundRuns
-	return r, s.readRound(ctx, last, &r)
+	err = s.readRound(ctx, last, &r)
+	return r, err
 }
 
 func (s *service) cpu() (server, own float64, err error) {

@@ -7,8 +7,9 @@ import (
 )
 
 // A connection is one of the engine's, with a few of the statements that were prepared on it:
-// a server asks the same ones for tenant after tenant, and to parse and bind one takes as
-// long as to answer it.
+// a server asks the same ones for tenant after tenant, and to parse and prepare one takes as
+// long as to answer it. One with parameters that reads a table is bound and planned anew each
+// time all the same, as the engine has it since 1.5.
 type connection struct {
 	duck.Connection
 	kept   map[string]duck.PreparedStatement
