@@ -21,7 +21,6 @@ import (
 	"outturn/client"
 	"outturn/internal/server"
 	"outturn/internal/server/servertest"
-	"outturn/internal/source/duckdb"
 	"outturn/internal/source/sourcetest"
 )
 
@@ -227,12 +226,7 @@ func inParallel(n int, do func(i int)) {
 // statement to the source that a harmless text becomes, or none.
 func TestInjectedSource(t *testing.T) {
 	folder := t.TempDir()
-	seen := &servertest.Statements{Source: duckdb.New(duckdb.Config{Path: filepath.Join(filepath.Dir(shop.Data), "commerce.duckdb"), Memory: "1GiB", Linger: time.Minute})}
-	local, err := servertest.Serve(t.Context(), folder, server.Config{Drain: time.Millisecond, Source: seen})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer local.Close()
+	local, seen := servertest.ServeNoted(t, shop.Local, server.Config{Drain: time.Millisecond})
 	credential, err := local.AddClient(t.Context(), "", outturn.RoleOperator)
 	if err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func furnish(ctx context.Context) error {
 				return err
 			}
 			c := client{key: signs.ConsumerKey, secret: signs.ConsumerSecret}
-			if c.token, err = newToken(ctx, token); err != nil {
+			if c.token, err = newToken(ctx, shop.URL(), token); err != nil {
 				return err
 			}
 			shop.clients[name+" "+string(role)] = c
@@ -149,8 +149,8 @@ func furnish(ctx context.Context) error {
 	return nil
 }
 
-func newToken(ctx context.Context, c outturn.Credential) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, shop.URL()+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
+func newToken(ctx context.Context, server string, c outturn.Credential) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
 	if err != nil {
 		return "", err
 	}
