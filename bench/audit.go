@@ -76,12 +76,8 @@ func (b *bench) compareAudit(args []string, pairs int, rate func(*service, conte
 	return ratios, nil
 }
 
-// sealing is after how long all entries of a round are sealed: that is not the next
-// server's to pay for.
-const sealing = 1200 * time.Millisecond
-
 // auditTimes asks servers in turn for a round, and returns how many seconds each took for
-// one run or create.
+// one run or create. What a round leaves to be sealed is not the next server's to pay for.
 func auditTimes(ctx context.Context, rate func(*service, context.Context) (float64, error), servers ...*service) (took []float64, err error) {
 	for _, s := range servers {
 		perSecond, err := rate(s, ctx)
@@ -89,7 +85,9 @@ func auditTimes(ctx context.Context, rate func(*service, context.Context) (float
 			return nil, err
 		}
 		took = append(took, 1/perSecond)
-		time.Sleep(sealing)
+		if err := s.sealed(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return took, nil
 }
@@ -126,17 +124,33 @@ func forgetAudit(ledger string) error {
 
 // checkAudit sees how many creates are in the audit.
 func (s *service) checkAudit(ctx context.Context, want int) error {
+	n, err := s.count(ctx, `SELECT count(*) FROM audit WHERE action = 'run.create'`)
+	if err == nil && n != want {
+		err = fmt.Errorf("the audit in %s has %d creates, and should have %d", s.data, n, want)
+	}
+	return err
+}
+
+// sealed waits until a block seals each entry of the audit.
+func (s *service) sealed(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n, err := s.count(ctx, `SELECT count(*) FROM audit WHERE seq > (SELECT COALESCE(max(last_seq), 0) FROM audit_blocks)`)
+		if err != nil || n == 0 {
+			return err
+		}
+		<-tick.C
+	}
+}
+
+// count asks the ledger for a number.
+func (s *service) count(ctx context.Context, query string) (n int, err error) {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.data, server.LedgerName)+"?mode=ro")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer db.Close()
-	var n int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM audit WHERE action = 'run.create'`).Scan(&n); err != nil {
-		return err
-	}
-	if n != want {
-		return fmt.Errorf("the audit in %s has %d creates, and should have %d", s.data, n, want)
-	}
-	return nil
+	err = db.QueryRowContext(ctx, query).Scan(&n)
+	return n, err
 }
