@@ -22,7 +22,8 @@ import (
 // listed: the place is decided before the code.
 //
 // A suite that implementations share (./internal/source/sourcetest) is not
-// listed: it stands in the layer of its subject (./internal/source).
+// listed: it stands in the layer of its subject (./internal/source), and only
+// test files and suites of layers above it import it.
 //
 // Test files are free. A test stands above everything it puts together, and
 // the compiler already refuses a cycle.
@@ -123,7 +124,9 @@ func TestLayersRules(t *testing.T) {
 
 		{"SuiteOnItsSubject", graph{"./internal/source/sourcetest": {"./internal/source", "./internal/batch", "testing"}}, ""},
 		{"SuiteClimbs", graph{"./internal/source/sourcetest": {"./internal/seed"}}, "layer ½ must not import ./internal/seed of layer 2"},
-		{"SuiteInAProduct", graph{"./internal/pipeline": {"./internal/source/sourcetest"}}, "a suite, which only test files may import"},
+		{"SuiteInAProduct", graph{"./internal/pipeline": {"./internal/source/sourcetest"}}, "a suite, which only test files and suites may import"},
+		{"SuiteOnALowerSuite", graph{"./internal/server/servertest": {"./internal/source/sourcetest"}}, ""},
+		{"SuiteOnAHigherSuite", graph{"./internal/source/sourcetest": {"./internal/server/servertest"}}, "must not import ./internal/server/servertest of layer"},
 
 		{"BenchAnything", graph{"./bench": {"./internal/cli"}, "./bench/peer": {"./internal/seed"}}, ""},
 		{"ImportOfBench", graph{"./internal/cli": {"./bench/peer"}}, "imports ./bench/peer, which is in no layer"},
@@ -226,8 +229,8 @@ func violations(g graph) []string {
 			switch {
 			case !ok:
 				fault("%s imports %s, which is in no layer", pkg, imp)
-			case isSuite(imp):
-				fault("%s imports %s, a suite, which only test files may import", pkg, imp)
+			case isSuite(imp) && !isSuite(pkg):
+				fault("%s imports %s, a suite, which only test files and suites may import", pkg, imp)
 			case to > at:
 				fault("%s of layer %s must not import %s of layer %s", pkg, layers[at].name, imp, layers[to].name)
 			case to == at && !isSideways(pkg, imp):
