@@ -118,7 +118,7 @@ func forgetAudit(ledger string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.Exec(`CREATE TRIGGER audit_forgets BEFORE INSERT ON audit BEGIN SELECT RAISE(IGNORE); END`)
+	_, err = db.Exec(`CREATE TRIGGER audit_forgets BEFORE INSERT ON audit_fresh BEGIN SELECT RAISE(IGNORE); END`)
 	return err
 }
 

@@ -309,11 +309,11 @@ func (s *stage) client(whose string, role outturn.Role) (outturn.Client, string)
 	return c, key.ClientSecret
 }
 
-// rowCounts counts the rows of every table of the ledger.
+// rowCounts counts the rows of every table of the ledger, and of the audit in its two together.
 func (s *stage) rowCounts() map[string]int {
 	s.t.Helper()
 	counts := map[string]int{}
-	names, err := s.sql.QueryContext(s.t.Context(), `SELECT name FROM sqlite_master WHERE type = 'table'`)
+	names, err := s.sql.QueryContext(s.t.Context(), `SELECT 'audit' UNION SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('audit_entries', 'audit_fresh', 'sqlite_sequence')`)
 	must(s.t, err)
 	defer names.Close()
 	for names.Next() {
@@ -333,14 +333,14 @@ func (s *stage) rowCounts() map[string]int {
 // audited is how far the audit has come.
 func (s *stage) audited() (n int) {
 	s.t.Helper()
-	must(s.t, s.sql.QueryRowContext(s.t.Context(), `SELECT MAX(rowid) FROM audit`).Scan(&n))
+	must(s.t, s.sql.QueryRowContext(s.t.Context(), `SELECT MAX(seq) FROM audit`).Scan(&n))
 	return n
 }
 
 // audit returns what the audit got since, of a subject.
 func (s *stage) audit(since int, subject string) (entries []outturn.AuditEntry) {
 	s.t.Helper()
-	rows, err := s.sql.QueryContext(s.t.Context(), `SELECT tenant, subject, via, action, object, outcome, origin, request, detail FROM audit WHERE rowid > ? AND subject = ? ORDER BY rowid`, since, subject)
+	rows, err := s.sql.QueryContext(s.t.Context(), `SELECT tenant, subject, via, action, object, outcome, origin, request, detail FROM audit WHERE seq > ? AND subject = ? ORDER BY seq`, since, subject)
 	must(s.t, err)
 	defer rows.Close()
 	for rows.Next() {

@@ -57,13 +57,13 @@ func (t *tx) audit(a outturn.AuditEntry, tenant, object string) error {
 		}
 		detail = string(body)
 	}
-	_, err := t.exec(`INSERT INTO audit (`+auditColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
+	_, err := t.exec(`INSERT INTO audit_fresh (`+auditColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
 		a.ID, micros(a.At), a.Tenant, a.Subject, a.Via, a.Action, a.Object, a.Outcome, a.From, a.Request, detail)
 	return err
 }
 
 var auditList = listing{
-	name: "audit entries", table: "audit", tenant: "tenant",
+	name: "audit entries", table: "audit_entries", tenant: "tenant",
 	fields: []listField{
 		{name: "id", column: "id"},
 		{name: "at", column: "at", kind: instantField, order: true},
@@ -88,17 +88,52 @@ var auditList = listing{
 	},
 }
 
+// mostFresh is how many fresh entries are indexed in one change, for which others wait.
+const mostFresh = 50
+
+// indexAudit puts the fresh entries to those that lists find. It does not wait for the
+// disk: an entry is in one table or in the other, whatever comes.
+func (s *Store) indexAudit(ctx context.Context) error {
+	for {
+		var n int64
+		if err := s.look(ctx).row(`SELECT COUNT(*) FROM (SELECT 1 FROM audit_fresh LIMIT 1)`).scan(&n); err != nil || n == 0 {
+			return fault("read the audit", err)
+		}
+		err := s.note(ctx, "index the audit", func(t *tx) error {
+			_, err := t.exec(`INSERT INTO audit_entries (seq, `+auditColumns+`) SELECT seq, `+auditColumns+` FROM audit_fresh ORDER BY seq LIMIT ?1`, mostFresh)
+			if isUnique(err) {
+				return outturn.Errorf(outturn.CodeFileDamaged, "An entry of the audit has the number or the id of another. Somebody has changed the ledger; `outturn audit verify` says where.")
+			}
+			if err != nil {
+				return err
+			}
+			_, err = t.exec(`DELETE FROM audit_fresh WHERE seq <= (SELECT MAX(seq) FROM audit_entries)`)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // AuditEntries lists what concerns viewer and all below it. What concerns no
 // tenant, such as a login with an unknown name, only the provider sees.
 func (s *Store) AuditEntries(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
+	if err := s.indexAudit(ctx); err != nil {
+		return outturn.List[outturn.AuditEntry]{}, err
+	}
 	return s.auditEntries(ctx, &auditList, viewer, q)
 }
 
-// AuditEnd is the number of the newest entry, 0 where there is none. Entries are
+// AuditEnd is the number of the newest entry, 0 where there is none, and sees to it that
+// lists find all up to it. Entries are
 // numbered in the order in which they are committed, for SQLite has one writer: those
 // up to the end are the same whenever they are listed.
 func (s *Store) AuditEnd(ctx context.Context) (end int64, err error) {
-	if err = s.look(ctx).row(`SELECT COALESCE(MAX(seq), 0) FROM audit`).scan(&end); err != nil {
+	if err := s.indexAudit(ctx); err != nil {
+		return 0, err
+	}
+	if err = s.look(ctx).row(`SELECT COALESCE(MAX(seq), 0) FROM audit_entries`).scan(&end); err != nil {
 		return 0, fault("end of the audit", err)
 	}
 	return end, nil

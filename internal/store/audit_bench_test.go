@@ -24,7 +24,7 @@ func BenchmarkCreateRunAudited(b *testing.B) {
 				b.Fatal(err)
 			}
 			if with == "Nothing" {
-				if _, err := database(b, path).ExecContext(b.Context(), `CREATE TRIGGER audit_forgets BEFORE INSERT ON audit BEGIN SELECT RAISE(IGNORE); END`); err != nil {
+				if _, err := database(b, path).ExecContext(b.Context(), `CREATE TRIGGER audit_forgets BEFORE INSERT ON audit_fresh BEGIN SELECT RAISE(IGNORE); END`); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -97,7 +97,7 @@ func (s *sealed) copied(t testing.TB, statements ...string) string {
 	}
 	db := database(t, path)
 	db.SetMaxOpenConns(1) // which keeps temporary tables
-	for _, trigger := range []string{"audit_never_changes", "audit_never_goes", "audit_blocks_never_change", "audit_blocks_never_go"} {
+	for _, trigger := range []string{"audit_never_changes", "audit_never_goes", "audit_fresh_never_changes", "audit_fresh_goes_to_the_others", "audit_blocks_never_change", "audit_blocks_never_go"} {
 		statements = append([]string{`DROP TRIGGER ` + trigger}, statements...)
 	}
 	for _, statement := range statements {
@@ -116,15 +116,15 @@ func TestAuditVerifies(t *testing.T) {
 		const all = `id, at, tenant, subject, via, action, object, outcome, origin, request, detail`
 		return []string{
 			`CREATE TEMP TABLE two AS SELECT * FROM audit WHERE seq IN (` + fmt.Sprint(a, ",", b) + `)`,
-			`DELETE FROM audit WHERE seq IN (SELECT seq FROM two)`,
-			`INSERT INTO audit (seq, ` + all + `) SELECT ` + fmt.Sprint(a+b) + ` - seq, ` + all + ` FROM two`,
+			`DELETE FROM audit_entries WHERE seq IN (SELECT seq FROM two)`,
+			`INSERT INTO audit_entries (seq, ` + all + `) SELECT ` + fmt.Sprint(a+b) + ` - seq, ` + all + ` FROM two`,
 		}
 	}
 	const forged = `, 'forged', at, tenant, subject, via, action, object, outcome, origin, request, detail FROM audit WHERE seq = 1`
 	shift := func(from, by int) []string {
 		return []string{
-			fmt.Sprintf(`UPDATE audit SET seq = -seq WHERE seq >= %d`, from),
-			fmt.Sprintf(`UPDATE audit SET seq = -seq + %d WHERE seq < 0`, by),
+			fmt.Sprintf(`UPDATE audit_entries SET seq = -seq WHERE seq >= %d`, from),
+			fmt.Sprintf(`UPDATE audit_entries SET seq = -seq + %d WHERE seq < 0`, by),
 		}
 	}
 	type change struct {
@@ -135,23 +135,24 @@ func TestAuditVerifies(t *testing.T) {
 		says       string
 	}
 	changes := []change{
-		{"Remove", []string{`DELETE FROM audit WHERE seq = 95`}, 3, outturn.AuditRemoved, "entry 95 was removed"},
-		{"RemoveAndCloseUp", append([]string{`DELETE FROM audit WHERE seq = 95`}, shift(96, -1)...), 3, outturn.AuditRemoved, "entry 95 was removed"},
-		{"RemoveFirst", []string{`DELETE FROM audit WHERE seq = 1`}, 1, outturn.AuditRemoved, "entry 1 was removed"},
-		{"RemoveAll", []string{`DELETE FROM audit`}, 1, outturn.AuditRemoved, "entry 1 was removed"},
-		{"RemoveWaiting", []string{`DELETE FROM audit WHERE seq = 241`}, 7, outturn.AuditRemoved, "not yet sealed"},
+		{"Remove", []string{`DELETE FROM audit_entries WHERE seq = 95`}, 3, outturn.AuditRemoved, "entry 95 was removed"},
+		{"RemoveAndCloseUp", append([]string{`DELETE FROM audit_entries WHERE seq = 95`}, shift(96, -1)...), 3, outturn.AuditRemoved, "entry 95 was removed"},
+		{"RemoveFirst", []string{`DELETE FROM audit_entries WHERE seq = 1`}, 1, outturn.AuditRemoved, "entry 1 was removed"},
+		{"RemoveAll", []string{`DELETE FROM audit_entries`}, 1, outturn.AuditRemoved, "entry 1 was removed"},
+		{"RemoveWaiting", []string{`DELETE FROM audit_fresh WHERE seq = 241`}, 7, outturn.AuditRemoved, "not yet sealed"},
 		{"Reorder", swapped(130, 131), 4, outturn.AuditReordered, "from 130 on"},
 		{"ReorderOverBlocks", swapped(40, 41), 1, outturn.AuditChanged, "entry 40 "},
-		{"Add", append(shift(55, 1), `INSERT INTO audit SELECT 55`+forged), 2, outturn.AuditAdded, "entry 55 was added"},
-		{"AddBefore", []string{`INSERT INTO audit SELECT 0` + forged}, 1, outturn.AuditAdded, "entry 0 was added"},
+		{"Add", append(shift(55, 1), `INSERT INTO audit_entries SELECT 55`+forged), 2, outturn.AuditAdded, "entry 55 was added"},
+		{"AddFresh", []string{`INSERT INTO audit_fresh SELECT 55` + forged}, 2, outturn.AuditAdded, "entry 55 was added"},
+		{"AddBefore", []string{`INSERT INTO audit_entries SELECT 0` + forged}, 1, outturn.AuditAdded, "entry 0 was added"},
 		{"RemoveLastBlock", []string{`DELETE FROM audit_blocks WHERE n = 6`}, 6, outturn.AuditHeadFault, "Block 6 was removed"},
-		{"RemoveLastBlocksAndEntries", []string{`DELETE FROM audit_blocks WHERE n >= 4`, `DELETE FROM audit WHERE seq > 120`}, 4, outturn.AuditHeadFault, "sealed is 6"},
+		{"RemoveLastBlocksAndEntries", []string{`DELETE FROM audit_blocks WHERE n >= 4`, `DELETE FROM audit_entries WHERE seq > 120`}, 4, outturn.AuditHeadFault, "sealed is 6"},
 		{"RemoveBlock", []string{`DELETE FROM audit_blocks WHERE n = 2`}, 2, outturn.AuditBlockRemoved, "Block 2 was removed"},
 		{"RemoveBlocks", []string{`DELETE FROM audit_blocks`}, 1, outturn.AuditHeadFault, "Block 1 was removed"},
 		{"RenumberBlocks", []string{`DELETE FROM audit_blocks WHERE n = 1`, `UPDATE audit_blocks SET n = n - 1`}, 1, outturn.AuditSignature, ""},
 		{"BlockBefore", []string{`INSERT INTO audit_blocks SELECT 0, -9, -8, entries, hash, signature, sealed_at, marks FROM audit_blocks WHERE n = 1`}, 0, outturn.AuditBlockChanged, ""},
 		{"Marks", []string{`UPDATE audit_blocks SET marks = 'AAAA' WHERE n = 5`}, 5, outturn.AuditBlockChanged, ""},
-		{"MarksAndEntry", []string{`UPDATE audit_blocks SET marks = '?' WHERE n = 5`, `UPDATE audit SET subject = 'x' WHERE seq = 170`}, 5, outturn.AuditBlockChanged, ""},
+		{"MarksAndEntry", []string{`UPDATE audit_blocks SET marks = '?' WHERE n = 5`, `UPDATE audit_entries SET subject = 'x' WHERE seq = 170`}, 5, outturn.AuditBlockChanged, ""},
 		{"HeadGone", []string{`DELETE FROM secrets WHERE name = 'audit.head'`}, 6, outturn.AuditHeadFault, ""},
 		{"HeadOfSomethingElse", []string{`UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE name = 'audit.signing') WHERE name = 'audit.head'`}, 6, outturn.AuditHeadFault, ""},
 		{"NoNumber", []string{`UPDATE audit_blocks SET n = 'x' WHERE n = 3`}, 3, outturn.AuditBlockRemoved, "Block 3"},
@@ -161,18 +162,18 @@ func TestAuditVerifies(t *testing.T) {
 		changes = append(changes, change{"NoBlock_" + column, []string{`UPDATE audit_blocks SET ` + column + ` = ` + to + ` WHERE n = 3`}, 3, outturn.AuditBlockChanged, "Block 3"})
 	}
 	for _, to := range []string{"'x'", "at + 0.5"} {
-		changes = append(changes, change{"NoEntry_" + to, []string{`UPDATE audit SET at = ` + to + ` WHERE seq = 95`}, 3, outturn.AuditChanged, "entry 95 was changed"})
+		changes = append(changes, change{"NoEntry_" + to, []string{`UPDATE audit_entries SET at = ` + to + ` WHERE seq = 95`}, 3, outturn.AuditChanged, "entry 95 was changed"})
 	}
 	for column, to := range map[string]string{
 		"id": "'other'", "at": "at + 1", "tenant": "'other'", "subject": "'other'", "via": "'other'", "action": "'other'", "object": "''",
 		"outcome": "'forbidden'", "origin": "''", "request": "request || x'00'", "detail": "''",
 	} {
 		changes = append(changes, change{
-			"Entry_" + column, []string{`UPDATE audit SET ` + column + ` = ` + to + ` WHERE seq = 199`}, 5, outturn.AuditChanged, "entry 199 was changed",
+			"Entry_" + column, []string{`UPDATE audit_entries SET ` + column + ` = ` + to + ` WHERE seq = 199`}, 5, outturn.AuditChanged, "entry 199 was changed",
 		})
 	}
 	// Fields that say the same when they are put one after the other.
-	changes = append(changes, change{"MoveText", []string{`UPDATE audit SET via = 'oauth', action = '2run.create' WHERE seq = 80`}, 2, outturn.AuditChanged, "entry 80 was changed"})
+	changes = append(changes, change{"MoveText", []string{`UPDATE audit_entries SET via = 'oauth', action = '2run.create' WHERE seq = 80`}, 2, outturn.AuditChanged, "entry 80 was changed"})
 	for column, kind := range map[string]outturn.AuditFaultKind{
 		"first_seq = first_seq + 1": outturn.AuditBlockChanged, "last_seq = last_seq - 1": outturn.AuditRemoved, "entries = entries + 1": outturn.AuditBlockChanged,
 		"sealed_at = sealed_at + 1": outturn.AuditBlockChanged, "hash = upper(hash)": outturn.AuditSignature, "signature = ''": outturn.AuditSignature,
@@ -201,7 +202,7 @@ func TestAuditVerifies(t *testing.T) {
 // one that somebody with the key file rewrote, only by what was noted outside.
 func TestAuditRewritten(t *testing.T) {
 	s := newSealed(t)
-	keep := s.copied(t, `UPDATE audit SET subject = 'client:2' WHERE seq = 90`,
+	keep := s.copied(t, `UPDATE audit_entries SET subject = 'client:2' WHERE seq = 90`,
 		`DELETE FROM audit_blocks`, `DELETE FROM secrets WHERE name LIKE 'audit.%'`)
 	rewritten := open(t, store.Config{Path: keep})
 	for name, sealer := range map[string]*secret.Keyring{"WithoutTheKeyFile": newSealer(t), "WithTheKeyFile": s.sealer} {
@@ -277,10 +278,12 @@ func TestSealAuditOld(t *testing.T) {
 	if v := s.verify(t, s.path, outturn.AuditHead{}); !v.Sound || v.Blocks != 0 {
 		t.Errorf("an empty one: got %+v", v)
 	}
-	s.note(t, 1)
-	if _, err := database(t, s.path).ExecContext(t.Context(), `INSERT INTO audit (id, at, tenant, subject, via, action, object, outcome, origin, request, detail)
-		WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT i, i, '', '', '', '', '', '', '', '', '' FROM n`); err != nil {
-		t.Fatal(err)
+	old := database(t, s.path)
+	for table, stretch := range map[string]string{"audit_entries": "1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 1500", "audit_fresh": "1501 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 2500"} {
+		if _, err := old.ExecContext(t.Context(), `INSERT INTO `+table+` (seq, id, at, tenant, subject, via, action, object, outcome, origin, request, detail)
+			WITH RECURSIVE n (i) AS (SELECT `+stretch+`) SELECT i, i, i, '', '', '', '', '', '', '', '', '' FROM n`); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var err error
 	if s.key, err = s.OpenAuditKey(t.Context(), s.sealer); err != nil {
@@ -295,6 +298,63 @@ func TestSealAuditOld(t *testing.T) {
 	}
 	if _, err := store.VerifyAudit(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "none.db")}, s.sealer, head); outturn.ErrorCode(err) != outturn.CodeNotFound {
 		t.Errorf("where there is none: %v", err)
+	}
+}
+
+// Entries are found, by lists and up to an end, as soon as they are written.
+func TestAuditFresh(t *testing.T) {
+	s := newSealed(t)
+	root, err := s.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider}, outturn.AuditEntry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2*perBlock + waiting {
+		object := fmt.Sprint("object ", i)
+		if err := s.Audit(t.Context(), outturn.AuditEntry{Subject: "s", Action: "a", Object: object}); err != nil {
+			t.Fatal(err)
+		}
+		of := outturn.ListQuery{Where: &outturn.Expr{Op: outturn.OpEQ, Field: "object", Values: []string{object}}}
+		list := s.AuditEntries
+		if i%2 == 1 {
+			end, err := s.AuditEnd(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = func(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
+				return s.AuditEntriesUpTo(ctx, viewer, end, q)
+			}
+		}
+		if page, err := list(t.Context(), root.ID, of); err != nil || len(page.Items) != 1 {
+			t.Errorf("%s: got %v, %v", object, page.Items, err)
+		}
+	}
+	head := s.seal(t)
+	if v := s.verify(t, s.path, head); !v.Sound || v.Unsealed != 0 || v.Entries != (blocks+2)*perBlock+2*waiting+1 {
+		t.Errorf("got %+v (%+v)", v, v.Fault)
+	}
+}
+
+// An entry that has the number of another is neither lost nor put over it.
+func TestAuditFreshTwice(t *testing.T) {
+	s := newSealed(t)
+	for name, entry := range map[string]string{"Number": "7, 'other'", "ID": "7000, (SELECT id FROM audit_entries WHERE seq = 7)"} {
+		t.Run(name, func(t *testing.T) {
+			path := s.copied(t, `INSERT INTO audit_fresh SELECT `+entry+`, at, tenant, subject, via, action, object, outcome, origin, request, detail FROM audit_entries WHERE seq = 7`)
+			ledger := open(t, store.Config{Path: path})
+			key, err := ledger.OpenAuditKey(t.Context(), s.sealer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, done, err := ledger.SealAudit(t.Context(), key); done || outturn.ErrorCode(err) != outturn.CodeFileDamaged {
+				t.Errorf("sealing: got %v, %v", done, err)
+			}
+			if _, err := ledger.AuditEnd(t.Context()); outturn.ErrorCode(err) != outturn.CodeFileDamaged {
+				t.Errorf("reading: got %v", err)
+			}
+			if v := s.verify(t, path, outturn.AuditHead{}); v.Sound {
+				t.Errorf("got %+v", v)
+			}
+		})
 	}
 }
 
@@ -355,7 +415,7 @@ func TestAuditSpliced(t *testing.T) {
 	}
 	path := s.copied(t, `ATTACH '`+fork.path+`' AS fork`,
 		`DELETE FROM audit_blocks WHERE n = 7`, `INSERT INTO audit_blocks SELECT * FROM fork.audit_blocks WHERE n = 7`,
-		`DELETE FROM audit WHERE seq BETWEEN 241 AND 280`, `INSERT INTO audit SELECT * FROM fork.audit WHERE seq BETWEEN 241 AND 280`)
+		`DELETE FROM audit_entries WHERE seq BETWEEN 241 AND 280`, `INSERT INTO audit_entries SELECT * FROM fork.audit_entries WHERE seq BETWEEN 241 AND 280`)
 	if v := s.verify(t, path, outturn.AuditHead{}); v.Fault == nil || v.Fault.Block != 8 || v.Fault.Kind != outturn.AuditBlockChanged {
 		t.Errorf("got %+v", v.Fault)
 	}

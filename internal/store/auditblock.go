@@ -72,13 +72,16 @@ func openAuditKey(ctx context.Context, s *Store, sealer secret.Sealer) (*AuditKe
 	return k, k.key.Open()
 }
 
-// SealAudit seals the entries that no block has yet, mostEntries a block, and
-// returns the newest block and whether it is new. A block, and that it is the newest,
+// SealAudit indexes the entries that no block has yet and seals them, mostEntries a
+// block. It returns the newest block and whether it is new. A block, and that it is the newest,
 // are on the disk together or not at all.
 //
 // Where the newest block is not the one that was sealed last it is CodeFileDamaged,
 // and nothing is sealed: a new head would hide what happened.
 func (s *Store) SealAudit(ctx context.Context, k *AuditKey) (head outturn.AuditHead, sealed bool, err error) {
+	if err := s.indexAudit(ctx); err != nil {
+		return head, false, err
+	}
 	for {
 		last, entries, err := s.unsealed(ctx, k)
 		if err != nil || len(entries) == 0 {
@@ -117,7 +120,7 @@ func (s *Store) unsealed(ctx context.Context, k *AuditKey) (last outturn.AuditBl
 		if head != last.Head() {
 			return outturn.Errorf(outturn.CodeFileDamaged, "The newest block of the audit is not the one that was sealed last. Somebody has changed the ledger; `outturn audit verify` says where.")
 		}
-		rows, err := t.rows(`SELECT seq, `+auditRaw+` FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2`, last.Last, mostEntries)
+		rows, err := t.rows(`SELECT seq, `+auditRaw+` FROM audit_entries WHERE seq > ?1 ORDER BY seq LIMIT ?2`, last.Last, mostEntries)
 		entries, err = all(rows, err, scanSealed)
 		return err
 	})

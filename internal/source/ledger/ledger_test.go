@@ -193,7 +193,7 @@ func TestQuery(t *testing.T) {
 func TestPages(t *testing.T) {
 	a := newAudit(t)
 	a.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4500)
-		INSERT INTO audit (id, at, tenant, subject, via, action, object, outcome, origin, request, detail)
+		INSERT INTO audit_fresh (id, at, tenant, subject, via, action, object, outcome, origin, request, detail)
 		SELECT printf('n%05d', i), 1789430400000000 + i / 7, CASE i % 2 WHEN 0 THEN '` + a.tenants["own"] + `' ELSE '` + a.tenants["other"] + `' END,
 			's', 'v', 'a', '', 'ok', '', CASE WHEN i % 2000 < 2 THEN 'rare' ELSE 'common' END, '' FROM n`)
 	for _, tt := range []struct {
@@ -272,7 +272,7 @@ func TestColumns(t *testing.T) {
 		Detail: map[string]string{"name": `=cmd|' /C calc'!A0 <b> "q"`, "empty": "", "zone": "UTC"},
 	})
 	a.add("a2", "", 0, outturn.AuditEntry{})
-	a.exec(`INSERT INTO audit (id, at, tenant, subject, via, action, object, outcome, origin, request, detail)
+	a.exec(`INSERT INTO audit_fresh (id, at, tenant, subject, via, action, object, outcome, origin, request, detail)
 		VALUES ('a3', 1789430400000000, '` + a.tenants["own"] + `', CAST(x'61ff62' AS TEXT), 'v', 'test', '', 'ok', '', '', '')`)
 	for _, tt := range []struct {
 		name     string

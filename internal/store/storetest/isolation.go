@@ -3,7 +3,6 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -316,7 +315,11 @@ var accesses = map[string][]access{
 		}},
 	},
 	"AuditEntriesUpTo": {{list: true, call: func(s *store.Store, v, _ holding) (any, error) {
-		return s.AuditEntriesUpTo(ctx, v.tenant.ID, math.MaxInt64, everything)
+		end, err := s.AuditEnd(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.AuditEntriesUpTo(ctx, v.tenant.ID, end, everything)
 	}}},
 
 	"CreateTenant": {{spans: ofCreators}}, "CreateClient": {{spans: ofCreators}}, "CreateRun": {{spans: ofCreators}},

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,9 +125,11 @@ func testNeverChanged(t *testing.T, b *bench) {
 	b.succeeded(b.root.ID)
 	waits := b.queued(b.root.ID)
 	b.seal()
+	b.queued(b.root.ID) // with an entry that is fresh
 	before := b.dump()
 	for _, statement := range []string{
-		`DELETE FROM audit`, `UPDATE audit SET subject = 'nobody'`,
+		`DELETE FROM audit_entries`, `UPDATE audit_entries SET subject = 'nobody'`,
+		`DELETE FROM audit_fresh`, `UPDATE audit_fresh SET subject = 'nobody'`,
 		`DELETE FROM audit_blocks`, `UPDATE audit_blocks SET hash = 'another'`,
 		`DELETE FROM runs WHERE id = '` + waits.ID + `'`,
 		`UPDATE runs SET attempt = attempt - 1 WHERE state = 'succeeded'`,
@@ -141,6 +144,13 @@ func testNeverChanged(t *testing.T, b *bench) {
 			t.Errorf("%s: it was done", statement)
 		}
 	}
+	forging := must[*sql.Tx](t)(b.db.Begin())
+	_, err := forging.Exec(`INSERT INTO audit_entries SELECT seq, id, at, tenant, 'nobody', via, action, object, outcome, origin, request, detail FROM audit_fresh`)
+	ok(t, err)
+	if _, err := forging.Exec(`DELETE FROM audit_fresh`); err == nil {
+		t.Error("a fresh entry went for another")
+	}
+	ok(t, forging.Rollback())
 	if b.dump() != before {
 		t.Error("the ledger has changed")
 	}
