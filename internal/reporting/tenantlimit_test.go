@@ -3,6 +3,7 @@ package reporting_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"outturn"
 	"outturn/internal/reporting"
@@ -81,5 +82,86 @@ func TestLimitsFromAbove(t *testing.T) {
 		if is.Limits.String() != step.is {
 			t.Errorf("step %d: the limits are %s, want %s", i, is.Limits, step.is)
 		}
+	}
+}
+
+// Who cannot lift a limit cannot get rid of it either by another tenant for the same
+// account, or by another account for the same tenant.
+func TestLimitsOfAccounts(t *testing.T) {
+	s := newStage(t)
+	of := func(tenant string) outturn.Principal {
+		p := s.as(outturn.RoleAdmin)
+		p.Tenant = s.tenants[tenant].ID
+		return p
+	}
+	provider, own, child := of("provider"), of("own"), s.tenants["child"]
+	limits := func(id string) string {
+		is, err := s.Tenant(t.Context(), provider, id)
+		must(t, err)
+		return is.Limits.String()
+	}
+	change := func(who outturn.Principal, id string, u reporting.TenantUpdate) error {
+		_, err := s.UpdateTenant(t.Context(), who, id, u)
+		return err
+	}
+	set := func(who outturn.Principal, id string, kind outturn.LimitKind, most int64) {
+		t.Helper()
+		must(t, change(who, id, reporting.TenantUpdate{Limits: map[outturn.LimitKind]*int64{kind: &most}}))
+	}
+	remove := func(who outturn.Principal, id string) {
+		t.Helper()
+		s.clock.advance(time.Second)
+		must(t, s.DeleteTenant(t.Context(), who, id))
+	}
+	again := func(who outturn.Principal, l outturn.Limits) (outturn.Tenant, error) {
+		n := child
+		return s.CreateTenant(t.Context(), who, outturn.Tenant{Parent: n.Parent, Kind: n.Kind, Name: n.Name, ExternalID: n.ExternalID, Limits: l})
+	}
+	forbidden := func(what string, err error, field string) {
+		t.Helper()
+		if outturn.ErrorCode(err) != outturn.CodeForbidden || outturn.Faults(err)[0].Field != field {
+			t.Errorf("%s: got %v, want it forbidden for %s", what, err, field)
+		}
+	}
+
+	set(provider, child.ID, outturn.LimitRows, 100)
+	set(own, child.ID, outturn.LimitQueued, 7)
+	forbidden("another account", change(own, child.ID, reporting.TenantUpdate{ExternalID: new("")}), "external_id")
+	must(t, change(own, child.ID, reporting.TenantUpdate{ExternalID: &child.ExternalID, Name: new("as it was")}))
+
+	remove(own, child.ID)
+	_, err := again(own, outturn.Limits{Rows: new(int64(101))})
+	forbidden("made again with more", err, "limits.rows")
+	made, err := again(own, outturn.Limits{Running: new(int64(2))})
+	must(t, err)
+	if is := limits(made.ID); is != "running=2 rows=100" || made.Limits.String() != is {
+		t.Errorf("made again it has %s, and was said to have %s", is, made.Limits)
+	}
+	most := int64(101)
+	forbidden("lifted", change(own, made.ID, reporting.TenantUpdate{Limits: map[outturn.LimitKind]*int64{outturn.LimitRows: &most}}), "limits.rows")
+	set(own, made.ID, outturn.LimitRows, 50)
+	set(own, made.ID, outturn.LimitRows, 100)
+
+	// By way of a tenant that stands for nothing, and one with a higher limit of its own.
+	remove(own, made.ID)
+	loose, err := s.CreateTenant(t.Context(), own, outturn.Tenant{Parent: child.Parent, Kind: child.Kind, Name: "loose", Limits: outturn.Limits{Rows: new(int64(500)), Queued: new(int64(3))}})
+	must(t, err)
+	must(t, change(own, loose.ID, reporting.TenantUpdate{ExternalID: &child.ExternalID}))
+	if is := limits(loose.ID); is != "queued=3 rows=100" {
+		t.Errorf("one that came to stand for the account has %s", is)
+	}
+
+	// Who has set it is free to make it anew without.
+	remove(provider, loose.ID)
+	made, err = again(provider, outturn.Limits{})
+	must(t, err)
+	if is := limits(made.ID); is != "none" {
+		t.Errorf("made again by who had set it, it has %s", is)
+	}
+	remove(own, made.ID)
+	made, err = again(own, outturn.Limits{})
+	must(t, err)
+	if is := limits(made.ID); is != "none" {
+		t.Errorf("made again after that, it has %s", is)
 	}
 }

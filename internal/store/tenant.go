@@ -23,7 +23,8 @@ func scanTenant(scan func(...any) error) (t outturn.Tenant, err error) {
 
 // CreateTenant adds a tenant below its parent, and makes its id where it has none.
 // The provider comes first and has no parent; there is one. Its limits are set by
-// LimitsBy, or its parent.
+// LimitsBy, or its parent. It takes on those of the deleted tenant that stood for
+// its account last, where who is above that one had set them.
 func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.AuditEntry) (outturn.Tenant, error) {
 	err := s.write(ctx, "create tenant", func(t *tx) error {
 		made := n
@@ -31,7 +32,7 @@ func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.Au
 		if made.ID == "" {
 			made.ID = outturn.NewID(t.now)
 		}
-		if err := t.createTenant(made); err != nil {
+		if err := t.createTenant(&made); err != nil {
 			return err
 		}
 		if err := t.audit(a, made.ID, made.ID); err != nil {
@@ -43,7 +44,7 @@ func (s *Store) CreateTenant(ctx context.Context, n outturn.Tenant, a outturn.Au
 	return n, err
 }
 
-func (t *tx) createTenant(n outturn.Tenant) error {
+func (t *tx) createTenant(n *outturn.Tenant) error {
 	if (n.Parent == "") != (n.Kind == outturn.KindProvider) {
 		return outturn.InField("parent", outturn.Errorf(outturn.CodeInvalid, "Every tenant but the provider has a parent."))
 	}
@@ -62,7 +63,7 @@ func (t *tx) createTenant(n outturn.Tenant) error {
 	case isForeign(err):
 		return outturn.InField("parent", noSuch("tenant", n.Parent))
 	case isUnique(err):
-		return t.tenantClash(n)
+		return t.tenantClash(*n)
 	case err != nil:
 		return err
 	}
@@ -75,7 +76,15 @@ func (t *tx) createTenant(n outturn.Tenant) error {
 	if _, err = t.exec(`INSERT INTO tenant_usage (tenant) VALUES (?1)`, n.ID); err != nil {
 		return err
 	}
-	return t.setLimits(cmp.Or(n.LimitsBy, n.Parent, n.ID), outturn.Limits{}, n)
+	by := cmp.Or(n.LimitsBy, n.Parent, n.ID)
+	var inherited outturn.Limits
+	if err := t.inheritLimits(by, &inherited, n); err != nil {
+		return err
+	}
+	if err := t.setLimits(by, inherited, *n); err != nil || inherited == (outturn.Limits{}) {
+		return err
+	}
+	return t.updateTenant(*n)
 }
 
 // tenantClash says what of n there is already.

@@ -23,7 +23,9 @@ const (
 // UpdateTenant changes a tenant that viewer sees by what change does to it: its name,
 // external id, zone, currency, report type and limits. All else stays. Its limits are
 // set by those above it, within what those above them have set: a limit that change
-// points to anew is one that viewer sets. An error of change is returned as it is, and
+// points to anew is one that viewer sets. One that those above viewer have limited stands
+// for no other account, and one that comes to stand for an account takes on the limits of
+// the deleted tenant that did so last, as in CreateTenant. An error of change is returned as it is, and
 // nothing is changed.
 func (s *Store) UpdateTenant(ctx context.Context, viewer, id string, change func(*outturn.Tenant) error, a outturn.AuditEntry) (outturn.Tenant, error) {
 	var changed outturn.Tenant
@@ -41,6 +43,11 @@ func (s *Store) UpdateTenant(ctx context.Context, viewer, id string, change func
 		}
 		n.ID = id
 		if id != viewer {
+			if n.ExternalID != was.ExternalID {
+				if err := errors.Join(t.limitsStay(viewer, id), t.inheritLimits(viewer, &was.Limits, &n)); err != nil {
+					return err
+				}
+			}
 			if err := t.setLimits(viewer, was.Limits, n); err != nil {
 				return err
 			}
