@@ -101,9 +101,9 @@ func (s *service) readyRate(ctx context.Context) (float64, error) {
 
 // createRate is how many creates a second are answered.
 func (s *service) createRate(ctx context.Context) (perSecond float64, err error) {
-	_, err = s.measureRound(ctx, func(ctx context.Context) (sample, error) {
+	_, err = s.measureRound(ctx, func(b *switchboard) (sample, error) {
 		began := time.Now()
-		creates, err := s.askInTurn(ctx)
+		creates, err := s.askInTurn(b)
 		perSecond = roundRuns / time.Since(began).Seconds()
 		return creates, err
 	})

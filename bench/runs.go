@@ -43,11 +43,11 @@ func (b *bench) runs() error {
 	fmt.Printf("%d tenants, 1 to %d rows: a report for each is right\n", len(s.tenants), s.tenants[0].accounts)
 	for _, how := range []struct {
 		name string
-		ask  func(context.Context) (sample, error)
+		ask  func(*switchboard) (sample, error)
 	}{
 		{fmt.Sprintf("%d clients, as fast as they are answered", askers), s.askInTurn},
-		{"100 a second", func(ctx context.Context) (sample, error) { return s.askSteadily(ctx, 100) }},
-		{"200 a second", func(ctx context.Context) (sample, error) { return s.askSteadily(ctx, 200) }},
+		{"100 a second", func(b *switchboard) (sample, error) { return s.askSteadily(b, 100) }},
+		{"200 a second", func(b *switchboard) (sample, error) { return s.askSteadily(b, 200) }},
 	} {
 		fmt.Printf("%d runs, %s\n", roundRuns, how.name)
 		var rounds []round
@@ -86,14 +86,14 @@ func (s *service) checkTenants(ctx context.Context) error {
 
 // askInTurn asks from several clients, each for its next run when it has the answer
 // to the last.
-func (s *service) askInTurn(ctx context.Context) (sample, error) {
+func (s *service) askInTurn(b *switchboard) (sample, error) {
 	samples, errs := make([]sample, askers), make([]error, askers)
 	var all sync.WaitGroup
 	for a := range askers {
 		all.Go(func() {
 			for i := a; i < roundRuns && errs[a] == nil; i += askers {
 				began := time.Now()
-				_, errs[a] = s.report(ctx, s.tenants[i%len(s.tenants)])
+				errs[a] = b.report(s.tenants[i%len(s.tenants)])
 				samples[a].add(time.Since(began))
 			}
 		})
@@ -104,7 +104,7 @@ func (s *service) askInTurn(ctx context.Context) (sample, error) {
 
 // askSteadily asks so often a second. What an answer took counts from when it was due to be
 // asked for, so that one that is late is seen in those that wait behind it.
-func (s *service) askSteadily(ctx context.Context, rate int) (sample, error) {
+func (s *service) askSteadily(b *switchboard, rate int) (sample, error) {
 	took, errs := make([]time.Duration, roundRuns), make([]error, roundRuns)
 	var all sync.WaitGroup
 	began := time.Now()
@@ -112,7 +112,7 @@ func (s *service) askSteadily(ctx context.Context, rate int) (sample, error) {
 		due := began.Add(time.Duration(i) * time.Second / time.Duration(rate))
 		time.Sleep(time.Until(due))
 		all.Go(func() {
-			_, errs[i] = s.report(ctx, s.tenants[i%len(s.tenants)])
+			errs[i] = b.report(s.tenants[i%len(s.tenants)])
 			took[i] = time.Since(due)
 		})
 	}
@@ -133,7 +133,12 @@ func firstOf(errs []error) error {
 	return nil
 }
 
-func (s *service) measureRound(ctx context.Context, ask func(context.Context) (sample, error)) (r round, err error) {
+func (s *service) measureRound(ctx context.Context, ask func(*switchboard) (sample, error)) (r round, err error) {
+	b, err := s.switchboard(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer b.close()
 	last, err := s.newest(ctx)
 	if err != nil {
 		return r, err
@@ -143,7 +148,7 @@ func (s *service) measureRound(ctx context.Context, ask func(context.Context) (s
 	if err != nil {
 		return r, err
 	}
-	r.creates, err = ask(ctx)
+	r.creates, err = ask(b)
 	if err == nil {
 		err = s.drained(ctx)
 	}

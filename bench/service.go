@@ -35,6 +35,7 @@ type service struct {
 	data    string
 	cmd     *exec.Cmd
 	url     string
+	secret  clientSecret
 	log     *os.File
 }
 
@@ -95,6 +96,7 @@ func (b *bench) serve(s *service, shop string, secret clientSecret, args ...stri
 		s.end()
 		return fmt.Errorf("%w; see %s", err, s.log.Name())
 	}
+	s.secret = secret
 	s.Client, err = newClient(s.url, secret.ID, secret.Secret)
 	return err
 }
