@@ -116,4 +116,5 @@ const (
 	AuditSignature    AuditFaultKind = "signature" // whoever made the block had not the key
 	AuditHeadFault    AuditFaultKind = "head"      // the newest block is not the one that was sealed last
 	AuditUnexpected   AuditFaultKind = "expected"  // it is not what was noted outside
+	AuditTables       AuditFaultKind = "tables"    // the tables are not those that lists show
 )

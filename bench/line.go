@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/oauth2/clientcredentials"
 )
@@ -45,6 +46,9 @@ func (b *switchboard) report(t tenant) error {
 	if err != nil {
 		return err
 	}
+	if err := l.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+		return err
+	}
 	body := `{"dataset": "` + tinySet + `", "tenant": "` + t.id + `", "formats": [{"format": "csv"}]}`
 	if _, err := fmt.Fprintf(l, "POST /v1/runs HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		b.host, b.token, len(body), body); err != nil {
@@ -56,14 +60,20 @@ func (b *switchboard) report(t tenant) error {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusAccepted {
-		err = fmt.Errorf("a run was not made: %s: %s", resp.Status, text)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusAccepted || resp.Close {
+		return fmt.Errorf("a run was not made, or the line was closed: %s: %s", resp.Status, text)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.idle = append(b.idle, l)
-	return err
+	return nil
 }
+
+// answerWithin is how long an answer may take.
+const answerWithin = time.Minute
 
 // line returns one that nobody talks on.
 func (b *switchboard) line() (*line, error) {

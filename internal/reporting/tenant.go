@@ -69,7 +69,8 @@ func (s *Service) CreateTenant(ctx context.Context, p outturn.Principal, t outtu
 	now := s.now()
 	t.ID, t.CreatedAt, t.LimitsBy = outturn.NewID(now), now, p.Tenant
 	detail := map[string]string{"parent": t.Parent, "kind": string(t.Kind), "name": t.Name, "external_id": t.ExternalID}
-	return s.ledger.CreateTenant(ctx, t, s.entry(p, tenantCreate, t.ID, t.ID, detail))
+	made, err := s.ledger.CreateTenant(ctx, t, s.entry(p, tenantCreate, t.ID, t.ID, detail))
+	return made, s.refused(ctx, p, tenantCreate, t.Parent, err)
 }
 
 // checkTenant reports every fault of a tenant that is to be made.

@@ -109,6 +109,11 @@ func (s *Service) changed(ctx context.Context, p outturn.Principal, a action, id
 		s.tenantsChanged()
 		return nil
 	}
+	return s.refused(ctx, p, a, id, err)
+}
+
+// refused notes that the ledger has forbidden something. Any other error is as it was.
+func (s *Service) refused(ctx context.Context, p outturn.Principal, a action, id string, err error) error {
 	var why *outturn.Error
 	if outturn.ErrorCode(err) == outturn.CodeForbidden && errors.As(err, &why) {
 		return s.refuse(ctx, p, a, id, why)

@@ -164,4 +164,57 @@ func TestLimitsOfAccounts(t *testing.T) {
 	if is := limits(made.ID); is != "none" {
 		t.Errorf("made again after that, it has %s", is)
 	}
+
+	// An older tenant of the account that is restored has what was set since, and so has one
+	// that is made after it.
+	set(provider, made.ID, outturn.LimitRows, 1000)
+	remove(own, made.ID)
+	newer, err := again(own, outturn.Limits{})
+	must(t, err)
+	set(provider, newer.ID, outturn.LimitRows, 10)
+	set(provider, newer.ID, outturn.LimitQueued, 5)
+	remove(own, newer.ID)
+	restored, err := s.RestoreTenant(t.Context(), own, made.ID)
+	must(t, err)
+	if is := limits(made.ID); is != "queued=5 rows=10" || restored.Limits.String() != is {
+		t.Errorf("restored it has %s, and was said to have %s", is, restored.Limits)
+	}
+	remove(own, made.ID)
+	s.clock.advance(time.Second)
+	restored, err = s.RestoreTenant(t.Context(), own, made.ID)
+	must(t, err)
+	if is := restored.Limits.String(); is != "queued=5 rows=10" {
+		t.Errorf("restored again it has %s", is)
+	}
+	set(provider, made.ID, outturn.LimitRows, 30)
+	if is := limits(made.ID); is != "queued=5 rows=30" {
+		t.Errorf("lifted by who had set it, it has %s", is)
+	}
+}
+
+// A tenant that stands for no account gets one, though its limits were set above who gives
+// it; and who is refused a tenant with more than its account may have is in the audit.
+func TestLimitsOfFirstAccount(t *testing.T) {
+	s := newStage(t)
+	own := s.as(outturn.RoleAdmin)
+	own.Tenant = s.tenants["own"].ID
+	child := s.tenants["child"]
+	must(t, s.DeleteTenant(t.Context(), s.operator(), child.ID))
+	made, err := s.CreateTenant(t.Context(), s.operator(), outturn.Tenant{Parent: own.Tenant, Kind: outturn.KindCustomer, Name: "n", Limits: outturn.Limits{Rows: new(int64(10))}})
+	must(t, err)
+	is, err := s.UpdateTenant(t.Context(), own, made.ID, reporting.TenantUpdate{ExternalID: &child.ExternalID})
+	must(t, err)
+	if is.Limits.String() != "rows=10" {
+		t.Errorf("it has %s", is.Limits)
+	}
+	s.clock.advance(time.Second)
+	must(t, s.DeleteTenant(t.Context(), own, made.ID))
+	since := s.audited()
+	_, err = s.CreateTenant(t.Context(), own, outturn.Tenant{Parent: own.Tenant, Kind: outturn.KindCustomer, Name: "n", ExternalID: child.ExternalID, Limits: outturn.Limits{Rows: new(int64(11))}})
+	if outturn.ErrorCode(err) != outturn.CodeForbidden || outturn.Faults(err)[0].Field != "limits.rows" {
+		t.Errorf("got %v", err)
+	}
+	if noted := s.audit(since, own.Subject); len(noted) != 1 || noted[0].Action != "tenant.create" || noted[0].Outcome != "forbidden" || noted[0].Object != own.Tenant {
+		t.Errorf("the audit has %+v", noted)
+	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 
 	"outturn"
@@ -88,61 +89,95 @@ var auditList = listing{
 	},
 }
 
-// mostFresh is how many fresh entries are indexed in one change, for which others wait.
-const mostFresh = 50
+// How many fresh entries are indexed in one change, for which others wait: the least, and
+// more where many have come together.
+const (
+	fewFresh  = 50
+	mostFresh = 500
+)
 
-// indexAudit puts the fresh entries to those that lists find. It does not wait for the
-// disk: an entry is in one table or in the other, whatever comes.
-func (s *Store) indexAudit(ctx context.Context) error {
+// indexAudit puts the fresh entries up to a number to those that lists find. It does not
+// wait for the disk: an entry is in one table or in the other, whatever comes.
+func (s *Store) indexAudit(ctx context.Context, end int64) error {
 	for {
-		var n int64
-		if err := s.look(ctx).row(`SELECT COUNT(*) FROM (SELECT 1 FROM audit_fresh LIMIT 1)`).scan(&n); err != nil || n == 0 {
+		var first, last sql.NullInt64
+		if err := s.look(ctx).row(`SELECT MIN(seq), MAX(seq) FROM audit_fresh WHERE seq <= ?1`, end).scan(&first, &last); err != nil {
 			return fault("read the audit", err)
 		}
-		err := s.note(ctx, "index the audit", func(t *tx) error {
-			_, err := t.exec(`INSERT INTO audit_entries (seq, `+auditColumns+`) SELECT seq, `+auditColumns+` FROM audit_fresh ORDER BY seq LIMIT ?1`, mostFresh)
-			if isUnique(err) {
-				return outturn.Errorf(outturn.CodeFileDamaged, "An entry of the audit has the number or the id of another. Somebody has changed the ledger; `outturn audit verify` says where.")
-			}
-			if err != nil {
-				return err
-			}
-			_, err = t.exec(`DELETE FROM audit_fresh WHERE seq <= (SELECT MAX(seq) FROM audit_entries)`)
-			return err
-		})
-		if err != nil {
+		if !first.Valid {
+			return nil
+		}
+		end = min(end, last.Int64) // what comes meanwhile is the next one's
+		most := min(max((end-first.Int64)/8, fewFresh), mostFresh)
+		if err := s.note(ctx, "index the audit", func(t *tx) error { return t.indexAudit(most) }); err != nil {
 			return err
 		}
 	}
+}
+
+// indexAudit indexes the first entries that are fresh, of which there is one unless another
+// has indexed it.
+func (t *tx) indexAudit(most int64) error {
+	var last sql.NullInt64
+	if err := t.row(`SELECT MAX(seq) FROM (SELECT seq FROM audit_fresh ORDER BY seq LIMIT ?1)`, most).scan(&last); err != nil || !last.Valid {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO audit_entries (seq, `+auditColumns+`) SELECT seq, `+auditColumns+` FROM audit_fresh WHERE seq <= ?1`, last.Int64)
+	if isUnique(err) || isRefused(err) {
+		return outturn.Errorf(outturn.CodeFileDamaged, "An entry of the audit, one of those up to %d, has the number or the id of another. Somebody has changed the ledger; `outturn audit verify` says where.", last.Int64)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`DELETE FROM audit_fresh WHERE seq <= ?1`, last.Int64)
+	return err
 }
 
 // AuditEntries lists what concerns viewer and all below it. What concerns no
 // tenant, such as a login with an unknown name, only the provider sees.
 func (s *Store) AuditEntries(ctx context.Context, viewer string, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
-	if err := s.indexAudit(ctx); err != nil {
+	end, err := s.AuditEnd(ctx)
+	if err != nil {
 		return outturn.List[outturn.AuditEntry]{}, err
 	}
-	return s.auditEntries(ctx, &auditList, viewer, q)
+	l, err := s.auditUpTo(ctx, end)
+	if err != nil {
+		return outturn.List[outturn.AuditEntry]{}, err
+	}
+	return s.auditEntries(ctx, &l, viewer, q)
 }
 
-// AuditEnd is the number of the newest entry, 0 where there is none, and sees to it that
-// lists find all up to it. Entries are
+// auditUpTo is the list in which all entries up to an end are. Where they cannot be
+// indexed, for a full disk or another process that holds the ledger, it is one that looks
+// through all.
+func (s *Store) auditUpTo(ctx context.Context, end int64) (listing, error) {
+	l := auditList
+	if err := s.indexAudit(ctx, end); err != nil {
+		if ctx.Err() != nil {
+			return l, err
+		}
+		l.table, l.indexes = "audit", nil
+	}
+	return l, nil
+}
+
+// AuditEnd is the number of the newest entry, 0 where there is none. Entries are
 // numbered in the order in which they are committed, for SQLite has one writer: those
 // up to the end are the same whenever they are listed.
 func (s *Store) AuditEnd(ctx context.Context) (end int64, err error) {
-	if err := s.indexAudit(ctx); err != nil {
-		return 0, err
-	}
-	if err = s.look(ctx).row(`SELECT COALESCE(MAX(seq), 0) FROM audit_entries`).scan(&end); err != nil {
-		return 0, fault("end of the audit", err)
-	}
-	return end, nil
+	return end, fault("end of the audit", s.look(ctx).row(auditEnd).scan(&end))
 }
+
+// auditEnd reads the greater of what the two tables have.
+const auditEnd = `SELECT COALESCE(MAX(seq), 0) FROM (SELECT MAX(seq) AS seq FROM audit_fresh UNION ALL SELECT MAX(seq) FROM audit_entries) AS ends`
 
 // AuditEntriesUpTo is AuditEntries of those up to an end, whatever came after it. A
 // page may be short, or empty, and have a Next.
 func (s *Store) AuditEntriesUpTo(ctx context.Context, viewer string, end int64, q outturn.ListQuery) (outturn.List[outturn.AuditEntry], error) {
-	l := auditList
+	l, err := s.auditUpTo(ctx, end)
+	if err != nil {
+		return outturn.List[outturn.AuditEntry]{}, err
+	}
 	l.also = func(c *armQuery) string { return "seq <= " + c.arg(end) }
 	return s.auditEntries(ctx, &l, viewer, q)
 }

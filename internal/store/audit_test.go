@@ -97,7 +97,8 @@ func (s *sealed) copied(t testing.TB, statements ...string) string {
 	}
 	db := database(t, path)
 	db.SetMaxOpenConns(1) // which keeps temporary tables
-	for _, trigger := range []string{"audit_never_changes", "audit_never_goes", "audit_fresh_never_changes", "audit_fresh_goes_to_the_others", "audit_blocks_never_change", "audit_blocks_never_go"} {
+	for _, trigger := range []string{"audit_never_changes", "audit_never_goes", "audit_fresh_never_changes", "audit_fresh_goes_to_the_others", "audit_never_replaced", "audit_fresh_never_replaced",
+		"audit_blocks_never_change", "audit_blocks_never_go"} {
 		statements = append([]string{`DROP TRIGGER ` + trigger}, statements...)
 	}
 	for _, statement := range statements {
@@ -156,6 +157,23 @@ func TestAuditVerifies(t *testing.T) {
 		{"HeadGone", []string{`DELETE FROM secrets WHERE name = 'audit.head'`}, 6, outturn.AuditHeadFault, ""},
 		{"HeadOfSomethingElse", []string{`UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE name = 'audit.signing') WHERE name = 'audit.head'`}, 6, outturn.AuditHeadFault, ""},
 		{"NoNumber", []string{`UPDATE audit_blocks SET n = 'x' WHERE n = 3`}, 3, outturn.AuditBlockRemoved, "Block 3"},
+		{"View", []string{
+			`CREATE TABLE beside AS SELECT * FROM audit_entries WHERE seq = 95`, `DELETE FROM audit_entries WHERE seq = 95`, `DROP VIEW audit`,
+			`CREATE VIEW audit AS SELECT * FROM audit_entries UNION ALL SELECT * FROM audit_fresh UNION ALL SELECT * FROM beside`,
+		}, 3, outturn.AuditRemoved, "entry 95 was removed"},
+		{"ViewForTable", []string{
+			`ALTER TABLE audit_fresh RENAME TO beside`, `DROP VIEW audit`, `CREATE VIEW audit_fresh AS SELECT * FROM beside`,
+		}, 1, outturn.AuditTables, "audit_fresh"},
+		{"Index", []string{
+			`DROP INDEX audit_at`, `CREATE INDEX audit_at ON audit_entries (at, id) WHERE seq <> 95`, `PRAGMA writable_schema = ON`,
+			`UPDATE sqlite_schema SET sql = 'CREATE INDEX audit_at ON audit_entries (at, id)' WHERE name = 'audit_at'`,
+		}, 1, outturn.AuditTables, "audit_at"},
+		{"AddFarBefore", []string{`INSERT INTO audit_fresh SELECT -9223372036854775808` + forged}, 1, outturn.AuditAdded, "was added"},
+		{"AddFarAfter", []string{`INSERT INTO audit_entries SELECT 9223372036854775807` + forged}, 7, outturn.AuditRemoved, "from 244 to"},
+		{"NoEntryWaiting", []string{`UPDATE audit_fresh SET at = 'x' WHERE seq = 242`}, 7, outturn.AuditChanged, "Entry 242"},
+		{"TwiceForOneGone", []string{
+			`DELETE FROM audit_fresh WHERE seq = 242`, `INSERT INTO audit_entries SELECT 243` + forged,
+		}, 7, outturn.AuditRemoved, "from 242 to 242"},
 		{"KeyGone", []string{`DELETE FROM secrets WHERE name = 'audit.signing'`}, 1, outturn.AuditSignature, ""},
 	}
 	for column, to := range map[string]string{"entries": "'x'", "sealed_at": "'x'", "last_seq": "9.5"} {
@@ -334,25 +352,57 @@ func TestAuditFresh(t *testing.T) {
 	}
 }
 
-// An entry that has the number of another is neither lost nor put over it.
+// An entry that has the number or the id of another is neither lost nor put over it: nothing
+// is sealed, verify says why, and lists show all there is.
 func TestAuditFreshTwice(t *testing.T) {
 	s := newSealed(t)
-	for name, entry := range map[string]string{"Number": "7, 'other'", "ID": "7000, (SELECT id FROM audit_entries WHERE seq = 7)"} {
+	for name, entry := range map[string]string{
+		"Number": "7, 'other'", "NumberOfFresh": "242, 'other'",
+		"ID": "244, (SELECT id FROM audit_entries WHERE seq = 7)", "IDOfFresh": "244, (SELECT id FROM audit_fresh WHERE seq = 242)",
+	} {
 		t.Run(name, func(t *testing.T) {
-			path := s.copied(t, `INSERT INTO audit_fresh SELECT `+entry+`, at, tenant, subject, via, action, object, outcome, origin, request, detail FROM audit_entries WHERE seq = 7`)
+			path := s.copied(t)
+			_, err := database(t, path).ExecContext(t.Context(), `INSERT INTO audit_fresh SELECT `+entry+`, at, tenant, subject, via, action, object, outcome, origin, request, detail FROM audit_entries WHERE seq = 7`)
+			if name == "NumberOfFresh" {
+				if err == nil {
+					t.Error("it was put beside the other")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := s.verify(t, path, outturn.AuditHead{}); v.Sound || v.Fault.Kind != outturn.AuditAdded || !strings.Contains(v.Fault.Message, "was added") {
+				t.Errorf("got %+v", v.Fault)
+			}
 			ledger := open(t, store.Config{Path: path})
 			key, err := ledger.OpenAuditKey(t.Context(), s.sealer)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, done, err := ledger.SealAudit(t.Context(), key); done || outturn.ErrorCode(err) != outturn.CodeFileDamaged {
-				t.Errorf("sealing: got %v, %v", done, err)
+			for range 2 {
+				if _, done, err := ledger.SealAudit(t.Context(), key); done || outturn.ErrorCode(err) != outturn.CodeFileDamaged {
+					t.Errorf("sealing: got %v, %v", done, err)
+				}
 			}
-			if _, err := ledger.AuditEnd(t.Context()); outturn.ErrorCode(err) != outturn.CodeFileDamaged {
-				t.Errorf("reading: got %v", err)
+			root, err := ledger.CreateTenant(t.Context(), outturn.Tenant{Kind: outturn.KindProvider}, outturn.AuditEntry{Subject: "after"})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if v := s.verify(t, path, outturn.AuditHead{}); v.Sound {
-				t.Errorf("got %+v", v)
+			q := outturn.ListQuery{Page: outturn.Page{Limit: 100}}
+			var subjects []string
+			for more := true; more; more = q.Page.After != "" {
+				page, err := ledger.AuditEntries(t.Context(), root.ID, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range page.Items {
+					subjects = append(subjects, e.Subject)
+				}
+				q.Page.After = page.Next
+			}
+			if len(subjects) != blocks*perBlock+waiting+2 || subjects[0] != "after" {
+				t.Errorf("lists have %d entries: %v", len(subjects), subjects)
 			}
 		})
 	}

@@ -79,7 +79,11 @@ func openAuditKey(ctx context.Context, s *Store, sealer secret.Sealer) (*AuditKe
 // Where the newest block is not the one that was sealed last it is CodeFileDamaged,
 // and nothing is sealed: a new head would hide what happened.
 func (s *Store) SealAudit(ctx context.Context, k *AuditKey) (head outturn.AuditHead, sealed bool, err error) {
-	if err := s.indexAudit(ctx); err != nil {
+	end, err := s.AuditEnd(ctx)
+	if err == nil {
+		err = s.indexAudit(ctx, end)
+	}
+	if err != nil {
 		return head, false, err
 	}
 	for {

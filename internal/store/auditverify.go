@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,9 +66,12 @@ func (v *verifying) fault(block int64, kind outturn.AuditFaultKind, format strin
 const pageOfBlocks = 200
 
 func (v *verifying) all(t *tx) error {
-	after := int64(-1 << 62)
+	if err := v.tables(t); err != nil || v.Fault != nil {
+		return err
+	}
+	after := int64(math.MinInt64)
 	for {
-		rows, err := t.rows(`SELECT `+blockColumns+` FROM audit_blocks WHERE n > ?1 ORDER BY n LIMIT ?2`, after, pageOfBlocks)
+		rows, err := t.rows(`SELECT `+blockColumns+` FROM audit_blocks WHERE n >= ?1 ORDER BY n LIMIT ?2`, after, pageOfBlocks)
 		blocks, whole, err := readBlocks(rows, err)
 		if err != nil {
 			return err
@@ -77,7 +81,7 @@ func (v *verifying) all(t *tx) error {
 				return err
 			}
 			v.last, v.Head, v.Blocks, v.Entries = b, b.Head(), b.N, v.Entries+b.Entries
-			after = b.N
+			after = b.N + 1
 		}
 		if !whole {
 			v.fault(v.last.N+1, outturn.AuditBlockChanged, "Block %d: what is kept of it was changed, and is no block any more.", v.last.N+1)
@@ -126,7 +130,7 @@ func (v *verifying) block(t *tx, b outturn.AuditBlock) error {
 		v.fault(b.N, outturn.AuditSignature, "Block %d is not signed with the audit's key: its hash or its signature was changed, or somebody else made it.", b.N)
 		return nil
 	}
-	rows, err := t.rows(`SELECT seq, `+auditRaw+` FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq`, v.start(), b.Last)
+	rows, err := t.rows(auditWithin, v.start(), b.Last)
 	if err != nil {
 		return err
 	}
@@ -163,12 +167,41 @@ func (v *verifying) block(t *tx, b outturn.AuditBlock) error {
 	return nil
 }
 
-// start is the number after which the entries of the next block begin.
+// auditWithin reads the entries of both tables from a number to another. It does not look
+// at the view of them, which somebody may have made another.
+const auditWithin = `SELECT seq, ` + auditRaw + ` FROM audit_entries WHERE seq >= ?1 AND seq <= ?2
+	UNION ALL SELECT seq, ` + auditRaw + ` FROM audit_fresh WHERE seq >= ?1 AND seq <= ?2 ORDER BY 1`
+
+// start is the number with which the entries of the next block begin.
 func (v *verifying) start() int64 {
 	if v.last.N == 0 {
-		return -1 << 62 // what was put before the first is found
+		return math.MinInt64 // what was put before the first is found
 	}
-	return v.last.Last
+	return v.last.Last + 1
+}
+
+// tables sees that what is verified is what lists show: tables, of which the indexes have
+// every row.
+func (v *verifying) tables(t *tx) error {
+	for _, name := range []string{"audit_entries", "audit_fresh", "audit_blocks"} {
+		kind := ""
+		if err := t.row(kindOf, name).scan(&kind); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if kind != "table" {
+			v.fault(1, outturn.AuditTables, "%s is no table any more: somebody has put something else in its place.", name)
+			return nil
+		}
+		var found string
+		if err := t.row(checkTable(name)).scan(&found); err != nil {
+			return err
+		}
+		if found != "ok" {
+			v.fault(1, outturn.AuditTables, "The table %s or an index of it was changed, so that lists do not show what it has: %s.", name, found)
+			return nil
+		}
+	}
+	return nil
 }
 
 type mark [markBytes]byte
@@ -244,14 +277,40 @@ func (v *verifying) head(t *tx) error {
 	return nil
 }
 
-// rest counts the entries that wait for the next block.
+// rest counts the entries that wait for the next block, and sees that they can be sealed.
 func (v *verifying) rest(t *tx) error {
-	var newest int64
-	if err := t.row(`SELECT count(*), COALESCE(max(seq), 0) FROM audit WHERE seq > ?1`, v.start()).scan(&v.Unsealed, &newest); err != nil {
+	rows, err := t.rows(auditWithin, v.start(), int64(math.MaxInt64))
+	if err != nil {
 		return err
 	}
-	if v.Unsealed > 0 && newest-v.last.Last != v.Unsealed {
-		v.fault(v.last.N+1, outturn.AuditRemoved, "Of the entries that are not yet sealed some were removed: they go from %d to %d, and there are %d.", v.last.Last+1, newest, v.Unsealed)
+	defer rows.Close()
+	for next := v.last.Last + 1; rows.Next(); next++ {
+		e, err := scanSealed(rows.Scan)
+		switch {
+		case err != nil:
+			v.fault(v.last.N+1, outturn.AuditChanged, "Entry %d, which is not yet sealed, was changed, and is no entry any more.", next)
+		case e.seq < next:
+			v.fault(v.last.N+1, outturn.AuditAdded, "Entry %d was added: there is one of that number, or all are sealed that come before %d.", e.seq, v.last.Last+1)
+		case e.seq > next:
+			v.fault(v.last.N+1, outturn.AuditRemoved, "Of the entries that are not yet sealed some were removed: there is none from %d to %d.", next, e.seq-1)
+		}
+		if v.Fault != nil {
+			return nil
+		}
+		v.Unsealed++
 	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	var seq, other int64
+	err = t.row(`SELECT f.seq, e.seq FROM audit_fresh f JOIN audit_entries e ON e.id = f.id
+		UNION ALL SELECT f.seq, e.seq FROM audit_fresh f JOIN audit_fresh e ON e.id = f.id AND e.seq < f.seq LIMIT 1`).scan(&seq, &other)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.fault(v.last.N+1, outturn.AuditAdded, "Entry %d was added: it has the id of entry %d.", seq, other)
 	return nil
 }

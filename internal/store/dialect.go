@@ -150,11 +150,21 @@ func useIndex(name string) string { return " INDEXED BY " + name }
 // pg_tables.
 const countTables = `SELECT count(CASE WHEN name = ?1 THEN 1 END), count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
 
+// kindOf reads what a name stands for. PostgreSQL: pg_class.
+const kindOf = `SELECT type FROM sqlite_schema WHERE name = ?1`
+
+// checkTable is what says "ok" where a table and its indexes have the same rows.
+// PostgreSQL: bt_index_check.
+func checkTable(name string) string { return `PRAGMA integrity_check(` + name + `)` }
+
 // isUnique and isForeign report why a row was refused. PostgreSQL: 23505, 23503.
 func isUnique(err error) bool {
 	e := errorOf(err)
 	return e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey
 }
+
+// isRefused reports that a trigger did not let a row be as it was to be.
+func isRefused(err error) bool { return errorOf(err).ExtendedCode == sqlite3.ErrConstraintTrigger }
 
 func isForeign(err error) bool { return errorOf(err).ExtendedCode == sqlite3.ErrConstraintForeignKey }
 

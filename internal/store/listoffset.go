@@ -28,8 +28,8 @@ func (p *listPlan) offset(page outturn.Page) error {
 	return nil
 }
 
-// exact reports whether p needs the statements here.
-func (p *listPlan) exact() bool { return p.skip > 0 || p.total }
+// exact reports whether p needs the statements here; so does what has no index.
+func (p *listPlan) exact() bool { return p.skip > 0 || p.total || len(p.indexes) == 0 }
 
 // exactKeys is keys for a page that is exact, with the total where that was asked for
 // and there are no more than mostTotal.

@@ -492,7 +492,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		if err := t.row(`SELECT MIN(created_at) FROM runs WHERE state = 'queued'`).scan(instantTo{&st.OldestQueued}); err != nil {
 			return err
 		}
-		if err := t.row(`SELECT COALESCE((SELECT MAX(seq) FROM audit_fresh), (SELECT MAX(seq) FROM audit_entries), 0) - COALESCE((SELECT MAX(last_seq) FROM audit_blocks), 0)`).scan(&st.Unsealed); err != nil {
+		if err := t.row(`SELECT (` + auditEnd + `) - COALESCE((SELECT MAX(last_seq) FROM audit_blocks), 0)`).scan(&st.Unsealed); err != nil {
 			return err
 		}
 		type total struct {

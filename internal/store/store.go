@@ -16,7 +16,7 @@
 //
 // A method that changes something returns when the change is on the disk. Changes
 // of many goroutines share a commit (see writer); reads see one committed state
-// each and wait for no writer.
+// each and wait for no writer, but for lists of the audit (see Store.AuditEntries).
 package store
 
 import (
@@ -154,7 +154,7 @@ func (s *Store) write(ctx context.Context, step string, do func(*tx) error) erro
 }
 
 // note is write for what need not survive a power cut, as with it goes the process that
-// it is about. It does not wait for the disk; the next write brings it there.
+// it is about, or it is done again. It does not wait for the disk; the next write brings it there.
 func (s *Store) note(ctx context.Context, step string, do func(*tx) error) error {
 	return fault(step, s.writes.do(ctx, true, do))
 }

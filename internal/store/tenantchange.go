@@ -43,8 +43,13 @@ func (s *Store) UpdateTenant(ctx context.Context, viewer, id string, change func
 		}
 		n.ID = id
 		if id != viewer {
+			if n.ExternalID != was.ExternalID && was.ExternalID != "" {
+				if err := t.limitsStay(viewer, id); err != nil {
+					return err
+				}
+			}
 			if n.ExternalID != was.ExternalID {
-				if err := errors.Join(t.limitsStay(viewer, id), t.inheritLimits(viewer, &was.Limits, &n)); err != nil {
+				if err := t.inheritLimits(viewer, &was.Limits, &n); err != nil {
 					return err
 				}
 			}
@@ -244,7 +249,7 @@ func (t *tx) mayDelete(id string) error {
 }
 
 // RestoreTenant brings a deleted tenant below viewer back as it was, suspended or
-// not. After PurgeTenants it is CodeGone.
+// not, but for limits that its account got from above since. After PurgeTenants it is CodeGone.
 func (s *Store) RestoreTenant(ctx context.Context, viewer, id string, a outturn.AuditEntry) (n outturn.Tenant, err error) {
 	err = s.write(ctx, "restore tenant", func(t *tx) error {
 		if n, err = t.tenantEver(viewer, id); err != nil {
@@ -264,6 +269,13 @@ func (s *Store) RestoreTenant(ctx context.Context, viewer, id string, a outturn.
 		state := outturn.TenantActive
 		if !n.SuspendedAt.IsZero() {
 			state = outturn.TenantSuspended
+		}
+		had := n.Limits
+		if err := t.inheritLimits(viewer, &had, &n); err != nil { // of another that stood for its account since
+			return err
+		}
+		if err := t.updateTenant(n); err != nil {
+			return err
 		}
 		_, err := t.exec(`UPDATE tenants SET state = ?2, deleted_at = NULL WHERE id = ?1`, id, state)
 		if isUnique(err) {

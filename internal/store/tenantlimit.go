@@ -43,7 +43,7 @@ func (t *tx) setLimits(by string, was outturn.Limits, n outturn.Tenant) error {
 
 // inheritLimits gives n the limits that tenants strictly above by have set for its account:
 // those of the deleted tenant that stood for it last. So nobody gets rid of one by a tenant
-// that is made again. Limits of n that are was, and not asked for, are lowered to them; was is then
+// that is made again, or by an older one that is restored. Limits of n that are was, and not asked for, are lowered to them; was is then
 // what n has by that.
 func (t *tx) inheritLimits(by string, was *outturn.Limits, n *outturn.Tenant) error {
 	if n.ExternalID == "" {
@@ -52,8 +52,8 @@ func (t *tx) inheritLimits(by string, was *outturn.Limits, n *outturn.Tenant) er
 	made, err := t.exec(`INSERT INTO tenant_limits (tenant, kind, set_by, most)
 		SELECT ?1, kind, set_by, most FROM tenant_limits
 		WHERE tenant = (SELECT id FROM tenants WHERE external_id = ?2 AND state = 'deleted' ORDER BY deleted_at DESC LIMIT 1)
-			AND `+setAbove("?3")+`
-		ON CONFLICT (tenant, kind, set_by) DO UPDATE SET most = CASE WHEN excluded.most < most THEN excluded.most ELSE most END`, n.ID, n.ExternalID, by)
+			AND tenant <> ?1 AND `+setAbove("?3")+`
+		ON CONFLICT (tenant, kind, set_by) DO UPDATE SET most = CASE WHEN excluded.most < tenant_limits.most THEN excluded.most ELSE tenant_limits.most END`, n.ID, n.ExternalID, by)
 	if err != nil || made == 0 {
 		return err
 	}

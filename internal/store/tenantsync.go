@@ -20,7 +20,8 @@ func (s *Store) AllTenants(ctx context.Context) ([]outturn.Tenant, error) {
 
 // MakeTenants adds tenants that have their ids, each with an entry like a, in one
 // change: all of them or none. Their parents are there already, so none of them is
-// the parent of another.
+// the parent of another. They are nobody's whose limits would go with their account:
+// whoever asks leaves out accounts of deleted tenants.
 func (s *Store) MakeTenants(ctx context.Context, list []outturn.Tenant, a outturn.AuditEntry) error {
 	return s.write(ctx, "make tenants", func(t *tx) error {
 		for left := list; len(left) > 0; {

@@ -46,3 +46,20 @@ BEGIN
     SELECT RAISE(ABORT, 'audit entries are only ever added');
 END;
 -- +goose StatementEnd
+
+-- To replace a row goes past the triggers that keep it.
+-- +goose StatementBegin
+CREATE TRIGGER audit_never_replaced BEFORE INSERT ON audit_entries
+WHEN EXISTS (SELECT 1 FROM audit_entries WHERE seq = NEW.seq) OR EXISTS (SELECT 1 FROM audit_entries WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are only ever added');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_fresh_never_replaced BEFORE INSERT ON audit_fresh
+WHEN EXISTS (SELECT 1 FROM audit_fresh WHERE seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are only ever added');
+END;
+-- +goose StatementEnd

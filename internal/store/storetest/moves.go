@@ -130,6 +130,9 @@ func testNeverChanged(t *testing.T, b *bench) {
 	for _, statement := range []string{
 		`DELETE FROM audit_entries`, `UPDATE audit_entries SET subject = 'nobody'`,
 		`DELETE FROM audit_fresh`, `UPDATE audit_fresh SET subject = 'nobody'`,
+		`INSERT OR REPLACE INTO audit_entries SELECT seq, id, at, tenant, 'nobody', via, action, object, outcome, origin, request, detail FROM audit_entries`,
+		`INSERT OR REPLACE INTO audit_entries SELECT seq + 1000, id, at, tenant, 'nobody', via, action, object, outcome, origin, request, detail FROM audit_entries`,
+		`INSERT OR REPLACE INTO audit_fresh SELECT seq, id, at, tenant, 'nobody', via, action, object, outcome, origin, request, detail FROM audit_fresh`,
 		`DELETE FROM audit_blocks`, `UPDATE audit_blocks SET hash = 'another'`,
 		`DELETE FROM runs WHERE id = '` + waits.ID + `'`,
 		`UPDATE runs SET attempt = attempt - 1 WHERE state = 'succeeded'`,
