@@ -98,7 +98,7 @@ type AuditVerdict struct {
 
 // An AuditFault is the first thing that is not as it was sealed.
 type AuditFault struct {
-	Block   int64          `json:"block"`
+	Block   int64          `json:"block"` // that it is of, or would be; 0 where it is of none
 	Kind    AuditFaultKind `json:"kind"`
 	Message string         `json:"message"`
 }

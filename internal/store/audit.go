@@ -152,13 +152,13 @@ func (s *Store) AuditEntries(ctx context.Context, viewer string, q outturn.ListQ
 // through all.
 func (s *Store) auditUpTo(ctx context.Context, end int64) (listing, error) {
 	l := auditList
-	if err := s.indexAudit(ctx, end); err != nil {
-		if ctx.Err() != nil {
-			return l, err
-		}
+	err := s.indexAudit(ctx, end)
+	switch outturn.ErrorCode(err) {
+	case outturn.CodeDiskFull, outturn.CodeStorageUnavailable, outturn.CodeUnavailable:
 		l.table, l.indexes = "audit", nil
+		return l, nil
 	}
-	return l, nil
+	return l, err
 }
 
 // AuditEnd is the number of the newest entry, 0 where there is none. Entries are

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"strconv"
 	"time"
@@ -164,7 +165,7 @@ func (s *Store) putBlock(ctx context.Context, k *AuditKey, b outturn.AuditBlock)
 	return s.write(ctx, "seal the audit", func(t *tx) error {
 		_, err := t.exec(`INSERT INTO audit_blocks (`+blockColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
 			b.N, b.First, b.Last, b.Entries, b.Hash, b.Signature, micros(b.SealedAt), b.Marks)
-		if isUnique(err) {
+		if isUnique(err) || isRefused(err) {
 			return outturn.Errorf(outturn.CodeConflict, "Another process has sealed the audit.")
 		}
 		if err != nil {
@@ -184,12 +185,25 @@ type sealedEntry struct {
 	texts   [10]string // in the order of auditRaw
 }
 
+// scanSealed refuses what has the bytes of an entry and another type, which lists do not
+// find: SQLite lets anybody write a blob where there was a text.
 func scanSealed(scan func(...any) error) (e sealedEntry, err error) {
-	to := []any{&e.seq, &e.at}
+	to := []any{exactTo[int64]{&e.seq}, exactTo[int64]{&e.at}}
 	for i := range e.texts {
-		to = append(to, &e.texts[i])
+		to = append(to, exactTo[string]{&e.texts[i]})
 	}
 	return e, scan(to...)
+}
+
+type exactTo[T any] struct{ to *T }
+
+func (x exactTo[T]) Scan(v any) error {
+	exact, ok := v.(T)
+	if !ok {
+		return fmt.Errorf("%T is kept as %T", exact, v)
+	}
+	*x.to = exact
+	return nil
 }
 
 // markBytes are enough to tell which entry of a block has changed, and no proof.

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"outturn"
 	"outturn/internal/secret"
@@ -32,7 +34,7 @@ func VerifyAudit(ctx context.Context, c Config, sealer secret.Sealer, expect out
 	if len(todo) > 0 {
 		return none, outturn.Errorf(outturn.CodeConflict, "The ledger %s is of an older Outturn, which sealed no audit as this one does. `outturn migrate` brings it up to date.", filepath.Base(c.Path))
 	}
-	s := &Store{now: c.withDefaults().Now, path: c.Path, reads: connect(c.Path, 2, "", "busy_timeout(5000)", "query_only(1)")}
+	s := &Store{now: c.withDefaults().Now, path: c.Path, reads: connect(c.Path, 2, "", "busy_timeout(5000)", "query_only(1)", "cache_size(-64000)")}
 	defer s.closeReads()
 	k, err := openAuditKey(ctx, s, sealer)
 	if outturn.ErrorCode(err) == outturn.CodeNotFound {
@@ -41,7 +43,11 @@ func VerifyAudit(ctx context.Context, c Config, sealer secret.Sealer, expect out
 	if err != nil {
 		return none, err
 	}
-	v := verifying{key: k, sealer: sealer, expect: expect}
+	schema, err := newSchema(ctx, c)
+	if err != nil {
+		return none, err
+	}
+	v := verifying{key: k, sealer: sealer, expect: expect, schema: schema}
 	if err := s.read(ctx, "verify the audit", v.all); err != nil {
 		return none, err
 	}
@@ -55,6 +61,7 @@ type verifying struct {
 	key    *AuditKey
 	sealer secret.Sealer
 	expect outturn.AuditHead
+	schema map[string]string  // what the audit is to be kept in
 	last   outturn.AuditBlock // that was as it was sealed
 }
 
@@ -66,9 +73,6 @@ func (v *verifying) fault(block int64, kind outturn.AuditFaultKind, format strin
 const pageOfBlocks = 200
 
 func (v *verifying) all(t *tx) error {
-	if err := v.tables(t); err != nil || v.Fault != nil {
-		return err
-	}
 	after := int64(math.MinInt64)
 	for {
 		rows, err := t.rows(`SELECT `+blockColumns+` FROM audit_blocks WHERE n >= ?1 ORDER BY n LIMIT ?2`, after, pageOfBlocks)
@@ -94,7 +98,10 @@ func (v *verifying) all(t *tx) error {
 	if err := v.head(t); err != nil || v.Fault != nil {
 		return err
 	}
-	return v.rest(t)
+	if err := v.rest(t); err != nil || v.Fault != nil {
+		return err
+	}
+	return v.tables(t)
 }
 
 // readBlocks reads blocks up to one that holds what no block does, such as a text for a
@@ -180,28 +187,73 @@ func (v *verifying) start() int64 {
 	return v.last.Last + 1
 }
 
-// tables sees that what is verified is what lists show: tables, of which the indexes have
-// every row.
+// tables sees that what is verified is what lists show: the tables, indexes, triggers and
+// the view are those that an Outturn makes, and the indexes have what the tables have.
 func (v *verifying) tables(t *tx) error {
-	for _, name := range []string{"audit_entries", "audit_fresh", "audit_blocks"} {
-		kind := ""
-		if err := t.row(kindOf, name).scan(&kind); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if kind != "table" {
-			v.fault(1, outturn.AuditTables, "%s is no table any more: somebody has put something else in its place.", name)
+	are, err := t.auditSchema()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.schema)) {
+		switch is, ok := are[name]; {
+		case !ok:
+			v.fault(0, outturn.AuditTables, "The %s was removed from the ledger.", name)
+			return nil
+		case is != v.schema[name]:
+			v.fault(0, outturn.AuditTables, "The %s is not the one that Outturn makes: somebody has put another in its place.", name)
 			return nil
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(are)) {
+		if _, ok := v.schema[name]; !ok {
+			v.fault(0, outturn.AuditTables, "The %s is not of Outturn: somebody has put it there.", name)
+			return nil
+		}
+	}
+	for _, name := range auditTables {
 		var found string
 		if err := t.row(checkTable(name)).scan(&found); err != nil {
 			return err
 		}
 		if found != "ok" {
-			v.fault(1, outturn.AuditTables, "The table %s or an index of it was changed, so that lists do not show what it has: %s.", name, found)
+			v.fault(0, outturn.AuditTables, "The table %s or an index of it is damaged or was changed, so that lists do not show what it has: %s.", name, found)
 			return nil
 		}
 	}
 	return nil
+}
+
+// auditTables are what the view is of, and the blocks.
+var auditTables = []string{"audit_entries", "audit_fresh", "audit_blocks"}
+
+// auditSchema returns what there is of the audit in the ledger, such as "index audit_at",
+// and how it was made, however it was spaced and quoted.
+func (t *tx) auditSchema() (map[string]string, error) {
+	rows, err := t.rows(schemaOf, "audit", auditTables[0], auditTables[1], auditTables[2])
+	made := map[string]string{}
+	_, err = all(rows, err, func(scan func(...any) error) (struct{}, error) {
+		var kind, name, text string
+		err := scan(&kind, &name, textTo{&text})
+		made[kind+" "+name] = strings.Join(strings.Fields(strings.ReplaceAll(text, `"`, "")), " ")
+		return struct{}{}, err
+	})
+	return made, err
+}
+
+// newSchema is the auditSchema of a ledger that is new.
+func newSchema(ctx context.Context, c Config) (schema map[string]string, err error) {
+	dir, err := os.MkdirTemp("", "outturn-verify-")
+	if err != nil {
+		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "There is no room for a ledger to compare with: %w.", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s, err := Open(ctx, Config{Path: filepath.Join(dir, "ledger.db"), Now: c.Now})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	schema, err = s.look(ctx).auditSchema()
+	return schema, fault("read what the audit is kept in", err)
 }
 
 type mark [markBytes]byte

@@ -150,8 +150,9 @@ func useIndex(name string) string { return " INDEXED BY " + name }
 // pg_tables.
 const countTables = `SELECT count(CASE WHEN name = ?1 THEN 1 END), count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
 
-// kindOf reads what a name stands for. PostgreSQL: pg_class.
-const kindOf = `SELECT type FROM sqlite_schema WHERE name = ?1`
+// schemaOf reads what there is of tables and views, and how it was made. PostgreSQL:
+// pg_class, pg_trigger, pg_get_indexdef and so on.
+const schemaOf = `SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN (?1, ?2, ?3, ?4)`
 
 // checkTable is what says "ok" where a table and its indexes have the same rows.
 // PostgreSQL: bt_index_check.

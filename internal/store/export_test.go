@@ -83,3 +83,8 @@ func Note(ctx context.Context, s *Store) error {
 
 // LetGo closes of a ledger that is closed what a broken one has left open.
 func LetGo(s *Store) error { return errors.Join(s.writes.conn.Close(), s.writes.db.Close()) }
+
+// DoNotWait has the changes of s not wait for another process that holds the ledger.
+func DoNotWait(ctx context.Context, s *Store) error {
+	return s.note(ctx, "a test", func(*tx) error { return s.writes.once(`PRAGMA busy_timeout = 0`) })
+}

@@ -246,7 +246,7 @@ func (p *listPlan) order(order []outturn.Order) error {
 	if len(order) == 0 {
 		order = []outturn.Order{p.first}
 	}
-	if len(order) > 1 && !p.exact() { // there is no cursor for a place in such an order
+	if len(order) > 1 && !p.byOffset() { // there is no cursor for a place in such an order
 		return outturn.Errorf(outturn.CodeInvalid, "A list of %s has one order, not %d. Entries that are equal in it come by their ids.", p.name, len(order))
 	}
 	var offered []string

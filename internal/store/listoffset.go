@@ -29,7 +29,10 @@ func (p *listPlan) offset(page outturn.Page) error {
 }
 
 // exact reports whether p needs the statements here; so does what has no index.
-func (p *listPlan) exact() bool { return p.skip > 0 || p.total || len(p.indexes) == 0 }
+func (p *listPlan) exact() bool { return p.byOffset() || len(p.indexes) == 0 }
+
+// byOffset reports whether pages come by an offset, or with a total.
+func (p *listPlan) byOffset() bool { return p.skip > 0 || p.total }
 
 // exactKeys is keys for a page that is exact, with the total where that was asked for
 // and there are no more than mostTotal.

@@ -128,6 +128,10 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("the audit ended at %d, and then at %d, %v", was, end, err)
 	}
 
+	if v, err := store.VerifyAudit(t.Context(), c, newSealer(t), outturn.AuditHead{}); err != nil || !v.Sound || v.Unsealed != was+1 {
+		t.Errorf("the audit of a ledger that is brought up to date: %+v (%+v), %v", v, v.Fault, err)
+	}
+
 	changed := contents(t, c.Path, had)
 	open(t, c)
 	if todo, err := store.Pending(t.Context(), c); err != nil || len(todo) != 0 {

@@ -58,8 +58,16 @@ END;
 
 -- +goose StatementBegin
 CREATE TRIGGER audit_fresh_never_replaced BEFORE INSERT ON audit_fresh
-WHEN EXISTS (SELECT 1 FROM audit_fresh WHERE seq = NEW.seq)
+WHEN NEW.seq > 0 AND EXISTS (SELECT 1 FROM audit_fresh WHERE seq = NEW.seq) -- it is below where the number is to be made
 BEGIN
     SELECT RAISE(ABORT, 'audit entries are only ever added');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_blocks_never_replaced BEFORE INSERT ON audit_blocks
+WHEN EXISTS (SELECT 1 FROM audit_blocks WHERE n = NEW.n OR first_seq = NEW.first_seq OR last_seq = NEW.last_seq)
+BEGIN
+    SELECT RAISE(ABORT, 'blocks of the audit are only ever added');
 END;
 -- +goose StatementEnd

@@ -134,6 +134,7 @@ func testNeverChanged(t *testing.T, b *bench) {
 		`INSERT OR REPLACE INTO audit_entries SELECT seq + 1000, id, at, tenant, 'nobody', via, action, object, outcome, origin, request, detail FROM audit_entries`,
 		`INSERT OR REPLACE INTO audit_fresh SELECT seq, id, at, tenant, 'nobody', via, action, object, outcome, origin, request, detail FROM audit_fresh`,
 		`DELETE FROM audit_blocks`, `UPDATE audit_blocks SET hash = 'another'`,
+		`INSERT OR REPLACE INTO audit_blocks SELECT n, first_seq, last_seq, entries, 'another', signature, sealed_at, marks FROM audit_blocks`,
 		`DELETE FROM runs WHERE id = '` + waits.ID + `'`,
 		`UPDATE runs SET attempt = attempt - 1 WHERE state = 'succeeded'`,
 		`UPDATE runs SET tenant = 'nobody'`,
