@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"outturn"
 	"outturn/internal/secret"
@@ -43,7 +44,7 @@ func VerifyAudit(ctx context.Context, c Config, sealer secret.Sealer, expect out
 	if err != nil {
 		return none, err
 	}
-	schema, err := newSchema(ctx, c)
+	schema, err := newSchema()
 	if err != nil {
 		return none, err
 	}
@@ -240,21 +241,22 @@ func (t *tx) auditSchema() (map[string]string, error) {
 	return made, err
 }
 
-// newSchema is the auditSchema of a ledger that is new.
-func newSchema(ctx context.Context, c Config) (schema map[string]string, err error) {
+// newSchema is the auditSchema of a ledger that is new, which is made once a process.
+var newSchema = sync.OnceValues(func() (schema map[string]string, err error) {
 	dir, err := os.MkdirTemp("", "outturn-verify-")
 	if err != nil {
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "There is no room for a ledger to compare with: %w.", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := Open(ctx, Config{Path: filepath.Join(dir, "ledger.db"), Now: c.Now})
+	ctx := context.Background()
+	s, err := Open(ctx, Config{Path: filepath.Join(dir, "ledger.db")})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	schema, err = s.look(ctx).auditSchema()
 	return schema, fault("read what the audit is kept in", err)
-}
+})
 
 type mark [markBytes]byte
 
