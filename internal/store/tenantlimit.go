@@ -43,8 +43,8 @@ func (t *tx) setLimits(by string, was outturn.Limits, n outturn.Tenant) error {
 
 // inheritLimits gives n the limits that tenants strictly above by have set for its account:
 // those of the deleted tenant that stood for it last. So nobody gets rid of one by a tenant
-// that is made again, or by an older one that is restored. Limits of n that are was, and not asked for, are lowered to them; was is then
-// what n has by that.
+// that is made again, or by an older one that is restored. Limits of n that are was, and
+// not asked for, are lowered to them; was is then what n has by that.
 func (t *tx) inheritLimits(by string, was *outturn.Limits, n *outturn.Tenant) error {
 	if n.ExternalID == "" {
 		return nil
