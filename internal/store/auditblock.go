@@ -162,7 +162,7 @@ func (s *Store) putBlock(ctx context.Context, k *AuditKey, b outturn.AuditBlock)
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, "seal the audit", func(t *tx) error {
+	return s.work(ctx, "seal the audit", func(t *tx) error {
 		_, err := t.exec(`INSERT INTO audit_blocks (`+blockColumns+`) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
 			b.N, b.First, b.Last, b.Entries, b.Hash, b.Signature, micros(b.SealedAt), b.Marks)
 		if isUnique(err) || isRefused(err) {

@@ -114,7 +114,7 @@ func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Ma
 	for _, f := range files {
 		rows, bytes = max(rows, f.Rows), bytes+f.Bytes
 	}
-	err = s.write(ctx, "succeed run", func(t *tx) error {
+	err = s.work(ctx, "succeed run", func(t *tx) error {
 		done, err := scanRun(t.row(`UPDATE runs SET state = 'succeeded', furthest = 'storing', finished_at = ?4,
 				rows_done = ?5, bytes_done = ?6, share_done = 1, progress_at = ?4, `+released+`, `+touched("?4")+`
 			WHERE `+held+` AND cancel_at IS NULL RETURNING `+runColumns, c.Run, c.Attempt, c.Owner, micros(t.now), rows, bytes).scan)
@@ -153,7 +153,7 @@ func (s *Store) SucceedRun(ctx context.Context, c outturn.RunClaim, m outturn.Ma
 // due then. One that somebody asked to stop meanwhile is not tried again: it is
 // cancelled.
 func (s *Store) FailRun(ctx context.Context, c outturn.RunClaim, reason outturn.Reason, retryAt time.Time) (r outturn.Run, err error) {
-	err = s.write(ctx, "fail run", func(t *tx) error {
+	err = s.work(ctx, "fail run", func(t *tx) error {
 		var done outturn.Run
 		var err error
 		if retryAt.IsZero() {
@@ -171,7 +171,7 @@ func (s *Store) FailRun(ctx context.Context, c outturn.RunClaim, reason outturn.
 
 // FinishCancelled ends a run that somebody asked to stop.
 func (s *Store) FinishCancelled(ctx context.Context, c outturn.RunClaim) (r outturn.Run, err error) {
-	err = s.write(ctx, "finish cancelled run", func(t *tx) error {
+	err = s.work(ctx, "finish cancelled run", func(t *tx) error {
 		done, err := t.finishCancelled(c)
 		if errors.Is(err, sql.ErrNoRows) {
 			return t.stillHeld(c, outturn.Errorf(outturn.CodeConflict, "Nobody asked for the run to stop."))
@@ -196,7 +196,7 @@ func (t *tx) stillHeld(c outturn.RunClaim, why error) error {
 
 // ReleaseRun gives a run back: it is queued again, and due.
 func (s *Store) ReleaseRun(ctx context.Context, c outturn.RunClaim) error {
-	return s.write(ctx, "release run", func(t *tx) error {
+	return s.work(ctx, "release run", func(t *tx) error {
 		_, err := t.giveBack(c, nil, time.Time{})
 		return err
 	})
@@ -275,7 +275,7 @@ func heldOrLapsed(n int) string {
 // EndLeases ends the leases of all but owner, which knows that it is alone: SweepLeases
 // then takes their runs back.
 func (s *Store) EndLeases(ctx context.Context, owner string) error {
-	return s.write(ctx, "end leases", func(t *tx) error {
+	return s.work(ctx, "end leases", func(t *tx) error {
 		_, err := t.exec(`UPDATE runs SET lease_until = ?2 WHERE state = 'running' AND lease_owner <> ?1 AND lease_until > ?2`, owner, micros(t.now))
 		return err
 	})
@@ -295,7 +295,7 @@ func (s *Store) SweepLeases(ctx context.Context, most int) (requeued, gone []out
 		+ (SELECT COUNT(*) FROM idempotency_keys WHERE expires_at <= ?1)`, now).scan(&work); err != nil || work == 0 {
 		return nil, nil, fault("look for lapsed leases", err)
 	}
-	err = s.write(ctx, "sweep leases", func(t *tx) error {
+	err = s.work(ctx, "sweep leases", func(t *tx) error {
 		requeued, gone = nil, nil
 		rows, err := t.rows(`SELECT `+lightColumns+` FROM runs WHERE state = 'running' AND lease_until <= ?1 ORDER BY lease_until LIMIT ?2`, micros(t.now), mostSwept)
 		runs, err := all(rows, err, scanLight)

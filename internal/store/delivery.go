@@ -241,7 +241,7 @@ func (s *Store) DueDeliveries(ctx context.Context, kind outturn.DestinationKind,
 // ClaimDelivery gives a message that is due to owner, for as long as lease, as its next
 // attempt. Any other is CodeConflict.
 func (s *Store) ClaimDelivery(ctx context.Context, id, owner string, lease time.Duration) (d outturn.Delivery, err error) {
-	err = s.write(ctx, "claim delivery", func(t *tx) error {
+	err = s.work(ctx, "claim delivery", func(t *tx) error {
 		claimed, err := scanDelivery(t.row(`UPDATE deliveries SET state = 'sending', attempt = attempt + 1, next_at = NULL, lease_owner = ?3, lease_until = ?4
 			WHERE id = ?1 AND state = 'pending' AND next_at <= ?2 RETURNING `+deliveryColumns, id, micros(t.now), owner, micros(t.now.Add(lease))).scan)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -260,7 +260,7 @@ const heldDelivery = `id = ?1 AND state = 'sending' AND attempt = ?2 AND lease_o
 // EndDelivery notes what came of an attempt. CodeLeaseLost says that the claim is gone:
 // the message was or will be sent again, under the same id.
 func (s *Store) EndDelivery(ctx context.Context, c outturn.DeliveryClaim, o outturn.DeliveryOutcome) (d outturn.Delivery, err error) {
-	err = s.write(ctx, "end delivery", func(t *tx) error {
+	err = s.work(ctx, "end delivery", func(t *tx) error {
 		was, err := scanDelivery(t.row(`SELECT `+deliveryColumns+` FROM deliveries WHERE `+heldDelivery, c.Delivery, c.Attempt, c.Owner).scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			return outturn.Errorf(outturn.CodeLeaseLost, "The worker no longer holds the message.")
@@ -319,7 +319,7 @@ func (t *tx) disableWebhook(d outturn.Delivery, why string) error {
 // ReleaseDelivery gives a message back that was not sent after all; its attempt does not
 // count.
 func (s *Store) ReleaseDelivery(ctx context.Context, c outturn.DeliveryClaim) error {
-	return s.write(ctx, "release delivery", func(t *tx) error {
+	return s.work(ctx, "release delivery", func(t *tx) error {
 		_, err := t.exec(`UPDATE deliveries SET state = 'pending', attempt = attempt - 1, next_at = ?4, lease_owner = NULL, lease_until = NULL
 			WHERE `+heldDelivery, c.Delivery, c.Attempt, c.Owner, micros(t.now))
 		return err
@@ -328,7 +328,7 @@ func (s *Store) ReleaseDelivery(ctx context.Context, c outturn.DeliveryClaim) er
 
 // PostponeDelivery makes a message due later that waits; any other stays as it is.
 func (s *Store) PostponeDelivery(ctx context.Context, id string, until time.Time) error {
-	return s.write(ctx, "postpone delivery", func(t *tx) error {
+	return s.work(ctx, "postpone delivery", func(t *tx) error {
 		_, err := t.exec(`UPDATE deliveries SET next_at = ?2 WHERE id = ?1 AND state = 'pending' AND next_at < ?2`, id, micros(until))
 		return err
 	})
@@ -344,7 +344,7 @@ func (s *Store) SweepDeliveries(ctx context.Context, others string, pauses []tim
 	if err := s.look(ctx).row(`SELECT COUNT(*) FROM deliveries WHERE `+lapsed, micros(s.instant()), others).scan(&work); err != nil || work == 0 {
 		return nil, fault("look for lost deliveries", err)
 	}
-	err = s.write(ctx, "sweep deliveries", func(t *tx) error {
+	err = s.work(ctx, "sweep deliveries", func(t *tx) error {
 		rows, err := t.rows(`SELECT `+deliveryColumns+` FROM deliveries WHERE `+lapsed+` LIMIT ?3`, micros(t.now), others, mostSwept)
 		list, err := all(rows, err, scanDelivery)
 		if err != nil {

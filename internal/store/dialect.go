@@ -43,8 +43,8 @@ var settings = []string{
 	"foreign_keys(1)",
 	"case_sensitive_like(1)",
 	"temp_store(MEMORY)",
-	"wal_autocheckpoint(16000)", // 64 MB, should the writer not get it empty before
-	"journal_size_limit(67108864)",
+	"wal_autocheckpoint(64000)",     // 256 MB, should the writer not get it empty before
+	"journal_size_limit(201326592)", // 192 MB, with which it begins anew
 }
 
 // openWriting opens the one connection that changes things. PostgreSQL: a pool;
@@ -121,7 +121,7 @@ var openJournal = func(path string) (syncer, error) {
 	if err != nil {
 		return nil, outturn.Errorf(outturn.CodeStorageUnavailable, "The ledger's journal cannot be opened: %w.", err)
 	}
-	return f, nil
+	return journal{f}, nil
 }
 
 // openEmptying opens the connection by which the journal is emptied, and empty does it,

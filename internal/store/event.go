@@ -127,7 +127,7 @@ var ofGenerator = "g." + strings.ReplaceAll(strings.Join(strings.Fields(generato
 
 // HandleEvent notes that all generators which wait for an event have fired for it.
 func (s *Store) HandleEvent(ctx context.Context, id string) error {
-	return s.write(ctx, "handle event", func(t *tx) error {
+	return s.work(ctx, "handle event", func(t *tx) error {
 		_, err := t.exec(`UPDATE events SET handled_at = ?2 WHERE id = ?1 AND handled_at IS NULL`, id, micros(t.now))
 		return err
 	})
@@ -136,7 +136,7 @@ func (s *Store) HandleEvent(ctx context.Context, id string) error {
 // SweepEvents forgets up to most events that came before an instant and were handled, and
 // says how many.
 func (s *Store) SweepEvents(ctx context.Context, before time.Time, most int) (n int64, err error) {
-	err = s.write(ctx, "sweep events", func(t *tx) error {
+	err = s.work(ctx, "sweep events", func(t *tx) error {
 		n, err = t.exec(`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE received_at < ?1 AND handled_at IS NOT NULL
 			ORDER BY received_at LIMIT ?2)`, micros(before), most)
 		return err
@@ -157,7 +157,7 @@ func (s *Store) EventCursor(ctx context.Context, dataset string) (json.RawMessag
 
 // KeepEventCursor notes how far a data set was asked for events.
 func (s *Store) KeepEventCursor(ctx context.Context, dataset string, position json.RawMessage) error {
-	return s.write(ctx, "keep event cursor", func(t *tx) error {
+	return s.work(ctx, "keep event cursor", func(t *tx) error {
 		_, err := t.exec(`INSERT INTO event_cursors (dataset, position, updated_at) VALUES (?1, ?2, ?3)
 			ON CONFLICT (dataset) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at`, dataset, string(position), micros(t.now))
 		return err

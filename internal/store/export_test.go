@@ -81,6 +81,22 @@ func Note(ctx context.Context, s *Store) error {
 	return s.note(ctx, "a test", func(*tx) error { return nil })
 }
 
+// Syncs is how many syncs are under way at most.
+const Syncs = syncers
+
+// Asked makes a change of nothing that somebody waits for, and Behind one that nobody does.
+// Each calls during while it is made.
+func Asked(ctx context.Context, s *Store, during func()) error {
+	return s.write(ctx, "a test", func(*tx) error { during(); return nil })
+}
+
+func Behind(ctx context.Context, s *Store, during func()) error {
+	return s.work(ctx, "a test", func(*tx) error { during(); return nil })
+}
+
+// Waiting is how many changes wait to be made.
+func Waiting(s *Store) int { return len(s.writes.asked) + len(s.writes.behind) }
+
 // LetGo closes of a ledger that is closed what a broken one has left open.
 func LetGo(s *Store) error { return errors.Join(s.writes.conn.Close(), s.writes.db.Close()) }
 

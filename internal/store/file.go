@@ -143,7 +143,7 @@ func (s *Store) ExpiredFiles(ctx context.Context, limit int) (files []outturn.Fi
 		+ (SELECT COUNT(*) FROM files WHERE marked_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?1)`, now).scan(&work); err != nil || work == 0 {
 		return nil, fault("look for expired files", err)
 	}
-	err = s.write(ctx, "mark expired files", func(t *tx) error {
+	err = s.work(ctx, "mark expired files", func(t *tx) error {
 		rows, err := t.rows(`SELECT `+fileColumns+` FROM files WHERE marked_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2`, micros(t.now), limit)
 		over, err := all(rows, err, scanFile)
 		if err != nil {
@@ -176,7 +176,7 @@ func (s *Store) ForgetFiles(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return s.write(ctx, "forget files", func(t *tx) error {
+	return s.work(ctx, "forget files", func(t *tx) error {
 		gone := map[string]use{}
 		for _, id := range ids {
 			var tenant string

@@ -42,7 +42,7 @@ func (s *Store) SweepHistory(ctx context.Context, before time.Time, most int) (n
 	if work == 0 {
 		return 0, nil
 	}
-	err = s.write(ctx, "sweep history", func(t *tx) error {
+	err = s.work(ctx, "sweep history", func(t *tx) error {
 		n = 0
 		for _, o := range old {
 			gone, err := t.exec(`DELETE FROM `+o.table+` WHERE `+o.key+` IN (`+o.which+`)`, micros(before), int64(most)-n)

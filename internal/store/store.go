@@ -150,13 +150,18 @@ func (s *Store) instant() time.Time { return s.now().UTC().Truncate(time.Microse
 // keep its tx, and must not write to anything but its own variables before it can
 // no longer fail.
 func (s *Store) write(ctx context.Context, step string, do func(*tx) error) error {
-	return fault(step, s.writes.do(ctx, false, do))
+	return fault(step, s.writes.do(ctx, forSomebody, do))
 }
 
-// note is write for what need not survive a power cut, as with it goes the process that
+// work is write for what the server does by itself, behind what somebody waits for.
+func (s *Store) work(ctx context.Context, step string, do func(*tx) error) error {
+	return fault(step, s.writes.do(ctx, byItself, do))
+}
+
+// note is work that need not survive a power cut, as with it goes the process that
 // it is about, or it is done again. It does not wait for the disk; the next write brings it there.
 func (s *Store) note(ctx context.Context, step string, do func(*tx) error) error {
-	return fault(step, s.writes.do(ctx, true, do))
+	return fault(step, s.writes.do(ctx, brief, do))
 }
 
 // Settle returns when all that was committed before is on the disk. Readers see what is

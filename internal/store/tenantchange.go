@@ -317,7 +317,7 @@ func (s *Store) PurgeTenants(ctx context.Context, before time.Time, limit int) (
 		return nil, fault("look for deleted tenants", err)
 	}
 	for _, id := range ids {
-		err := s.write(ctx, "purge tenant", func(t *tx) error {
+		err := s.work(ctx, "purge tenant", func(t *tx) error {
 			n, err := scanTenant(t.row(`UPDATE tenants SET purged_at = ?2
 				WHERE id = ?1 AND state = 'deleted' AND purged_at IS NULL AND deleted_at <= ?3 RETURNING `+tenantColumns, id, micros(t.now), micros(before)).scan)
 			if errors.Is(err, sql.ErrNoRows) {

@@ -23,7 +23,7 @@ func (s *Store) AllTenants(ctx context.Context) ([]outturn.Tenant, error) {
 // the parent of another. They are nobody's whose limits would go with their account:
 // whoever asks leaves out accounts of deleted tenants.
 func (s *Store) MakeTenants(ctx context.Context, list []outturn.Tenant, a outturn.AuditEntry) error {
-	return s.write(ctx, "make tenants", func(t *tx) error {
+	return s.work(ctx, "make tenants", func(t *tx) error {
 		for left := list; len(left) > 0; {
 			n := mostMade
 			if len(left) < n {
@@ -89,7 +89,7 @@ func (t *tx) makeTenants(list []outturn.Tenant) error {
 // ChangeTenants gives tenants the parent, name, zone and currency of list, each with
 // entries like a, in one change: all of them or none. Nothing else of them changes.
 func (s *Store) ChangeTenants(ctx context.Context, list []outturn.Tenant, a outturn.AuditEntry) error {
-	return s.write(ctx, "change tenants", func(t *tx) error {
+	return s.work(ctx, "change tenants", func(t *tx) error {
 		for _, n := range list {
 			if err := t.changeTenant(n, a); err != nil {
 				return err

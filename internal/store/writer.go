@@ -19,20 +19,25 @@ import (
 // must not undo. So are those that failed: what they were refused for may be another's
 // change of just now. One sync is for all that was committed before it.
 //
-//	do ──► jobs ──► BEGIN · SAVEPOINT job RELEASE · SAVEPOINT job ROLLBACK TO · … · COMMIT ──► committed ──► sync ──► answers
-//	                                                                                  └─ brief: answers
+// What somebody waits for goes first, and is committed without what waits behind it. What
+// the server does by itself has its turn when nothing else waits, and after each commit
+// that was without it.
+//
+//	do ──► asked  ─┬─► BEGIN · SAVEPOINT job RELEASE · SAVEPOINT job ROLLBACK TO · … · COMMIT ──► committed ──► sync ──► answers
+//	   └─► behind ─┘                                                                     └─ brief: answers
 type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 	now  func() time.Time
 	kept map[string]*sql.Stmt
 
-	jobs      chan *job
-	committed chan []*job
-	full      chan struct{} // the journal is to be emptied
-	emptied   atomic.Bool   // it was, but for what was committed meanwhile
-	loops     sync.WaitGroup
-	broken    atomic.Pointer[error] // why nothing is changed any more
+	asked, behind chan *job
+	waited        bool // what is behind was not in the last commit
+	committed     chan []*job
+	full          chan struct{} // the journal is to be emptied
+	emptied       atomic.Bool   // it was, but for what was committed meanwhile
+	loops         sync.WaitGroup
+	broken        atomic.Pointer[error] // why nothing is changed any more
 
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closed bool
@@ -46,18 +51,31 @@ const (
 
 // syncers is how many syncs may be under way: what is committed during one need not wait
 // for its end.
-const syncers = 2
+const syncers = 4
 
-// manyChanges is after how many the journal is emptied: some 40 MB of pages, of which
-// those that many changes share are then written back once.
-const manyChanges = 400
+// The journal is written back after so many changes, some 40 MB of pages, of which those
+// that many changes share are written once. It begins anew after so many times, for which
+// the writer has to wait for the disk.
+const (
+	manyChanges = 400
+	manyTimes   = 4
+)
 
-// A job is one change. It is taken by the writer or left by its caller, whoever is
-// first: a caller whose context ends while its job waits knows that nothing was
+// How a change is made.
+type manner int
+
+const (
+	forSomebody manner = iota // who waits for it, and for the disk
+	byItself                  // nobody waits but for the disk
+	brief                     // by itself, and it need not survive a power cut
+)
+
+// A job is one change. It is taken by the writer or by its caller, whoever is first: a
+// caller whose context ends while its job waits knows that nothing was
 // changed, and one whose job was taken waits for the outcome.
 type job struct {
 	do     func(*tx) error
-	brief  bool // need not survive a power cut
+	manner manner
 	taken  atomic.Bool
 	answer chan error
 	err    error
@@ -65,7 +83,11 @@ type job struct {
 
 // newWriter takes db, which is that of the ledger at path, for its own.
 func newWriter(ctx context.Context, db *sql.DB, path string, now func() time.Time) (w *writer, err error) {
-	w = &writer{db: db, now: now, kept: map[string]*sql.Stmt{}, jobs: make(chan *job, mostJobs), committed: make(chan []*job, mostJobs), full: make(chan struct{}, 1)}
+	w = &writer{
+		db: db, now: now, kept: map[string]*sql.Stmt{},
+		asked: make(chan *job, mostJobs), behind: make(chan *job, mostJobs),
+		committed: make(chan []*job, mostJobs), full: make(chan struct{}, 1),
+	}
 	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
@@ -101,8 +123,8 @@ type syncer interface {
 	Close() error
 }
 
-func (w *writer) do(ctx context.Context, brief bool, do func(*tx) error) error {
-	j := &job{do: do, brief: brief, answer: make(chan error, 1)}
+func (w *writer) do(ctx context.Context, how manner, do func(*tx) error) error {
+	j := &job{do: do, manner: how, answer: make(chan error, 1)}
 	if err := w.hand(ctx, j); err != nil {
 		return err
 	}
@@ -110,7 +132,7 @@ func (w *writer) do(ctx context.Context, brief bool, do func(*tx) error) error {
 	case err := <-j.answer:
 		return err
 	case <-ctx.Done():
-		if j.taken.CompareAndSwap(false, true) {
+		if j.take() {
 			return ctx.Err()
 		}
 		return <-j.answer
@@ -126,8 +148,12 @@ func (w *writer) hand(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	jobs := w.behind
+	if j.manner == forSomebody {
+		jobs = w.asked
+	}
 	select {
-	case w.jobs <- j:
+	case jobs <- j:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -140,7 +166,8 @@ func (w *writer) close() error {
 	again := w.closed
 	if !again {
 		w.closed = true
-		close(w.jobs)
+		close(w.asked)
+		close(w.behind)
 	}
 	w.mu.Unlock()
 	w.loops.Wait()
@@ -157,10 +184,8 @@ func (w *writer) run() {
 	defer close(w.committed)
 	defer close(w.full)
 	changes := 0
-	for first := range w.jobs {
-		if first.taken.CompareAndSwap(false, true) {
-			changes += w.batch(first)
-		}
+	for first := w.first(); first != nil; first = w.first() {
+		changes += w.batch(first)
 		if changes >= manyChanges {
 			changes = 0
 			select {
@@ -187,7 +212,7 @@ func (w *writer) batch(first *job) int {
 	}
 	begun := time.Now()
 	var made []*job
-	for j := first; j != nil; j = w.next(len(made), begun) {
+	for j := first; j != nil; j = w.next(made, begun) {
 		made = append(made, j)
 		if lost := w.change(j); lost != nil {
 			w.abandon(made, lost)
@@ -200,7 +225,7 @@ func (w *writer) batch(first *job) int {
 	}
 	var wait []*job
 	for _, j := range made {
-		if j.brief {
+		if j.manner == brief {
 			j.answer <- j.err
 		} else {
 			wait = append(wait, j)
@@ -212,18 +237,26 @@ func (w *writer) batch(first *job) int {
 	return len(made)
 }
 
-// empty writes what is in the journal to where it belongs, beside the changes that go on,
-// and has the writer do so with what these have added: only an empty journal begins anew.
+// empty writes what is in the journal to where it belongs, beside the changes that go on.
+// Only an empty journal begins anew, so from time to time it does so once more, for little
+// is left then, and has the writer do so with what was added meanwhile.
 func (w *writer) empty(db *sql.DB) {
 	defer db.Close()
+	times := 0
 	for range w.full {
-		if w.broken.Load() != nil {
+		if w.broken.Load() != nil || emptyBy(db) != nil {
 			continue
 		}
-		if _, err := db.ExecContext(context.Background(), empty); err == nil {
+		if times++; times >= manyTimes && emptyBy(db) == nil {
+			times = 0
 			w.emptied.Store(true)
 		}
 	}
+}
+
+func emptyBy(db *sql.DB) error {
+	_, err := db.ExecContext(context.Background(), empty)
+	return err
 }
 
 // sync syncs the journal as long as there are commits that wait for it, and answers
@@ -259,23 +292,70 @@ func (w *writer) sync(journal syncer) {
 	}
 }
 
-// next takes a job that waits, nil when there is none or the commit is due.
-func (w *writer) next(made int, begun time.Time) *job {
-	for made < mostJobs && time.Since(begun) < mostTime {
+// first waits for the job that begins the next commit, nil when the writer is closed.
+func (w *writer) first() *job {
+	if w.waited {
+		w.waited = false
+		if j := waiting(w.behind); j != nil {
+			return j
+		}
+	}
+	if j := waiting(w.asked); j != nil {
+		return j
+	}
+	for asked, behind := w.asked, w.behind; asked != nil || behind != nil; {
 		select {
-		case j, ok := <-w.jobs:
-			switch {
-			case !ok:
+		case j, ok := <-asked:
+			if !ok {
+				asked = nil
+			} else if j.take() {
+				return j
+			}
+		case j, ok := <-behind:
+			if !ok {
+				behind = nil
+			} else if j.take() {
+				return j
+			}
+		}
+	}
+	return nil
+}
+
+// next takes a job that waits and belongs to the commit of those made, nil when it is due.
+func (w *writer) next(made []*job, begun time.Time) *job {
+	if len(made) >= mostJobs || time.Since(begun) >= mostTime {
+		return nil
+	}
+	if j := waiting(w.asked); j != nil {
+		return j
+	}
+	if made[len(made)-1].manner == forSomebody {
+		w.waited = made[0].manner == forSomebody
+		return nil
+	}
+	return waiting(w.behind)
+}
+
+// waiting takes a job that waits, nil when there is none.
+func waiting(jobs <-chan *job) *job {
+	for {
+		select {
+		case j, ok := <-jobs:
+			if !ok {
 				return nil
-			case j.taken.CompareAndSwap(false, true):
+			}
+			if j.take() {
 				return j
 			}
 		default:
 			return nil
 		}
 	}
-	return nil
 }
+
+// take reports whether j is the writer's to make.
+func (j *job) take() bool { return j.taken.CompareAndSwap(false, true) }
 
 // change runs j. It returns an error when the transaction was lost with it: SQLite
 // gives up the whole of it when the disk is full or broken.

@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -65,38 +68,119 @@ func asked(do func() error) <-chan error {
 	return answer
 }
 
-// While the disk is busy with a change the next ones are made. What must survive a power
+// While the disk is busy with changes the next ones are made. What must survive a power
 // cut waits for a sync that began after it, and what need not does not wait.
 func TestBriefChanges(t *testing.T) {
 	h := holding(t)
 	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
 	defer close(h.let)
-	first := asked(func() error { return s.Ping(t.Context()) })
-	<-h.begun
+	var answers []<-chan error
+	for range store.Syncs { // one beside the other
+		answers = append(answers, asked(func() error { return s.Ping(t.Context()) }))
+		<-h.begun
+		if err := store.Note(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := asked(func() error { return s.Ping(t.Context()) })
 	if err := store.Note(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	second := asked(func() error { return s.Ping(t.Context()) })
-	<-h.begun // beside the first
-	third := asked(func() error { return s.Ping(t.Context()) })
-	if err := store.Note(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	for _, answer := range []<-chan error{first, second, third} {
+	for _, answer := range append(answers, last) {
 		waits(t, answer)
 	}
-	h.let <- struct{}{}
-	h.let <- struct{}{}
-	for _, answer := range []<-chan error{first, second} {
+	for range store.Syncs {
+		h.let <- struct{}{}
+	}
+	for _, answer := range answers {
 		if err := <-answer; err != nil {
 			t.Error(err)
 		}
 	}
 	<-h.begun
-	waits(t, third)
+	waits(t, last)
 	h.let <- struct{}{}
-	if err := <-third; err != nil {
+	if err := <-last; err != nil {
 		t.Error(err)
+	}
+}
+
+// What somebody waits for is made before what the server does by itself, which has its turn
+// all the same.
+func TestAskedFirst(t *testing.T) {
+	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
+	var order []string // written by one change after the other
+	held, let := make(chan struct{}), make(chan struct{})
+	all := []<-chan error{asked(func() error { return store.Asked(t.Context(), s, func() { close(held); <-let }) })}
+	<-held
+	for n, change := range []string{"behind", "behind", "asked", "asked"} {
+		do := map[string]func(context.Context, *store.Store, func()) error{"asked": store.Asked, "behind": store.Behind}[change]
+		all = append(all, asked(func() error { return do(t.Context(), s, func() { order = append(order, change) }) }))
+		for store.Waiting(s) <= n {
+			runtime.Gosched()
+		}
+	}
+	close(let)
+	for _, answer := range all {
+		if err := <-answer; err != nil {
+			t.Error(err)
+		}
+	}
+	// Those that were asked for are in the commit that was under way, after which one by
+	// itself has its turn.
+	if want := []string{"asked", "asked", "behind", "behind"}; !slices.Equal(order, want) {
+		t.Errorf("changes are made in the order %v, want %v", order, want)
+	}
+}
+
+// While there is always something that somebody waits for, what the server does by itself
+// is made after each commit.
+func TestBehindHasTurns(t *testing.T) {
+	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
+	ctx, stop := context.WithCancel(t.Context())
+	var askers sync.WaitGroup
+	for range 8 {
+		askers.Go(func() {
+			for ctx.Err() == nil {
+				_ = store.Asked(ctx, s, func() {})
+			}
+		})
+	}
+	for range 20 {
+		if err := store.Note(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	askers.Wait()
+}
+
+// Under changes without end the journal is emptied beside them and begins anew, which its
+// header counts.
+func TestJournalBeginsAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s := open(t, store.Config{Path: path})
+	begun := func() []byte {
+		t.Helper()
+		header, err := os.ReadFile(path + "-wal")
+		if err != nil || len(header) < 16 {
+			t.Fatalf("a journal of %d bytes: %v", len(header), err)
+		}
+		return header[12:16]
+	}
+	provider(t, s)
+	was := begun()
+	const most = 100_000
+	for n := 0; ; n++ {
+		if n == most {
+			t.Fatalf("after %d changes the journal has not begun anew", most)
+		}
+		if _, err := s.NextNumber(t.Context(), "a", "test"); err != nil {
+			t.Fatal(err)
+		}
+		if n%500 == 499 && !bytes.Equal(begun(), was) {
+			return
+		}
 	}
 }
 
