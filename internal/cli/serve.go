@@ -37,7 +37,7 @@ type serveCmd struct {
 
 	MaxConnections int `name:"max-connections" env:"OUTTURN_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"Clients connected at once; more wait (${default})."`
 
-	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is two a core and at least 4, or over a folder of files, where each has memory of its own, one a core."`
+	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is three for two cores and at least 3, or over a folder of files, where each has memory of its own, one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
 	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
 	Retention time.Duration `name:"retention" env:"OUTTURN_RETENTION" default:"2160h" placeholder:"TIME" help:"How long files are kept (${default}: 90 days)."`

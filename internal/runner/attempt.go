@@ -41,11 +41,11 @@ func (r *Runner) work(ctx context.Context, j queue.Job) {
 	switch outturn.ErrorCode(err) {
 	case "":
 	case outturn.CodeConflict, outturn.CodeNotFound:
-		r.ringNext(ctx, j) // it was worked on, cancelled, or waits for its next attempt: its place is another's
+		r.ringNext(ctx, j, true) // it was worked on, cancelled, or waits for its next attempt: its place is another's
 		return
 	case outturn.CodeHeld:
 		r.heldBack.Store(true)
-		r.ringNext(ctx, j) // another of the subtree may have room where it has none
+		r.ringNext(ctx, j, true) // another of the subtree may have room where it has none
 		return
 	default:
 		r.Log.Error("a run was not claimed", "run", j.Run, "error", err) // the sweep rings it again
@@ -56,7 +56,7 @@ func (r *Runner) work(ctx context.Context, j queue.Job) {
 		log: r.Log.With("run", run.ID, "tenant", run.Tenant, "attempt", run.Attempt),
 	}
 	a.work(ctx)
-	r.ringNext(ctx, j)
+	r.ringNext(ctx, j, run.Generator != "")
 }
 
 func (a *attempt) work(ctx context.Context) {

@@ -109,15 +109,17 @@ func (r *Runner) wakeLoop(ctx context.Context) {
 
 // ringNext rings the runs that waited for one to end: those of its tenant that a limit
 // held back, of which there are none where no limit counts for it, and those of its
-// generator whose turn it is.
-func (r *Runner) ringNext(ctx context.Context, j queue.Job) {
+// generator, if it may have one, whose turn it is.
+func (r *Runner) ringNext(ctx context.Context, j queue.Job, generated bool) {
 	if ctx.Err() != nil {
 		return // the queue stops
 	}
 	next, err := r.Ledger.NextRuns(ctx, j.Tenant)
-	turn, errTurn := r.Ledger.NextInTurn(ctx, j.Run)
-	err = errors.Join(err, errTurn)
-	for _, run := range append(next, turn...) {
+	if generated {
+		turn, errTurn := r.Ledger.NextInTurn(ctx, j.Run)
+		next, err = append(next, turn...), errors.Join(err, errTurn)
+	}
+	for _, run := range next {
 		err = errors.Join(err, r.ring(ctx, run, queue.ClassFirst))
 	}
 	if outturn.ErrorCode(err) != outturn.CodeUnavailable { // a queue that has stopped

@@ -104,10 +104,11 @@ type Config struct {
 	Now     func() time.Time
 }
 
-// DefaultWorkers is more than one a core: a run of few rows waits for the disk most
-// of the time. All runs over a DuckDB file share the engine's threads and memory;
-// over a folder each has its own, and there should be no more than cores.
-func DefaultWorkers() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
+// DefaultWorkers is more than one a core: a run of few rows waits for the disk some
+// of the time. It is not twice as many: what creates need of the cores comes late then.
+// All runs over a DuckDB file share the engine's threads and memory; over a folder each
+// has its own, and there should be no more than cores.
+func DefaultWorkers() int { return max(3, 3*runtime.GOMAXPROCS(0)/2) }
 
 func (c Config) withDefaults() Config {
 	if c.Listen == "" {
