@@ -219,6 +219,7 @@ func (w *writer) batch(first *job) int {
 			return len(made)
 		}
 	}
+	w.waited = first.manner == forSomebody
 	if err := w.plain(`COMMIT`); err != nil {
 		w.abandon(made, fmt.Errorf("commit: %w", err))
 		return len(made)
@@ -295,7 +296,6 @@ func (w *writer) sync(journal syncer) {
 // first waits for the job that begins the next commit, nil when the writer is closed.
 func (w *writer) first() *job {
 	if w.waited {
-		w.waited = false
 		if j := waiting(w.behind); j != nil {
 			return j
 		}
@@ -331,7 +331,6 @@ func (w *writer) next(made []*job, begun time.Time) *job {
 		return j
 	}
 	if made[len(made)-1].manner == forSomebody {
-		w.waited = made[0].manner == forSomebody
 		return nil
 	}
 	return waiting(w.behind)

@@ -133,16 +133,19 @@ func TestAskedFirst(t *testing.T) {
 	}
 }
 
-// While there is always something that somebody waits for, what the server does by itself
-// is made after each commit.
+// While there is always something that somebody waits for, more than one commit takes, what
+// the server does by itself is made after each.
 func TestBehindHasTurns(t *testing.T) {
 	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
 	ctx, stop := context.WithCancel(t.Context())
 	var askers sync.WaitGroup
-	for range 8 {
+	for range 32 {
 		askers.Go(func() {
 			for ctx.Err() == nil {
-				_ = store.Asked(ctx, s, func() {})
+				_ = store.Asked(ctx, s, func() {
+					for begun := time.Now(); time.Since(begun) < time.Millisecond; {
+					}
+				})
 			}
 		})
 	}
