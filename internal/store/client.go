@@ -147,7 +147,7 @@ func (s *Store) TouchClient(ctx context.Context, id string, at time.Time) error 
 	if err != nil {
 		return err
 	}
-	return s.work(ctx, "touch client", func(t *tx) error {
+	return s.write(ctx, "touch client", func(t *tx) error {
 		_, err := t.exec(`UPDATE clients SET used_at = ?2 WHERE id = ?1 AND (used_at IS NULL OR used_at < ?2)`, id, micros(minute))
 		return err
 	})

@@ -81,6 +81,14 @@ func Note(ctx context.Context, s *Store) error {
 	return s.note(ctx, "a test", func(*tx) error { return nil })
 }
 
+// NoteNumber is NextNumber that does not wait for the disk.
+func NoteNumber(ctx context.Context, s *Store, scope string) error {
+	return s.note(ctx, "a test", func(t *tx) error {
+		_, err := t.exec(`INSERT INTO counters (scope, kind, n) VALUES (?1, 'test', 1)`, scope)
+		return err
+	})
+}
+
 // Syncs is how many syncs are under way at most.
 const Syncs = syncers
 
@@ -92,6 +100,14 @@ func Asked(ctx context.Context, s *Store, during func()) error {
 
 func Behind(ctx context.Context, s *Store, during func()) error {
 	return s.work(ctx, "a test", func(*tx) error { during(); return nil })
+}
+
+// BeginAnewAfter has journals of that many pages begin anew until the test ends. No test that
+// does so may be parallel.
+func BeginAnewAfter(tb testing.TB, pages int) {
+	was := longJournal
+	longJournal = pages
+	tb.Cleanup(func() { longJournal = was })
 }
 
 // Waiting is how many changes wait to be made.

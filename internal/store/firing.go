@@ -72,7 +72,7 @@ func (s *Store) Firings(ctx context.Context, viewer, generator string, q outturn
 // as skipped. Others are refused for a limit, with CodeLimit, and for an event that the
 // generator has fired for already with CodeConflict. A Key is used as in CreateRun.
 func (s *Store) Fire(ctx context.Context, in outturn.FireInput) (made []outturn.Run, err error) {
-	err = s.work(ctx, "fire", func(t *tx) error {
+	err = s.write(ctx, "fire", func(t *tx) error {
 		first, err := t.keyed(in.Key)
 		if err != nil {
 			return err

@@ -20,8 +20,8 @@ import (
 // change of just now. One sync is for all that was committed before it.
 //
 // What somebody waits for goes first, and is committed without what waits behind it. What
-// the server does by itself has its turn when nothing else waits, and after each commit
-// that was without it.
+// the server does by itself has its turn when nothing else waits, and some of it after each
+// commit that was without it.
 //
 //	do ──► asked  ─┬─► BEGIN · SAVEPOINT job RELEASE · SAVEPOINT job ROLLBACK TO · … · COMMIT ──► committed ──► sync ──► answers
 //	   └─► behind ─┘                                                                     └─ brief: answers
@@ -53,13 +53,16 @@ const (
 // for its end.
 const syncers = 4
 
-// The journal is written back after so many changes, some 40 MB of pages, of which those
-// that many changes share are written once. It begins anew after so many times, for which
-// the writer has to wait for the disk.
-const (
-	manyChanges = 400
-	manyTimes   = 4
-)
+// manyChanges is after how many the journal is written back: some 40 MB of pages, of which
+// those that many changes share are written once.
+const manyChanges = 400
+
+// longJournal is with how many pages the journal begins anew, for which the writer has to
+// wait for the disk: some 100 MB.
+var longJournal = 25_000
+
+// itsTurn is how many changes that nobody waits for are made when it is their turn.
+const itsTurn = 4
 
 // How a change is made.
 type manner int
@@ -239,25 +242,32 @@ func (w *writer) batch(first *job) int {
 }
 
 // empty writes what is in the journal to where it belongs, beside the changes that go on.
-// Only an empty journal begins anew, so from time to time it does so once more, for little
-// is left then, and has the writer do so with what was added meanwhile.
+// Only an empty journal begins anew, so one that is long is written back once more, for
+// little is left then, and the writer does so with what was added meanwhile. Where somebody
+// reads what was there before, it goes on, and that is tried again.
 func (w *writer) empty(db *sql.DB) {
 	defer db.Close()
-	times := 0
 	for range w.full {
-		if w.broken.Load() != nil || emptyBy(db) != nil {
-			continue
+		long := false
+		for again := true; again && w.broken.Load() == nil; {
+			was := long
+			long = pagesAfter(db) >= longJournal
+			again = long && !was
 		}
-		if times++; times >= manyTimes && emptyBy(db) == nil {
-			times = 0
+		if long {
 			w.emptied.Store(true)
 		}
 	}
 }
 
-func emptyBy(db *sql.DB) error {
-	_, err := db.ExecContext(context.Background(), empty)
-	return err
+// pagesAfter writes the journal back and returns how many pages are in it all the same, none
+// where that failed.
+func pagesAfter(db *sql.DB) (pages int) {
+	var busy, back int
+	if db.QueryRowContext(context.Background(), empty).Scan(&busy, &pages, &back) != nil {
+		return 0
+	}
+	return pages
 }
 
 // sync syncs the journal as long as there are commits that wait for it, and answers
@@ -324,16 +334,20 @@ func (w *writer) first() *job {
 
 // next takes a job that waits and belongs to the commit of those made, nil when it is due.
 func (w *writer) next(made []*job, begun time.Time) *job {
-	if len(made) >= mostJobs || time.Since(begun) >= mostTime {
-		return nil
+	behind := made[len(made)-1].manner != forSomebody
+	var j *job
+	if len(made) < mostJobs && time.Since(begun) < mostTime {
+		if behind && w.waited && len(made) < itsTurn {
+			j = waiting(w.behind)
+		}
+		if j == nil {
+			j = waiting(w.asked)
+		}
+		if j == nil && behind {
+			j = waiting(w.behind)
+		}
 	}
-	if j := waiting(w.asked); j != nil {
-		return j
-	}
-	if made[len(made)-1].manner == forSomebody {
-		return nil
-	}
-	return waiting(w.behind)
+	return j
 }
 
 // waiting takes a job that waits, nil when there is none.

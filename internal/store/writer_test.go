@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -105,31 +104,40 @@ func TestBriefChanges(t *testing.T) {
 	}
 }
 
-// What somebody waits for is made before what the server does by itself, which has its turn
-// all the same.
+// What somebody waits for is made before what the server does by itself, and committed
+// without it.
 func TestAskedFirst(t *testing.T) {
+	h := holding(t)
 	s := open(t, store.Config{Path: filepath.Join(t.TempDir(), "ledger.db")})
-	var order []string // written by one change after the other
-	held, let := make(chan struct{}), make(chan struct{})
+	changed := make(chan string, 10)
+	held, let, letBehind := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	all := []<-chan error{asked(func() error { return store.Asked(t.Context(), s, func() { close(held); <-let }) })}
 	<-held
 	for n, change := range []string{"behind", "behind", "asked", "asked"} {
-		do := map[string]func(context.Context, *store.Store, func()) error{"asked": store.Asked, "behind": store.Behind}[change]
-		all = append(all, asked(func() error { return do(t.Context(), s, func() { order = append(order, change) }) }))
+		all = append(all, asked(func() error {
+			if change == "asked" {
+				return store.Asked(t.Context(), s, func() { changed <- change })
+			}
+			return store.Behind(t.Context(), s, func() { changed <- change; <-letBehind })
+		}))
 		for store.Waiting(s) <= n {
 			runtime.Gosched()
 		}
 	}
 	close(let)
+	for _, want := range []string{"asked", "asked", "behind"} {
+		if got := <-changed; got != want {
+			t.Errorf("a change is made that is %s, want %s", got, want)
+		}
+	}
+	<-h.begun // while the one behind is being made, those before it are on their way to the disk
+	close(letBehind)
+	<-changed
+	close(h.let)
 	for _, answer := range all {
 		if err := <-answer; err != nil {
 			t.Error(err)
 		}
-	}
-	// Those that were asked for are in the commit that was under way, after which one by
-	// itself has its turn.
-	if want := []string{"asked", "asked", "behind", "behind"}; !slices.Equal(order, want) {
-		t.Errorf("changes are made in the order %v, want %v", order, want)
 	}
 }
 
@@ -158,32 +166,50 @@ func TestBehindHasTurns(t *testing.T) {
 	askers.Wait()
 }
 
-// Under changes without end the journal is emptied beside them and begins anew, which its
-// header counts.
+// Under changes without a pause the journal is emptied beside them and begins anew, also when
+// somebody reads meanwhile.
 func TestJournalBeginsAnew(t *testing.T) {
+	store.BeginAnewAfter(t, 1000)
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	s := open(t, store.Config{Path: path})
-	begun := func() []byte {
-		t.Helper()
-		header, err := os.ReadFile(path + "-wal")
-		if err != nil || len(header) < 16 {
-			t.Fatalf("a journal of %d bytes: %v", len(header), err)
-		}
-		return header[12:16]
+	root := provider(t, s)
+	var makers, others sync.WaitGroup
+	for range 8 {
+		makers.Go(func() {
+			for range 3000 {
+				if err := store.NoteNumber(t.Context(), s, outturn.NewID(time.Now())); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
 	}
-	provider(t, s)
-	was := begun()
-	const most = 100_000
-	for n := 0; ; n++ {
-		if n == most {
-			t.Fatalf("after %d changes the journal has not begun anew", most)
+	ctx, stop := context.WithCancel(t.Context())
+	others.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = s.Tenants(ctx, root.ID, outturn.ListQuery{})
 		}
-		if _, err := s.NextNumber(t.Context(), "a", "test"); err != nil {
-			t.Fatal(err)
+	})
+	begun := map[string]bool{} // by what the journal's header counts
+	others.Go(func() {
+		for ctx.Err() == nil {
+			journal, err := os.Open(path + "-wal")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			header := make([]byte, 16)
+			if _, err = journal.ReadAt(header, 0); err == nil {
+				begun[string(header[12:])] = true
+			}
+			_ = journal.Close()
 		}
-		if n%500 == 499 && !bytes.Equal(begun(), was) {
-			return
-		}
+	})
+	makers.Wait()
+	stop()
+	others.Wait()
+	if len(begun) < 5 {
+		t.Errorf("the journal has begun anew %d times", len(begun)-1)
 	}
 }
 
