@@ -157,11 +157,12 @@ func (d demo) print(w io.Writer, today time.Time) error {
 		fmt.Fprintf(w, "    client_secret  %s\n", c.ClientSecret)
 		try = c
 	}
+	once := "Each secret is shown this once. "
 	if try.ClientSecret == "" {
-		try.ClientSecret = "SECRET"
+		try.ClientSecret, once = "SECRET", ""
 	}
 	_, err := fmt.Fprintf(w, `
-Each secret is shown this once. In another terminal:
+%sIn another terminal:
 
   export OUTTURN_URL=%s OUTTURN_CLIENT_ID=%s OUTTURN_CLIENT_SECRET=%s
   %s run create payments %s --format xlsx --download .
@@ -169,6 +170,6 @@ Each secret is shown this once. In another terminal:
 
 A generator makes such reports by itself: %s generator create --help, docs/generators.md.
 Ctrl-C stops the server.
-`, d.URL, try.ClientID, try.ClientSecret, os.Args[0], window, os.Args[0], os.Args[0])
+`, once, d.URL, try.ClientID, try.ClientSecret, os.Args[0], window, os.Args[0], os.Args[0])
 	return err
 }
