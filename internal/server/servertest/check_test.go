@@ -145,7 +145,7 @@ func TestBadHistory(t *testing.T) {
 		{"QueuedToSucceeded", slices.Delete(changed(9, func(c *Call) { c.Runs[0].Attempt = 1 }), 8, 9), "and then succeeded"},
 		{"RunningAgainInTheSameAttempt", changed(8, func(c *Call) { c.Runs[0].Attempt = 1 }), "and then running"},
 		{"RunningInNoAttempt", changed(3, func(c *Call) { c.Runs[0].Attempt = 0 }), "without an attempt"},
-		{"AttemptsFall", changed(9, func(c *Call) { c.Runs[0].Attempt = 1 }), "in an earlier one"},
+		{"AttemptsFall", changed(9, func(c *Call) { c.Runs[0].Attempt = 1 }), "in an earlier attempt"},
 		{"FurthestFalls", changed(8, func(c *Call) { c.Runs[0].Furthest = outturn.PhaseStarting }), "and then only to"},
 		{"PhaseBeyondFurthest", changed(4, func(c *Call) { c.Runs[0].Phase = outturn.PhaseStoring }), "the furthest it came"},
 		{"PhaseOfAQueuedRun", changed(7, func(c *Call) { c.Runs[0].Phase = outturn.PhaseStoring; c.Runs[0].Furthest = outturn.PhaseStoring }), "belongs to a running run"},

@@ -50,7 +50,8 @@ type sight struct {
 }
 
 func (s sight) String() string {
-	return fmt.Sprintf("%s %s (attempt %d) at %s", s.State, s.Phase, s.Attempt, s.done.UTC().Format("15:04:05.000"))
+	const clock = "15:04:05.000"
+	return fmt.Sprintf("%s %s (attempt %d) at %s, asked at %s", s.State, s.Phase, s.Attempt, s.done.UTC().Format(clock), s.at.UTC().Format(clock))
 }
 
 func (j *judge) fault(format string, args ...any) {
@@ -280,7 +281,7 @@ func (j *judge) moves(l *life) {
 		case final != nil && (s.State != final.State || s.Attempt != final.Attempt):
 			j.fault("run %s was %s, which is final, and then %s", l.id, final, s)
 		case s.Attempt < most.Attempt:
-			j.fault("run %s was in attempt %d and then in an earlier one: %s", l.id, most.Attempt, s)
+			j.fault("run %s was %s and then in an earlier attempt: %s", l.id, most, s)
 		case !reachable(before.Run, s.Run):
 			j.fault("run %s was %s and then %s", l.id, before, s)
 		}
