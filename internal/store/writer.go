@@ -74,8 +74,8 @@ const (
 )
 
 // A job is one change. It is taken by the writer or by its caller, whoever is first: a
-// caller whose context ends while its job waits knows that nothing was
-// changed, and one whose job was taken waits for the outcome.
+// caller whose context ends while its job waits knows that nothing was changed, and one
+// whose job was taken waits for the outcome.
 type job struct {
 	do     func(*tx) error
 	manner manner

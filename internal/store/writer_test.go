@@ -150,10 +150,13 @@ func TestBehindHasTurns(t *testing.T) {
 	for range 32 {
 		askers.Go(func() {
 			for ctx.Err() == nil {
-				_ = store.Asked(ctx, s, func() {
+				err := store.Asked(ctx, s, func() {
 					for begun := time.Now(); time.Since(begun) < time.Millisecond; {
 					}
 				})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
 			}
 		})
 	}
@@ -187,7 +190,9 @@ func TestJournalBeginsAnew(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	others.Go(func() {
 		for ctx.Err() == nil {
-			_, _ = s.Tenants(ctx, root.ID, outturn.ListQuery{})
+			if _, err := s.Tenants(ctx, root.ID, outturn.ListQuery{}); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
 		}
 	})
 	begun := map[string]bool{} // by what the journal's header counts
@@ -202,7 +207,10 @@ func TestJournalBeginsAnew(t *testing.T) {
 			if _, err = journal.ReadAt(header, 0); err == nil {
 				begun[string(header[12:])] = true
 			}
-			_ = journal.Close()
+			if err := errors.Join(err, journal.Close()); err != nil {
+				t.Error(err)
+				return
+			}
 		}
 	})
 	makers.Wait()
