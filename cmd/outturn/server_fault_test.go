@@ -199,9 +199,13 @@ func (s *stand) load(t *testing.T, ctx context.Context, clients int, names ...st
 		work.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				name := names[random.IntN(len(names))]
-				call := c.CreateSure(ctx, kinds[name].request, fmt.Sprintf("%s-%s-%d", name, who, n))
+				key := fmt.Sprintf("%s-%s-%d", name, who, n)
+				call := c.CreateSure(ctx, kinds[name].request, key)
 				if call.OK() {
 					_, _ = c.Watch(ctx, call.Run)
+				}
+				if random.IntN(10) == 0 { // as who has not heard the answer does
+					c.CreateSure(ctx, kinds[name].request, key)
 				}
 			}
 		})

@@ -68,12 +68,15 @@ func download(ms int, c Content) Call {
 	return Call{At: at(ms), Done: at(ms + 10), Who: "a", Op: OpDownload, Run: "r1", File: "f1", Status: 200, Content: &c}
 }
 
+// theAnswer stands for the bytes with which a create was answered.
+const theAnswer = "r1, queued"
+
 // good is the history of a run that was created by two connections at once, whose
 // server was killed, and which then succeeded and was read.
 func good() []Call {
 	return []Call{
 		{At: at(0), Done: at(5), Op: OpCreate, Key: "k1", Status: 0, Err: "connection reset"},
-		{At: at(6), Done: at(20), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}},
+		{At: at(6), Done: at(20), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer, Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}},
 		{At: at(7), Done: at(20), Op: OpCreate, Key: "k1", Status: 409, Code: "idempotency_key_in_flight"},
 		sightOf(30, run(outturn.RunRunning, 1, outturn.PhaseStarting, outturn.PhaseStarting, 25)),
 		sightOf(100, run(outturn.RunRunning, 1, outturn.PhaseRendering, outturn.PhaseRendering, 90)),
@@ -108,7 +111,9 @@ func TestGoodHistory(t *testing.T) {
 		"PermittedFailure": append(good()[:9], sightOf(3000, failed("worker_lost"))),
 		"AnswersCross": append(good(), // asked before the end, answered after it
 			Call{At: at(2750), Done: at(3300), Op: OpShow, Run: "r1", Status: 200, Runs: []Run{run(outturn.RunRunning, 2, outturn.PhaseStoring, outturn.PhaseStoring, 2740)}}),
-		"NotReady": append(good(), Call{At: at(3200), Done: at(3210), Op: OpDownload, Run: "r1", File: "f1", Status: 503}),
+		// A server that was killed before it answered is asked again when the run is under way.
+		"AskedAgain": append(good(), Call{At: at(2750), Done: at(2760), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer, Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}}),
+		"NotReady":   append(good(), Call{At: at(3200), Done: at(3210), Op: OpDownload, Run: "r1", File: "f1", Status: 503}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			limits := Limits{Lease: lease, Failures: []outturn.Code{outturn.CodeWorkerLost}, Rows: func(Run) (int64, bool) { return 2, true }}
@@ -135,6 +140,9 @@ func TestBadHistory(t *testing.T) {
 		want  string
 	}{
 		{"Lost", append(good(), Call{At: at(3200), Done: at(3210), Op: OpShow, Run: "r1", Status: 404}), "then there was none"},
+		{"LostAtFirst", slices.Insert(good(), 3, Call{At: at(25), Done: at(28), Op: OpShow, Run: "r1", Status: 404}), "then there was none"},
+		{"AnsweredAnew", append(good(), Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: "r1, succeeded", Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}}), "answered otherwise"},
+		{"NotAsItWasMade", changed(1, func(c *Call) { c.Runs[0].Attempt = 1 }), "not as it was made"},
 		{"NeverSeen", []Call{{At: at(0), Done: at(9), Op: OpCreate, Key: "k1", Run: "r1", Status: 202}}, "never seen again"},
 		{"Unfinished", good()[:9], "came to no end"},
 		{"TwoRunsToldForAKey", append(good(), Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k1", Run: "r2", Status: 202}), "made two runs"},

@@ -236,6 +236,9 @@ func (call *Call) read(text []byte) (next string) {
 		fail(json.Unmarshal(text, call.Manifest))
 	case call.Op == OpDelete:
 	default:
+		if call.Key != "" {
+			call.Answer = string(text)
+		}
 		var r Run
 		fail(json.Unmarshal(text, &r))
 		call.Runs = []Run{r}

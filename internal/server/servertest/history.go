@@ -32,13 +32,17 @@ type Call struct {
 	Err    string // why none came
 	Code   string // of an answer that is a problem
 
-	Runs     []Run             // the runs that the answer shows, as they were at some moment between At and Done
+	Answer   string            // to a create or a retry, byte for byte
+	Runs     []Run             // the runs that the answer shows, as they were at some moment between At and Done or, of a create or a retry, when they were made
 	Manifest *outturn.Manifest // that the answer is
 	Content  *Content          // that the answer was
 }
 
 // OK reports whether the call was answered with what it asked for.
 func (c *Call) OK() bool { return c.Status >= 200 && c.Status < 300 }
+
+// makes reports whether the call asks for a run to be made.
+func (c *Call) makes() bool { return c.Op == OpCreate || c.Op == OpRetry }
 
 // An Op is what a call does.
 type Op string
@@ -148,7 +152,7 @@ func (h *History) Marks() []Mark {
 func (h *History) Accepted() []string {
 	var ids []string
 	for _, c := range h.Calls() {
-		if (c.Op == OpCreate || c.Op == OpRetry) && c.OK() && c.Run != "" && !slices.Contains(ids, c.Run) {
+		if c.makes() && c.OK() && c.Run != "" && !slices.Contains(ids, c.Run) {
 			ids = append(ids, c.Run)
 		}
 	}
@@ -159,6 +163,9 @@ func (h *History) Accepted() []string {
 func (h *History) Last() map[string]Run {
 	last := map[string]Run{}
 	for _, c := range h.Calls() {
+		if c.makes() {
+			continue // and so not how it is
+		}
 		for _, r := range c.Runs {
 			last[r.ID] = r
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"outturn"
@@ -34,8 +35,9 @@ type judge struct {
 // A life is all that was seen of one run.
 type life struct {
 	id       string
-	accepted bool // somebody was told that it will be made
-	retry    bool // it repeats another, under its name
+	accepted time.Time // when somebody was first told that it will be made
+	answer   string    // by which
+	retry    bool      // it repeats another, under its name
 	deleted  time.Time
 	seen     []sight // in the order of their answers
 	files    map[string]File
@@ -47,11 +49,14 @@ type life struct {
 type sight struct {
 	Run
 	at, done time.Time
+	who      string
+	op       Op
 }
 
+const clock = "15:04:05.000"
+
 func (s sight) String() string {
-	const clock = "15:04:05.000"
-	return fmt.Sprintf("%s %s (attempt %d) at %s, asked at %s", s.State, s.Phase, s.Attempt, s.done.UTC().Format(clock), s.at.UTC().Format(clock))
+	return fmt.Sprintf("%s %s (attempt %d) at %s, asked at %s by %s (%s)", s.State, s.Phase, s.Attempt, s.done.UTC().Format(clock), s.at.UTC().Format(clock), s.who, s.op)
 }
 
 func (j *judge) fault(format string, args ...any) {
@@ -68,8 +73,11 @@ func (j *judge) run(id string) *life {
 // read sorts what was seen by runs.
 func (j *judge) read() {
 	for _, c := range j.calls {
+		if c.makes() {
+			continue // it tells how the run was made, whenever it is asked
+		}
 		for _, r := range c.Runs {
-			j.run(r.ID).seen = append(j.run(r.ID).seen, sight{r, c.At, c.Done})
+			j.run(r.ID).seen = append(j.run(r.ID).seen, sight{r, c.At, c.Done, c.Who, c.Op})
 			if r.State == outturn.RunSucceeded {
 				for _, f := range r.Files {
 					j.run(r.ID).files[f.ID] = f
@@ -87,7 +95,7 @@ func (j *judge) creates() {
 	made := map[string]string{} // by key
 	keys := map[string]bool{}
 	for _, c := range j.calls {
-		if c.Op != OpCreate && c.Op != OpRetry {
+		if !c.makes() {
 			continue
 		}
 		keys[c.Key] = true
@@ -98,8 +106,7 @@ func (j *judge) creates() {
 			j.fault("a create with key %s was accepted without a run", c.Key)
 			continue
 		}
-		j.run(c.Run).accepted = true
-		j.run(c.Run).retry = c.Op == OpRetry
+		j.accept(j.run(c.Run), c)
 		if first := made[c.Key]; first != "" && first != c.Run {
 			j.fault("key %s made two runs, %s and %s", c.Key, first, c.Run)
 		}
@@ -109,7 +116,7 @@ func (j *judge) creates() {
 	for _, id := range slices.Sorted(maps.Keys(j.runs)) {
 		l := j.runs[id]
 		if len(l.seen) == 0 {
-			if l.accepted {
+			if !l.accepted.IsZero() {
 				j.fault("run %s was accepted and never seen again", id)
 			}
 			continue
@@ -118,13 +125,30 @@ func (j *judge) creates() {
 		if r.RetryOf != "" {
 			continue
 		}
-		if !l.accepted && !keys[r.Name] {
+		if l.accepted.IsZero() && !keys[r.Name] {
 			j.fault("run %s (%s) was asked for by nobody", id, r.Name)
 		}
 		if first := named[r.Name]; first != "" && keys[r.Name] {
 			j.fault("the create with key %s made two runs, %s and %s", r.Name, first, id)
 		}
 		named[r.Name] = id
+	}
+}
+
+// accept takes note that c, which was answered with l's run, promised it: with the same
+// bytes however often it is asked, and whatever has become of the run.
+func (j *judge) accept(l *life, c Call) {
+	for _, r := range c.Runs {
+		if r.State != outturn.RunQueued || r.Attempt != 0 || r.Phase != "" || r.Furthest != "" || len(r.Files) > 0 {
+			j.fault("the create with key %s was answered with its run not as it was made: %s", c.Key, sight{r, c.At, c.Done, c.Who, c.Op})
+		}
+	}
+	if l.accepted.IsZero() {
+		l.accepted, l.answer, l.retry = c.Done, c.Answer, c.Op == OpRetry
+		return
+	}
+	if c.Answer != l.answer {
+		j.fault("the create with key %s was answered otherwise when it came again: %q, at first %q", c.Key, c.Answer, l.answer)
 	}
 }
 
@@ -137,7 +161,7 @@ func (j *judge) answers() {
 		if c.Status > 0 && c.Err != "" {
 			j.fault("%s of %s%s, status %d: %s", c.Op, c.Run, c.Key, c.Status, c.Err)
 		}
-		if c.Status == 404 && c.Op != OpCreate && j.run(c.Run).accepted && j.shownBefore(c) {
+		if c.Status == 404 && !c.makes() && j.promisedBefore(c) {
 			j.fault("run %s was accepted, and then there was none (%s)", c.Run, c.Op)
 		}
 		switch c.Op {
@@ -149,14 +173,14 @@ func (j *judge) answers() {
 	}
 }
 
-// shownBefore reports whether the call's run was known, and its files not asked to
-// go, before it was made.
-func (j *judge) shownBefore(c Call) bool {
+// promisedBefore reports whether the call's run was promised, and its files not asked to
+// go, before it was asked for.
+func (j *judge) promisedBefore(c Call) bool {
 	l := j.run(c.Run)
 	if (c.Op == OpManifest || c.Op == OpDownload) && j.deletedBefore(l, c) {
 		return false
 	}
-	return len(l.seen) > 0 && l.seen[0].done.Before(c.At)
+	return !l.accepted.IsZero() && l.accepted.Before(c.At)
 }
 
 func (j *judge) deletedBefore(l *life, c Call) bool {
@@ -279,16 +303,28 @@ func (j *judge) moves(l *life) {
 		}
 		switch {
 		case final != nil && (s.State != final.State || s.Attempt != final.Attempt):
-			j.fault("run %s was %s, which is final, and then %s", l.id, final, s)
+			j.fault("run %s was %s, which is final, and then %s%s", l.id, final, s, j.between(final, s))
 		case s.Attempt < most.Attempt:
-			j.fault("run %s was %s and then in an earlier attempt: %s", l.id, most, s)
+			j.fault("run %s was %s and then in an earlier attempt: %s%s", l.id, most, s, j.between(most, s))
 		case !reachable(before.Run, s.Run):
-			j.fault("run %s was %s and then %s", l.id, before, s)
+			j.fault("run %s was %s and then %s%s", l.id, before, s, j.between(before, s))
 		}
 		if s.Furthest.Further(far.Furthest) != s.Furthest {
 			j.fault("run %s had come to %s, and then only to %q: %s", l.id, far.Furthest, s.Furthest, s)
 		}
 	}
+}
+
+// between tells what was done to the server between the question of one sight and the
+// answer of a later one.
+func (j *judge) between(a *sight, b sight) string {
+	var text strings.Builder
+	for _, m := range j.marks {
+		if m.At.After(a.at) && m.At.Before(b.done) {
+			fmt.Fprintf(&text, "; %s at %s", m.What, m.At.UTC().Format(clock))
+		}
+	}
+	return text.String()
 }
 
 // reachable reports whether moves lead from one to the other. To become running is
