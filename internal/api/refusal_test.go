@@ -104,7 +104,7 @@ func TestRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			before, logged := rows(t), len(shop.log.String())
+			before, logged := rowsAtRest(t), len(shop.log.String())
 			a := manager.do(t, tt.method, tt.path, tt.body, tt.header...)
 			var p problem
 			a.decode(t, tt.status, &p)
@@ -141,7 +141,7 @@ func TestIdempotencyKey(t *testing.T) {
 	who := callerOf(t, "Northwind", outturn.RoleManager)
 	const body, other = `{"dataset":"accounts","formats":["csv"]}`, `{"dataset":"accounts", "formats":["csv"]}`
 	first := who.do(t, "POST", "/v1/runs", body, "Idempotency-Key", "a key")
-	before := rows(t)
+	before := rowsAtRest(t)
 	again := who.do(t, "POST", "/v1/runs", body, "Idempotency-Key", "a key")
 	if first.status != 202 || again.status != 202 || !bytes.Equal(first.body, again.body) || first.header.Get("Location") != again.header.Get("Location") {
 		t.Errorf("first %d %s, again %d %s", first.status, first.body, again.status, again.body)
@@ -239,7 +239,7 @@ func TestForeignIsAbsent(t *testing.T) {
 		{"POST", "/v1/runs", shop.tenants["Northwind"].ID, `{"dataset":"accounts","formats":["csv"],"tenant":"ID"}`},
 		{"POST", "/v1/runs", view.ID, `{"dataset":"accounts","formats":["csv"],"view":"ID"}`},
 	} {
-		before := rows(t)
+		before := rowsAtRest(t)
 		ask := func(id string) (int, string) {
 			with := func(text string) string { return strings.ReplaceAll(text, "ID", id) }
 			a := other.do(t, tt.method, with(tt.path), with(tt.body), "X-Request-Id", "same", "If-Match", `"1"`, "Accept", "*/*")
