@@ -201,11 +201,21 @@ func (s *stand) load(t *testing.T, ctx context.Context, clients int, names ...st
 				name := names[random.IntN(len(names))]
 				key := fmt.Sprintf("%s-%s-%d", name, who, n)
 				call := c.CreateSure(ctx, kinds[name].request, key)
-				if call.OK() {
-					_, _ = c.Watch(ctx, call.Run)
+				if !call.OK() {
+					continue
 				}
-				if random.IntN(10) == 0 { // as who has not heard the answer does
-					c.CreateSure(ctx, kinds[name].request, key)
+				askAgain := func() { // as who has not heard the answer does
+					if again := c.CreateSure(ctx, kinds[name].request, key); !again.OK() && ctx.Err() == nil {
+						t.Errorf("key %s made run %s, and was then answered with status %d (%s)", key, call.Run, again.Status, again.Code)
+					}
+				}
+				when := random.IntN(10)
+				if when == 0 {
+					askAgain()
+				}
+				_, _ = c.Watch(ctx, call.Run)
+				if when == 1 {
+					askAgain()
 				}
 			}
 		})

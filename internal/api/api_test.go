@@ -212,29 +212,31 @@ type problem struct {
 	Errors                    []struct{ Field, Message string }
 }
 
-// ledger opens the server's ledger to read from it.
-func ledger(t testing.TB) *sql.DB {
+// openLedger opens the server's ledger to read from it.
+func openLedger(t testing.TB) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(shop.Data, server.LedgerName)+"?mode=ro")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
-// rowsAtRest is rows when every run of the tests before has ended, and so adds nothing any
+// rowsAtRest is rows when every run that was asked for has ended, and so adds nothing any
 // more.
 func rowsAtRest(t testing.TB) map[string]int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	db, left := ledger(t), 0
+	db := openLedger(t)
+	defer db.Close()
+	var left int
+	var failed error
 	if err := servertest.Every(ctx, 5*time.Millisecond, func() bool {
-		err := db.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE state IN ('queued', 'running')`).Scan(&left)
-		return err == nil && left == 0
+		failed = db.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE state IN ('queued', 'running')`).Scan(&left)
+		return failed == nil && left == 0
 	}); err != nil {
-		t.Fatalf("%d runs have not ended: %v", left, err)
+		t.Fatalf("%d runs have not ended: %v, %v", left, err, failed)
 	}
 	return rows(t)
 }
@@ -243,7 +245,8 @@ func rowsAtRest(t testing.TB) map[string]int {
 // is left out.
 func rows(t testing.TB) map[string]int {
 	t.Helper()
-	db := ledger(t)
+	db := openLedger(t)
+	defer db.Close()
 	list, err := db.QueryContext(t.Context(), `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%audit%'`)
 	if err != nil {
 		t.Fatal(err)

@@ -102,9 +102,10 @@ func TestRefused(t *testing.T) {
 		{name: "RangeBackwards", method: "GET", path: "/v1/files/" + mine.Files[0].ID + "/content", header: []string{"Range", "bytes=9-1"}, status: 416, code: "invalid_range", says: "Content-Range"},
 		{name: "NoSuchDocument", method: "GET", path: "/docs/none.js", status: 404, code: "not_found"},
 	}
+	before := rowsAtRest(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			before, logged := rowsAtRest(t), len(shop.log.String())
+			logged := len(shop.log.String())
 			a := manager.do(t, tt.method, tt.path, tt.body, tt.header...)
 			var p problem
 			a.decode(t, tt.status, &p)
@@ -141,11 +142,16 @@ func TestIdempotencyKey(t *testing.T) {
 	who := callerOf(t, "Northwind", outturn.RoleManager)
 	const body, other = `{"dataset":"accounts","formats":["csv"]}`, `{"dataset":"accounts", "formats":["csv"]}`
 	first := who.do(t, "POST", "/v1/runs", body, "Idempotency-Key", "a key")
-	before := rowsAtRest(t)
-	again := who.do(t, "POST", "/v1/runs", body, "Idempotency-Key", "a key")
-	if first.status != 202 || again.status != 202 || !bytes.Equal(first.body, again.body) || first.header.Get("Location") != again.header.Get("Location") {
-		t.Errorf("first %d %s, again %d %s", first.status, first.body, again.status, again.body)
+	askAgain := func() { // whatever has become of it
+		t.Helper()
+		again := who.do(t, "POST", "/v1/runs", body, "Idempotency-Key", "a key")
+		if first.status != 202 || again.status != 202 || !bytes.Equal(first.body, again.body) || first.header.Get("Location") != again.header.Get("Location") {
+			t.Errorf("first %d %s, again %d %s", first.status, first.body, again.status, again.body)
+		}
 	}
+	askAgain()
+	before := rowsAtRest(t)
+	askAgain()
 	var run struct{ ID string }
 	first.decode(t, 202, &run)
 	for _, path := range []string{"/v1/runs", "/v1/runs/" + run.ID + "/retry"} {
@@ -212,6 +218,7 @@ func TestForeignIsAbsent(t *testing.T) {
 	mine.do(t, "POST", "/v1/files/"+run.Files[0].ID+"/links", `{}`).decode(t, 201, &link)
 	var standing client.Generator
 	mine.do(t, "POST", "/v1/generators", `{"name":"theirs","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`).decode(t, 201, &standing)
+	before := rowsAtRest(t)
 	for _, tt := range []struct{ method, path, id, body string }{
 		{"GET", "/v1/generators/ID", standing.ID, ""},
 		{"PATCH", "/v1/generators/ID", standing.ID, `{"name":"mine"}`},
@@ -239,7 +246,6 @@ func TestForeignIsAbsent(t *testing.T) {
 		{"POST", "/v1/runs", shop.tenants["Northwind"].ID, `{"dataset":"accounts","formats":["csv"],"tenant":"ID"}`},
 		{"POST", "/v1/runs", view.ID, `{"dataset":"accounts","formats":["csv"],"view":"ID"}`},
 	} {
-		before := rowsAtRest(t)
 		ask := func(id string) (int, string) {
 			with := func(text string) string { return strings.ReplaceAll(text, "ID", id) }
 			a := other.do(t, tt.method, with(tt.path), with(tt.body), "X-Request-Id", "same", "If-Match", `"1"`, "Accept", "*/*")

@@ -68,6 +68,9 @@ func download(ms int, c Content) Call {
 	return Call{At: at(ms), Done: at(ms + 10), Who: "a", Op: OpDownload, Run: "r1", File: "f1", Status: 200, Content: &c}
 }
 
+// asMade is how a create shows the run, whenever it is asked.
+func asMade() Run { return Run{ID: "r1", Tenant: "t", Name: "k1", State: outturn.RunQueued} }
+
 // theAnswer stands for the bytes with which a create was answered.
 const theAnswer = "r1, queued"
 
@@ -76,7 +79,7 @@ const theAnswer = "r1, queued"
 func good() []Call {
 	return []Call{
 		{At: at(0), Done: at(5), Op: OpCreate, Key: "k1", Status: 0, Err: "connection reset"},
-		{At: at(6), Done: at(20), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer, Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}},
+		{At: at(6), Done: at(20), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer, Runs: []Run{asMade()}},
 		{At: at(7), Done: at(20), Op: OpCreate, Key: "k1", Status: 409, Code: "idempotency_key_in_flight"},
 		sightOf(30, run(outturn.RunRunning, 1, outturn.PhaseStarting, outturn.PhaseStarting, 25)),
 		sightOf(100, run(outturn.RunRunning, 1, outturn.PhaseRendering, outturn.PhaseRendering, 90)),
@@ -112,7 +115,7 @@ func TestGoodHistory(t *testing.T) {
 		"AnswersCross": append(good(), // asked before the end, answered after it
 			Call{At: at(2750), Done: at(3300), Op: OpShow, Run: "r1", Status: 200, Runs: []Run{run(outturn.RunRunning, 2, outturn.PhaseStoring, outturn.PhaseStoring, 2740)}}),
 		// A server that was killed before it answered is asked again when the run is under way.
-		"AskedAgain": append(good(), Call{At: at(2750), Done: at(2760), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer, Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}}),
+		"AskedAgain": append(good(), Call{At: at(2750), Done: at(2760), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer, Runs: []Run{asMade()}}),
 		"NotReady":   append(good(), Call{At: at(3200), Done: at(3210), Op: OpDownload, Run: "r1", File: "f1", Status: 503}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +124,14 @@ func TestGoodHistory(t *testing.T) {
 				t.Error(fault)
 			}
 		})
+	}
+}
+
+// A run is as it was last seen, whatever a create that came again tells of how it was made.
+func TestLastSeen(t *testing.T) {
+	again := Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Runs: []Run{asMade()}}
+	if last := history(append(good(), again)).Last(); len(last) != 1 || last["r1"].State != outturn.RunSucceeded {
+		t.Errorf("got %+v", last)
 	}
 }
 
@@ -141,8 +152,21 @@ func TestBadHistory(t *testing.T) {
 	}{
 		{"Lost", append(good(), Call{At: at(3200), Done: at(3210), Op: OpShow, Run: "r1", Status: 404}), "then there was none"},
 		{"LostAtFirst", slices.Insert(good(), 3, Call{At: at(25), Done: at(28), Op: OpShow, Run: "r1", Status: 404}), "then there was none"},
-		{"AnsweredAnew", append(good(), Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: "r1, succeeded", Runs: []Run{run(outturn.RunQueued, 0, "", "", 0)}}), "answered otherwise"},
-		{"NotAsItWasMade", changed(1, func(c *Call) { c.Runs[0].Attempt = 1 }), "not as it was made"},
+		{"AnsweredAnew", append(good(), Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: "r1, succeeded", Runs: []Run{asMade()}}), "answered otherwise"},
+		{"TwoKeysForARun", append(good(), Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k2", Run: "r1", Status: 202, Answer: theAnswer}), "then the create with key k2"},
+		{"AttemptOfANewRun", changed(1, func(c *Call) { c.Runs[0].Attempt = 1 }), "not as it was made"},
+		{"StateOfANewRun", changed(1, func(c *Call) { c.Runs[0].State = outturn.RunCancelled }), "not as it was made"},
+		{"FurthestOfANewRun", changed(1, func(c *Call) { c.Runs[0].Furthest = outturn.PhaseStarting }), "not as it was made"},
+		{"FilesOfANewRun", changed(1, func(c *Call) { c.Runs[0].Files = []File{theFile} }), "not as it was made"},
+		{"NewRunThatIsARetry", changed(1, func(c *Call) { c.Runs[0].RetryOf = "r0" }), "not as it was made"},
+		{"StateOfANewRetry", append(good(), Call{At: at(3200), Done: at(3210), Op: OpRetry, Key: "k2", Run: "r2", Status: 202, Runs: []Run{{ID: "r2", State: outturn.RunRunning, RetryOf: "r1"}}}), "the retry with key k2 was answered with its run not as"},
+		{"EndedWithoutAnAttempt", append(good()[:3], sightOf(3000, func() Run { r := failed("worker_lost"); r.Attempt = 0; return r }())), "was queued"},
+		{"LostBeforeItWasTold", []Call{
+			good()[0], sightOf(30, run(outturn.RunRunning, 1, outturn.PhaseStarting, outturn.PhaseStarting, 25)),
+			{At: at(50), Done: at(51), Op: OpShow, Run: "r1", Status: 404},
+			{At: at(60), Done: at(61), Op: OpCreate, Key: "k1", Run: "r1", Status: 202, Answer: theAnswer},
+		}, "then there was none"},
+		{"ToldWithWhatWasDone", slices.Insert(good(), 6, sightOf(1600, run(outturn.RunQueued, 0, "", "", 0))), "by a (show); killed at 08:00:00.150; ready at 08:00:01.500"},
 		{"NeverSeen", []Call{{At: at(0), Done: at(9), Op: OpCreate, Key: "k1", Run: "r1", Status: 202}}, "never seen again"},
 		{"Unfinished", good()[:9], "came to no end"},
 		{"TwoRunsToldForAKey", append(good(), Call{At: at(3200), Done: at(3210), Op: OpCreate, Key: "k1", Run: "r2", Status: 202}), "made two runs"},
@@ -328,6 +352,9 @@ func TestClientNotes(t *testing.T) {
 		t.Errorf("noted %v, want %v", ops, want)
 	}
 	calls := h.Calls()
+	if answer := calls[2].Answer; !strings.HasPrefix(answer, `{"id":"r1"`) {
+		t.Errorf("the answer to the create is %q", answer)
+	}
 	if whole := calls[5].Content; whole.Rows == nil || *whole.Rows != 2 || whole.Bytes != int64(len(text)) || len(whole.Faults) > 0 {
 		t.Errorf("the whole file came as %+v", whole)
 	}

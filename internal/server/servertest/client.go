@@ -236,7 +236,7 @@ func (call *Call) read(text []byte) (next string) {
 		fail(json.Unmarshal(text, call.Manifest))
 	case call.Op == OpDelete:
 	default:
-		if call.Key != "" {
+		if call.makes() {
 			call.Answer = string(text)
 		}
 		var r Run

@@ -164,7 +164,7 @@ func (h *History) Last() map[string]Run {
 	last := map[string]Run{}
 	for _, c := range h.Calls() {
 		if c.makes() {
-			continue // and so not how it is
+			continue // it tells how the run was made, not how it is
 		}
 		for _, r := range c.Runs {
 			last[r.ID] = r

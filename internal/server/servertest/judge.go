@@ -3,6 +3,7 @@ package servertest
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +37,8 @@ type judge struct {
 type life struct {
 	id       string
 	accepted time.Time // when somebody was first told that it will be made
-	answer   string    // by which
-	retry    bool      // it repeats another, under its name
+	key      string    // for which key
+	answer   string    // and in which bytes
 	deleted  time.Time
 	seen     []sight // in the order of their answers
 	files    map[string]File
@@ -135,20 +136,28 @@ func (j *judge) creates() {
 	}
 }
 
-// accept takes note that c, which was answered with l's run, promised it: with the same
-// bytes however often it is asked, and whatever has become of the run.
+// accept takes note that c, which was answered with l's run, promised it: for one key,
+// and with the same bytes however often it is asked and whatever has become of the run.
 func (j *judge) accept(l *life, c Call) {
 	for _, r := range c.Runs {
-		if r.State != outturn.RunQueued || r.Attempt != 0 || r.Phase != "" || r.Furthest != "" || len(r.Files) > 0 {
-			j.fault("the create with key %s was answered with its run not as it was made: %s", c.Key, sight{r, c.At, c.Done, c.Who, c.Op})
+		made := Run{ID: r.ID, Tenant: r.Tenant, Name: r.Name, State: outturn.RunQueued}
+		if c.Op == OpRetry {
+			made.RetryOf = r.RetryOf
+		}
+		if len(r.Files) == 0 {
+			r.Files = nil
+		}
+		if !reflect.DeepEqual(r, made) {
+			j.fault("the %s with key %s was answered with its run not as it was made: %+v", c.Op, c.Key, r)
 		}
 	}
-	if l.accepted.IsZero() {
-		l.accepted, l.answer, l.retry = c.Done, c.Answer, c.Op == OpRetry
-		return
-	}
-	if c.Answer != l.answer {
-		j.fault("the create with key %s was answered otherwise when it came again: %q, at first %q", c.Key, c.Answer, l.answer)
+	switch {
+	case l.accepted.IsZero():
+		l.accepted, l.key, l.answer = c.Done, c.Key, c.Answer
+	case c.Key != l.key:
+		j.fault("run %s was made for key %s, and then the %s with key %s was answered with it", l.id, l.key, c.Op, c.Key)
+	case c.Answer != l.answer:
+		j.fault("the %s with key %s was answered otherwise when it came again: %q, at first %q", c.Op, c.Key, c.Answer, l.answer)
 	}
 }
 
@@ -173,14 +182,14 @@ func (j *judge) answers() {
 	}
 }
 
-// promisedBefore reports whether the call's run was promised, and its files not asked to
-// go, before it was asked for.
+// promisedBefore reports whether the call's run was promised or seen, and its files not
+// asked to go, before it was asked for.
 func (j *judge) promisedBefore(c Call) bool {
 	l := j.run(c.Run)
 	if (c.Op == OpManifest || c.Op == OpDownload) && j.deletedBefore(l, c) {
 		return false
 	}
-	return !l.accepted.IsZero() && l.accepted.Before(c.At)
+	return !l.accepted.IsZero() && (l.accepted.Before(c.At) || len(l.seen) > 0 && l.seen[0].done.Before(c.At))
 }
 
 func (j *judge) deletedBefore(l *life, c Call) bool {
@@ -282,8 +291,10 @@ func (j *judge) life(l *life) {
 func (j *judge) moves(l *life) {
 	sorted := slices.Clone(l.seen)
 	slices.SortStableFunc(sorted, func(a, b sight) int { return a.at.Compare(b.at) })
-	next := 0                           // of l.seen, which is in the order of answers
-	var before, final, most, far *sight // among those answered: the last, a final one, that of the latest attempt, of the furthest phase
+	next := 0 // of l.seen, which is in the order of answers
+	made := &sight{Run: Run{State: outturn.RunQueued}, at: l.accepted, done: l.accepted}
+	before, most, far := made, made, made // among those answered: the last, that of the latest attempt, of the furthest phase
+	var final *sight                      // and one that is final
 	for _, s := range sorted {
 		for ; next < len(l.seen) && l.seen[next].done.Before(s.at); next++ {
 			b := &l.seen[next]
@@ -291,15 +302,12 @@ func (j *judge) moves(l *life) {
 			if b.State.Final() && final == nil {
 				final = b
 			}
-			if most == nil || b.Attempt > most.Attempt {
+			if b.Attempt > most.Attempt {
 				most = b
 			}
-			if far == nil || far.Furthest != far.Furthest.Further(b.Furthest) {
+			if far.Furthest != far.Furthest.Further(b.Furthest) {
 				far = b
 			}
-		}
-		if before == nil {
-			continue
 		}
 		switch {
 		case final != nil && (s.State != final.State || s.Attempt != final.Attempt):
@@ -315,16 +323,17 @@ func (j *judge) moves(l *life) {
 	}
 }
 
-// between tells what was done to the server between the question of one sight and the
-// answer of a later one.
+// between tells what was last done to the server between the question of one sight and
+// the answer of a later one.
 func (j *judge) between(a *sight, b sight) string {
-	var text strings.Builder
+	const most = 8
+	var done []string
 	for _, m := range j.marks {
 		if m.At.After(a.at) && m.At.Before(b.done) {
-			fmt.Fprintf(&text, "; %s at %s", m.What, m.At.UTC().Format(clock))
+			done = append(done, fmt.Sprintf("; %s at %s", m.What, m.At.UTC().Format(clock)))
 		}
 	}
-	return text.String()
+	return strings.Join(done[max(0, len(done)-most):], "")
 }
 
 // reachable reports whether moves lead from one to the other. To become running is
