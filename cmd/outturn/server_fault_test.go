@@ -213,7 +213,9 @@ func (s *stand) load(t *testing.T, ctx context.Context, clients int, names ...st
 				if when == 0 {
 					askAgain()
 				}
-				_, _ = c.Watch(ctx, call.Run)
+				if _, err := c.Watch(ctx, call.Run); err != nil {
+					return // ctx has ended
+				}
 				if when == 1 {
 					askAgain()
 				}

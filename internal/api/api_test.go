@@ -222,9 +222,8 @@ func openLedger(t testing.TB) *sql.DB {
 	return db
 }
 
-// rowsAtRest is rows when every run that was asked for has ended, and so adds nothing any
-// more.
-func rowsAtRest(t testing.TB) map[string]int {
+// rest waits until every run that was asked for has ended, and so adds no rows any more.
+func rest(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -238,7 +237,6 @@ func rowsAtRest(t testing.TB) map[string]int {
 	}); err != nil {
 		t.Fatalf("%d runs have not ended: %v, %v", left, err, failed)
 	}
-	return rows(t)
 }
 
 // rows counts what the ledger holds, by table. The audit notes refusals too, and so

@@ -27,7 +27,8 @@ func monthly(name string) string {
 // change, with the instant beside the wall clock (P21, P22, P23).
 func TestP21P22P23DryRun(t *testing.T) {
 	who := callerOf(t, "Northwind", outturn.RoleManager)
-	before := rowsAtRest(t)
+	rest(t)
+	before := rows(t)
 	for _, tt := range []struct {
 		schedule string
 		want     map[string]string // instants by local times
@@ -232,7 +233,8 @@ func TestBackfillGenerator(t *testing.T) {
 	path := "/v1/generators/" + g.ID
 	const body = `{"from":"2026-06-01","to":"2026-09-01"}`
 	var draft, done client.Backfill
-	before := rowsAtRest(t)
+	rest(t)
+	before := rows(t)
 	who.do(t, "POST", path+"/backfill?dry_run=true", body).decode(t, 200, &draft)
 	if after := rows(t); len(draft.Windows) != 3 || len(draft.Runs) != 0 || !maps.Equal(before, after) {
 		t.Errorf("the draft: %+v; %v before, %v after", draft, before, after)

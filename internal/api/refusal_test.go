@@ -102,10 +102,10 @@ func TestRefused(t *testing.T) {
 		{name: "RangeBackwards", method: "GET", path: "/v1/files/" + mine.Files[0].ID + "/content", header: []string{"Range", "bytes=9-1"}, status: 416, code: "invalid_range", says: "Content-Range"},
 		{name: "NoSuchDocument", method: "GET", path: "/docs/none.js", status: 404, code: "not_found"},
 	}
-	before := rowsAtRest(t)
+	rest(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			logged := len(shop.log.String())
+			before, logged := rows(t), len(shop.log.String())
 			a := manager.do(t, tt.method, tt.path, tt.body, tt.header...)
 			var p problem
 			a.decode(t, tt.status, &p)
@@ -150,7 +150,8 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 	}
 	askAgain()
-	before := rowsAtRest(t)
+	rest(t)
+	before := rows(t)
 	askAgain()
 	var run struct{ ID string }
 	first.decode(t, 202, &run)
@@ -218,7 +219,7 @@ func TestForeignIsAbsent(t *testing.T) {
 	mine.do(t, "POST", "/v1/files/"+run.Files[0].ID+"/links", `{}`).decode(t, 201, &link)
 	var standing client.Generator
 	mine.do(t, "POST", "/v1/generators", `{"name":"theirs","dataset":"accounts","formats":["csv"],"trigger":{"kind":"manual"}}`).decode(t, 201, &standing)
-	before := rowsAtRest(t)
+	rest(t)
 	for _, tt := range []struct{ method, path, id, body string }{
 		{"GET", "/v1/generators/ID", standing.ID, ""},
 		{"PATCH", "/v1/generators/ID", standing.ID, `{"name":"mine"}`},
@@ -246,6 +247,7 @@ func TestForeignIsAbsent(t *testing.T) {
 		{"POST", "/v1/runs", shop.tenants["Northwind"].ID, `{"dataset":"accounts","formats":["csv"],"tenant":"ID"}`},
 		{"POST", "/v1/runs", view.ID, `{"dataset":"accounts","formats":["csv"],"view":"ID"}`},
 	} {
+		before := rows(t)
 		ask := func(id string) (int, string) {
 			with := func(text string) string { return strings.ReplaceAll(text, "ID", id) }
 			a := other.do(t, tt.method, with(tt.path), with(tt.body), "X-Request-Id", "same", "If-Match", `"1"`, "Accept", "*/*")

@@ -160,7 +160,7 @@ func TestBadHistory(t *testing.T) {
 		{"FilesOfANewRun", changed(1, func(c *Call) { c.Runs[0].Files = []File{theFile} }), "not as it was made"},
 		{"NewRunThatIsARetry", changed(1, func(c *Call) { c.Runs[0].RetryOf = "r0" }), "not as it was made"},
 		{"StateOfANewRetry", append(good(), Call{At: at(3200), Done: at(3210), Op: OpRetry, Key: "k2", Run: "r2", Status: 202, Runs: []Run{{ID: "r2", State: outturn.RunRunning, RetryOf: "r1"}}}), "the retry with key k2 was answered with its run not as"},
-		{"EndedWithoutAnAttempt", append(good()[:3], sightOf(3000, func() Run { r := failed("worker_lost"); r.Attempt = 0; return r }())), "was queued"},
+		{"EndedWithoutAnAttempt", append(good()[:3], sightOf(3000, func() Run { r := failed("worker_lost"); r.Attempt = 0; return r }())), "was queued (attempt 0) when it was made and then failed"},
 		{"LostBeforeItWasTold", []Call{
 			good()[0], sightOf(30, run(outturn.RunRunning, 1, outturn.PhaseStarting, outturn.PhaseStarting, 25)),
 			{At: at(50), Done: at(51), Op: OpShow, Run: "r1", Status: 404},

@@ -57,7 +57,11 @@ type sight struct {
 const clock = "15:04:05.000"
 
 func (s sight) String() string {
-	return fmt.Sprintf("%s %s (attempt %d) at %s, asked at %s by %s (%s)", s.State, s.Phase, s.Attempt, s.done.UTC().Format(clock), s.at.UTC().Format(clock), s.who, s.op)
+	is := strings.TrimSpace(fmt.Sprintf("%s %s", s.State, s.Phase))
+	if s.op == "" {
+		return fmt.Sprintf("%s (attempt %d) when it was made", is, s.Attempt)
+	}
+	return fmt.Sprintf("%s (attempt %d) at %s, asked at %s by %s (%s)", is, s.Attempt, s.done.UTC().Format(clock), s.at.UTC().Format(clock), s.who, s.op)
 }
 
 func (j *judge) fault(format string, args ...any) {
