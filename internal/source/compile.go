@@ -573,7 +573,8 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 			return "", "", fmt.Errorf("tenant tree: %w", err)
 		}
 		if list != "" {
-			return owner + " IN (" + l.Listed("CAST("+c.bind(list)+" AS VARCHAR)", inData) + ")", "", nil
+			condition, err := l.Listed(ctx, owner, list, c.body.plain(), inData, c.bind)
+			return condition, "", err
 		}
 	}
 	// By way of the tree, whose size an engine knows: DuckDB takes a recursive
@@ -589,9 +590,11 @@ type lister interface {
 	// List returns a list of what sql gives in its one column, where account takes the
 	// place of $1; "" where it is too long to have at hand, or nobody asks again.
 	List(ctx context.Context, sql, account string) (string, error)
-	// Listed returns the SELECT of what is in a list, which is an argument; whole says
-	// that all of it are whole numbers, else it gives texts.
-	Listed(argument string, whole bool) string
+	// Listed returns the condition that owner, an expression over the rows of a SELECT, is
+	// in a list of List, of which bind makes arguments. whole says that owner and all in the
+	// list are whole numbers, else they are texts. from is the SELECT, "" where it has
+	// arguments of its own.
+	Listed(ctx context.Context, owner, list, from string, whole bool, bind func(string) string) (string, error)
 }
 
 // subtreeSQL names two tables: outturn_tree, and outturn_scope with the ids of an

@@ -114,6 +114,14 @@ func StartsSelect(sql string) bool {
 	}
 }
 
+// plain is the SELECT where it has no variables, else "".
+func (t template) plain() string {
+	if len(t.vars) > 0 {
+		return ""
+	}
+	return t.text[0]
+}
+
 // render puts value(name) where each variable stands.
 func (t template) render(value func(name string) string) string {
 	var b strings.Builder

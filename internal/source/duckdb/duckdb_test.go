@@ -400,7 +400,7 @@ func TestKeptStatements(t *testing.T) {
 // account that is not there has nobody below.
 func TestListsOfAFile(t *testing.T) {
 	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts"}
-	for _, typed := range []string{"BIGINT", "VARCHAR"} {
+	for _, typed := range []string{"BIGINT", "INTEGER", "UTINYINT", "UBIGINT", "HUGEINT", "DECIMAL(9, 0)", "VARCHAR"} {
 		dir := t.TempDir()
 		path, next := filepath.Join(dir, "data.duckdb"), filepath.Join(dir, "next.duckdb")
 		// 1 has 2 and 3 below it and 2 has 4, in a circle; 5 is beside them.
