@@ -25,11 +25,13 @@ type round struct {
 	creates, ready, syncs sample
 	perSecond             float64 // runs, from the first create to the last that is ready
 	serverCPU, clientCPU  float64 // seconds per 1,000 runs
+	stolen                float64 // percent of all cores' time
 }
 
 // runs measures tiny runs: asked for as fast as the service takes them, and at a
-// steady rate, where what matters is how long an answer takes. Beside it stands how
-// long the disk takes to sync a page meanwhile, which no answer can be faster than.
+// steady rate, where what matters is how long an answer takes. Beside it stands what no
+// answer can be faster than: how long the disk takes to sync a page meanwhile, and how much
+// of the time the host of a virtual machine gives its cores to others, some milliseconds each.
 func (b *bench) runs() error {
 	s, err := b.startService()
 	if err != nil {
@@ -144,6 +146,10 @@ func (s *service) measureRound(ctx context.Context, ask func(*switchboard) (samp
 		return r, err
 	}
 	endSyncs := s.syncMeanwhile(&r.syncs)
+	stolenBefore, allBefore, err := stolen()
+	if err != nil {
+		return r, err
+	}
 	serverBefore, clientBefore, err := s.cpu()
 	if err != nil {
 		return r, err
@@ -153,10 +159,12 @@ func (s *service) measureRound(ctx context.Context, ask func(*switchboard) (samp
 		err = s.drained(ctx)
 	}
 	serverAfter, clientAfter, errCPU := s.cpu()
+	stolenAfter, allAfter, errStolen := stolen()
 	endSyncs()
-	if err := firstOf([]error{err, errCPU}); err != nil {
+	if err := firstOf([]error{err, errCPU, errStolen}); err != nil {
 		return r, err
 	}
+	r.stolen = 100 * (stolenAfter - stolenBefore) / (allAfter - allBefore)
 	r.serverCPU, r.clientCPU = (serverAfter-serverBefore)*1000/roundRuns, (clientAfter-clientBefore)*1000/roundRuns
 	err = s.readRound(ctx, last, &r)
 	return r, err
@@ -257,8 +265,8 @@ func (s *service) syncMeanwhile(took *sample) (end func()) {
 }
 
 func (r round) String() string {
-	return fmt.Sprintf("%4.0f runs/s; create p99 %.1f ms; ready p99 %.0f ms; CPU per 1,000 runs: server %.2f, client %.2f s; sync p99 %.1f ms",
-		r.perSecond, r.creates.at(0.99), r.ready.at(0.99), r.serverCPU, r.clientCPU, r.syncs.at(0.99))
+	return fmt.Sprintf("%4.0f runs/s; create p99 %.1f ms; ready p99 %.0f ms; CPU per 1,000 runs: server %.2f, client %.2f s; sync p99 %.1f ms; stolen %.0f %%",
+		r.perSecond, r.creates.at(0.99), r.ready.at(0.99), r.serverCPU, r.clientCPU, r.syncs.at(0.99), r.stolen)
 }
 
 func printRounds(rounds []round) {
@@ -281,6 +289,7 @@ func printRounds(rounds []round) {
 		{"client's CPU per 1,000 runs", "s", "", func(r round) float64 { return r.clientCPU }},
 		{"the disk's sync of a page meanwhile, median", "ms", "", func(r round) float64 { return r.syncs.at(0.5) }},
 		{"the disk's sync of a page meanwhile, p99", "ms", "bounds the create answers", func(r round) float64 { return r.syncs.at(0.99) }},
+		{"time of the cores that others had", "%", "bounds the create answers", func(r round) float64 { return r.stolen }},
 	} {
 		fmt.Printf("  %-44s %7.2f %-2s %s\n", row.name, middle(row.of), row.unit, inBrackets(row.goal))
 	}

@@ -273,6 +273,32 @@ func cpuOf(pid int) (float64, error) {
 	return ticks / perSecond, nil
 }
 
+// stolen is how much of all cores' time the host of a virtual machine gave to others, and
+// all there was, in ticks since the system began.
+func stolen() (others, all float64, err error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, err
+	}
+	first, _, _ := strings.Cut(string(stat), "\n")
+	const name, steal, ours = 1, 8, 9 // fields; guests' time, which follows, is in that of others
+	fields := strings.Fields(first)
+	if len(fields) < ours {
+		return 0, 0, fmt.Errorf("/proc/stat begins with %q", first)
+	}
+	for i, field := range fields[name:ours] {
+		n, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		all += n
+		if name+i == steal {
+			others = n
+		}
+	}
+	return others, all, nil
+}
+
 var residentLine = regexp.MustCompile(`(?m)^VmRSS:\s+([0-9]+) kB$`)
 
 // residentMiB is how much memory a process holds.
