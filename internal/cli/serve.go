@@ -134,13 +134,6 @@ const linger = time.Second
 // It keeps little, some 20 MiB, and answers later while it collects.
 const collectAt = 400
 
-// processors is how many of Go's processors a server has on so many cores. A call of SQLite or
-// DuckDB keeps one until Go notices that it takes long, and requests wait for one meanwhile.
-func processors(cores int) int { return cores + (cores+1)/2 }
-
-// cores is how many there are, whatever a server makes of it.
-var cores = runtime.GOMAXPROCS(0)
-
 // serve runs a server until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
@@ -165,7 +158,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		return err
 	}
 	if kind, _, err := settings.sourcePath(); err == nil && kind == "folder" && c.Workers == 0 {
-		c.Workers = cores // see server.DefaultWorkers
+		c.Workers = runtime.GOMAXPROCS(0) // see server.DefaultWorkers
 	}
 	polls, err := parsePolls(c.PollEvents)
 	if err != nil {
@@ -201,9 +194,6 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
-	}
-	if os.Getenv("GOMAXPROCS") == "" { // after all that counts cores
-		runtime.GOMAXPROCS(processors(cores))
 	}
 	for ctx.Err() == nil {
 		select {

@@ -573,7 +573,7 @@ func (c *compiler) scope(ctx context.Context) (condition, with string, err error
 			return "", "", fmt.Errorf("tenant tree: %w", err)
 		}
 		if list != "" {
-			condition, err := l.Listed(ctx, owner, list, c.body.plain(), inData, c.bind)
+			condition, err := l.Listed(ctx, Membership{Owner: owner, List: list, Account: c.Tenant, Select: c.body.plain(), Whole: inData}, c.bind)
 			return condition, "", err
 		}
 	}
@@ -590,11 +590,17 @@ type lister interface {
 	// List returns a list of what sql gives in its one column, where account takes the
 	// place of $1; "" where it is too long to have at hand, or nobody asks again.
 	List(ctx context.Context, sql, account string) (string, error)
-	// Listed returns the condition that owner, an expression over the rows of a SELECT, is
-	// in a list of List, of which bind makes arguments. whole says that owner and all in the
-	// list are whole numbers, else they are texts. from is the SELECT, "" where it has
-	// arguments of its own.
-	Listed(ctx context.Context, owner, list, from string, whole bool, bind func(string) string) (string, error)
+	// Listed returns the condition that m holds. bind makes a text an argument.
+	Listed(ctx context.Context, m Membership, bind func(string) string) (string, error)
+}
+
+// A Membership is a condition of rows: that whose they are is in a list of a lister's.
+type Membership struct {
+	Owner   string // an expression
+	List    string // of Account and all below it
+	Account string
+	Select  string // what has the rows, "" where it has arguments of its own
+	Whole   bool   // Owner and all in List are whole numbers, else they are texts
 }
 
 // subtreeSQL names two tables: outturn_tree, and outturn_scope with the ids of an

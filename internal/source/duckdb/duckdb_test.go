@@ -434,6 +434,57 @@ func TestListsOfAFile(t *testing.T) {
 	}
 }
 
+// Where an author's SELECT turns texts into ids, and leaves out those that are none, a report
+// does not stumble over what was left out, however the owners are looked up.
+func TestListsOverCasts(t *testing.T) {
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts"}
+	for name, where := range map[string]string{"Function": "regexp_matches(code, '^[0-9]+$')", "Column": "numeric", "Name": "n < 5"} {
+		path := filepath.Join(t.TempDir(), "data.duckdb")
+		makeFile(t, path, "CREATE TABLE accounts AS SELECT * FROM (VALUES (1, NULL), (2, 1), (3, 1)) AS v(id, parent);"+
+			"CREATE TABLE sales AS SELECT CASE WHEN i < 5 THEN i::VARCHAR ELSE 'none' END AS code, i < 5 AS numeric, i AS n FROM range(5000) AS g(i)")
+		src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+		t.Cleanup(func() { src.Close() })
+		d := &outturn.Dataset{Name: "sales", SQL: "SELECT CAST(code AS BIGINT) AS owner, n FROM sales WHERE " + where, Key: []string{"N"}, Tenant: "OWNER", Fields: []outturn.Field{{Name: "N", Type: outturn.Int}}}
+		for i := range 4 { // the first is not listed
+			for account, want := range map[string]string{"1": "1\n2\n3\n", "3": "3\n", "7": ""} {
+				got, err := readQuery(t, src, source.Query{Dataset: d, View: outturn.Columns(d, []string{"N"}), Tree: tree, Tenant: account, Order: []outturn.Order{{Field: "N"}}})
+				if err != nil || got != want {
+					t.Errorf("%s: %s in turn %d: got %q, %v, want %q", name, account, i, got, err, want)
+				}
+			}
+		}
+	}
+}
+
+// Complaints stay in scope over a file too, however the owners are looked up.
+func TestComplaintsOfListsStayInScope(t *testing.T) {
+	tree := &outturn.TenantTree{SQL: "SELECT id, parent, 'x' AS kind, 'x' AS name, 'EUR' AS currency, 'UTC' AS zone FROM accounts"}
+	for _, typed := range []string{"BIGINT", "TINYINT", "UINTEGER", "VARCHAR"} {
+		for _, rows := range []int{10, 100_000} { // held against the list, and joined with it
+			path := filepath.Join(t.TempDir(), "data.duckdb")
+			makeFile(t, path, "CREATE TABLE accounts AS SELECT id::BIGINT AS id, parent::BIGINT AS parent FROM (VALUES (1, NULL), (2, 1), (300, 1), (4, NULL)) AS v(id, parent);"+
+				fmt.Sprintf("CREATE TABLE sales AS SELECT CASE i WHEN 0 THEN 4 WHEN 1 THEN 2 WHEN 2 THEN NULL ELSE 1 END::%s AS owner, CASE i WHEN 0 THEN 4000000000000000000 ELSE i %% 5 END::BIGINT AS amount, i AS n FROM range(%d) AS g(i)", typed, rows))
+			src := duckdb.New(duckdb.Config{Path: path, Linger: time.Hour})
+			t.Cleanup(func() { src.Close() })
+			d := &outturn.Dataset{Name: "sales", SQL: "SELECT * FROM sales", Key: []string{"N"}, Tenant: "OWNER", Fields: []outturn.Field{{Name: "N", Type: outturn.Int}, {Name: "AMOUNT", Type: outturn.Decimal, Scale: 25}}}
+			ask := source.Query{Dataset: d, View: outturn.Columns(d, []string{"N"}), Tree: tree, Order: []outturn.Order{{Field: "N"}},
+				Where: &outturn.Expr{Op: outturn.OpLT, Field: "AMOUNT", Values: []string{"2"}}}
+			for i := range 3 { // the first is not listed
+				for account, want := range map[string]string{"1": "1\n5\n6\n", "2": "1\n", "300": ""} {
+					ask.Tenant = account
+					if got, err := readQuery(t, src, ask); err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
+						t.Errorf("%s, %d rows: %s in turn %d: got %.60q, %v, want %q", typed, rows, account, i, got, err, want)
+					}
+				}
+				ask.Tenant = "4"
+				if got, err := readQuery(t, src, ask); err == nil || !strings.Contains(err.Error(), "Field AMOUNT holds") {
+					t.Errorf("%s, %d rows: 4 in turn %d: got %q, %v", typed, rows, i, got, err)
+				}
+			}
+		}
+	}
+}
+
 // What is asked again tells of its own moment, also where the SQL hides that in the file.
 func TestMoments(t *testing.T) {
 	const data = "CREATE TABLE accounts AS SELECT i AS id, CASE WHEN i > 0 THEN 0 END AS parent FROM range(40) AS g(i); CREATE TABLE sales AS SELECT i AS owner, i AS n FROM range(40) AS g(i);"

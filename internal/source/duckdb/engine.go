@@ -25,8 +25,8 @@ type engine struct {
 	closer       *time.Timer // closes it when it has had no user for a while; guarded by Source.mu
 	described    sync.Map    // SELECT → []source.Described
 	descriptions atomic.Int64
-	estimates    sync.Map // SELECT → int, rows
-	estimated    atomic.Int64
+	scans        sync.Map // SELECT → scan
+	scanned      atomic.Int64
 	accounts     sync.Map // accountKey → outturn.Account
 	known        atomic.Int64
 	lists        lists

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +15,7 @@ import (
 
 	"outturn"
 	"outturn/internal/batch"
+	"outturn/internal/source"
 )
 
 // Bounds of what an engine lists of accounts.
@@ -57,82 +56,91 @@ LIMIT %d) AS t(id)`, mostListed, sql, mostListed+1), []string{account}, []batch.
 	return list, nil
 }
 
-// Listed looks owner up in what List has made. To join with a list costs the engine most
-// of what a report of few rows takes, so of one id owner is the equal, and of few rows each
-// is held against all in the list.
-func (s *snapshot) Listed(ctx context.Context, owner, list, from string, whole bool, bind func(string) string) (string, error) {
-	if id, ok := onlyID(list, whole); ok {
-		id = "CAST(" + bind(id) + " AS VARCHAR)"
-		if whole {
-			return owner + " = CAST(" + id + " AS BIGINT)", nil
-		}
-		return owner + " = " + s.Exact(id), nil
-	}
-	argument := "CAST(CAST(" + bind(list) + " AS VARCHAR) AS JSON)"
-	if !whole {
-		return owner + " IN (SELECT unnest(CAST(" + argument + " AS VARCHAR[])))", nil
-	}
-	few, err := s.few(ctx, from, strings.Count(list, ",")+1)
+// Listed compares where it can: to join with a list costs the engine most of what a report of
+// few rows takes. It compares where a SELECT reads all rows of one table, and no others:
+// there an owner is worked out for each row in any case. In what an author has narrowed, the
+// engine may compare first, and fail at a row that the author has left out.
+func (s *snapshot) Listed(ctx context.Context, m source.Membership, bind func(string) string) (string, error) {
+	scan, err := s.scanOf(ctx, m.Select)
 	if err != nil {
 		return "", err
 	}
-	if few {
-		return "list_contains(CAST(" + argument + " AS BIGINT[]), " + owner + ")", nil
+	if only := m.List == `["`+m.Account+`"]` || m.Whole && m.List == "["+m.Account+"]"; only && scan.alone {
+		id := "CAST(" + bind(m.Account) + " AS VARCHAR)"
+		if m.Whole {
+			return m.Owner + " = CAST(" + id + " AS BIGINT)", nil
+		}
+		return m.Owner + " = " + s.Exact(id), nil
 	}
-	return owner + " IN (SELECT unnest(CAST(" + argument + " AS BIGINT[])))", nil
+	argument := "CAST(CAST(" + bind(m.List) + " AS VARCHAR) AS JSON)"
+	if !m.Whole {
+		return m.Owner + " IN (SELECT unnest(CAST(" + argument + " AS VARCHAR[])))", nil
+	}
+	if scan.alone && scan.rows <= fewRows && scan.rows*(strings.Count(m.List, ",")+1) <= fewCompared {
+		return "list_contains(CAST(" + argument + " AS BIGINT[]), " + m.Owner + ")", nil
+	}
+	return m.Owner + " IN (SELECT unnest(CAST(" + argument + " AS BIGINT[])))", nil
 }
 
-// onlyID returns the id of a list of one.
-func onlyID(list string, whole bool) (id string, ok bool) {
-	if whole {
-		id = strings.Trim(list, "[]")
-		return id, id != "" && !strings.Contains(id, ",")
-	}
-	const longest = 1000 // bytes of a list that is worth looking into
-	var ids []string
-	if len(list) > longest || json.Unmarshal([]byte(list), &ids) != nil || len(ids) != 1 {
-		return "", false
-	}
-	return ids[0], true
-}
-
-// What is few enough that to hold each row against each id costs less than a join: with
-// one, half of a millisecond and more.
+// What is few enough that to go through a list for each row costs less than a join: with one,
+// half of a millisecond and more.
 const (
 	fewRows     = 20_000
 	fewCompared = 250_000 // rows times ids
 )
 
-// few tells whether a SELECT goes over few rows, as the engine estimates before it reads
-// any. Where it does not say, they are many.
-func (s *snapshot) few(ctx context.Context, sql string, ids int) (bool, error) {
-	if sql == "" || ids > fewCompared {
-		return false, nil
-	}
-	known, ok := s.engine.estimates.Load(sql)
-	if !ok {
-		if s.engine.estimated.Add(1) > mostDescriptions {
-			return false, nil
-		}
-		rows, err := s.estimate(ctx, sql)
-		if err != nil {
-			return false, err
-		}
-		s.engine.estimates.Store(sql, rows)
-		known = rows
-	}
-	rows := known.(int)
-	return rows <= fewRows && rows*ids <= fewCompared, nil
+// A scan is what the engine's plan of a SELECT reads.
+type scan struct {
+	alone bool // all rows of one table, and nothing else
+	rows  int  // of that table
 }
 
-// estimated matches what the engine's plan says of each of its steps.
-var estimated = regexp.MustCompile(`"Estimated Cardinality": "([0-9]+)"`)
+// scanOf asks the engine once for an open file. A SELECT of which it does not know, or which
+// is "", has no scan alone.
+func (s *snapshot) scanOf(ctx context.Context, sql string) (scan, error) {
+	if sql == "" {
+		return scan{}, nil
+	}
+	if known, ok := s.engine.scans.Load(sql); ok {
+		return known.(scan), nil
+	}
+	plan, err := s.explain(ctx, sql)
+	if err != nil || plan == nil {
+		return scan{}, err
+	}
+	found := scanIn(plan)
+	if s.engine.scanned.Add(1) <= mostDescriptions {
+		s.engine.scans.Store(sql, found)
+	}
+	return found, nil
+}
 
-// estimate returns how many rows the longest step of a SELECT has, very many where the
-// engine cannot say.
-func (s *snapshot) estimate(ctx context.Context, sql string) (rows int, err error) {
+// A step is one of a plan, as EXPLAIN tells of it.
+type step struct {
+	Name     string `json:"name"`
+	Children []step `json:"children"`
+	About    struct {
+		Filters any    `json:"Filters"`
+		Rows    string `json:"Estimated Cardinality"`
+	} `json:"extra_info"`
+}
+
+func scanIn(plan []step) scan {
+	for len(plan) == 1 && plan[0].Name == "PROJECTION" {
+		plan = plan[0].Children
+	}
+	if len(plan) != 1 || plan[0].Name != "SEQ_SCAN" || plan[0].About.Filters != nil {
+		return scan{}
+	}
+	rows, err := strconv.Atoi(plan[0].About.Rows)
+	return scan{alone: err == nil, rows: rows}
+}
+
+// explain returns the plan of a SELECT, nil where the engine has none. A transaction in which
+// it failed is begun anew, as after any statement.
+func (s *snapshot) explain(ctx context.Context, sql string) (plan []step, err error) {
 	if err := s.ready(ctx); err != nil {
-		return 0, err
+		return nil, err
 	}
 	var result duck.Result
 	defer duck.DestroyResult(&result)
@@ -143,25 +151,20 @@ func (s *snapshot) estimate(ctx context.Context, sql string) (rows int, err erro
 	if state != duck.StateSuccess {
 		err := s.fail(ctx, duck.ResultError(&result))
 		if ctx.Err() != nil {
-			return 0, err
+			return nil, err
 		}
-		return math.MaxInt32, nil
+		return nil, nil
 	}
-	plan := duck.FetchChunk(result)
-	defer duck.DestroyDataChunk(&plan)
+	rows := duck.FetchChunk(result)
+	defer duck.DestroyDataChunk(&rows)
+	if rows.Ptr == nil || duck.DataChunkGetSize(rows) == 0 {
+		return nil, nil
+	}
 	const text = 1 // the column of it
-	steps := estimated.FindAllStringSubmatch(duck.StringTData((*duck.StringT)(duck.VectorGetData(duck.DataChunkGetVector(plan, text)))), -1)
-	if len(steps) == 0 {
-		return math.MaxInt32, nil
+	if json.Unmarshal([]byte(duck.StringTData((*duck.StringT)(duck.VectorGetData(duck.DataChunkGetVector(rows, text))))), &plan) != nil {
+		return nil, nil
 	}
-	for _, step := range steps {
-		n, err := strconv.ParseInt(step[1], 10, 32)
-		if err != nil {
-			n = math.MaxInt32
-		}
-		rows = max(rows, int(n))
-	}
-	return rows, nil
+	return plan, nil
 }
 
 // lists are lists of accounts by the SELECT that made them and the account that it was

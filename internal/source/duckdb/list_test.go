@@ -8,6 +8,8 @@ import (
 	"time"
 
 	duck "github.com/duckdb/duckdb-go-bindings"
+
+	"outturn/internal/source"
 )
 
 // What is remembered of lists stays within its bounds, whether they are long or many, and
@@ -30,8 +32,8 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// How a row's owner is looked up follows from how many ids there are and how many rows the
-// engine takes the SELECT for; where that is not known they are many.
+// How a row's owner is looked up follows from what the SELECT reads, how many rows that are
+// and how many ids there are.
 func TestListed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.duckdb")
 	var db duck.Database
@@ -40,7 +42,7 @@ func TestListed(t *testing.T) {
 	}
 	var conn duck.Connection
 	duck.Connect(db, &conn)
-	if err := execute(t.Context(), conn, "", "CREATE TABLE few AS SELECT i AS owner FROM range(2000) AS g(i); CREATE TABLE more AS SELECT i AS owner FROM range(19000) AS g(i); CREATE TABLE many AS SELECT i AS owner FROM range(100000) AS g(i)", path); err != nil {
+	if err := execute(t.Context(), conn, "", "CREATE TABLE few AS SELECT i AS owner FROM range(2000) AS g(i); CREATE TABLE more AS SELECT i AS owner FROM range(19000) AS g(i); CREATE TABLE many AS SELECT i AS owner FROM range(100000) AS g(i); CREATE VIEW plain AS SELECT owner FROM many; CREATE VIEW narrowed AS SELECT owner FROM many WHERE owner % 2 = 0", path); err != nil {
 		t.Fatal(err)
 	}
 	duck.Disconnect(&conn)
@@ -55,33 +57,42 @@ func TestListed(t *testing.T) {
 	ids := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("7,", n), ",") + "]" }
 	const equal, contains, join = "owner = CAST(", "list_contains(", "owner IN (SELECT unnest("
 	for _, tt := range []struct {
-		name, list, from string
-		texts            bool
-		want, bound      string
+		name, account, list, from string
+		texts                     bool
+		want, bound               string
 	}{
-		{"One", "[7]", "SELECT * FROM many", false, equal, "7"},
-		{"Negative", "[-7]", "SELECT * FROM many", false, equal, "-7"},
-		{"Nobody", "[]", "SELECT * FROM few", false, contains, "[]"},
-		{"Few", ids(120), "SELECT * FROM few", false, contains, ids(120)},
-		{"FewAgain", ids(120), "SELECT * FROM few", false, contains, ids(120)},
-		{"ManyIDs", ids(130), "SELECT * FROM few", false, join, ids(130)},
-		{"More", ids(13), "SELECT * FROM more", false, contains, ids(13)},
-		{"ManyIDsForMore", ids(14), "SELECT * FROM more", false, join, ids(14)},
-		{"Many", ids(2), "SELECT * FROM many", false, join, ids(2)},
-		{"ManyOnTheWay", ids(2), "SELECT f.owner FROM few AS f JOIN (SELECT owner, count(*) AS n FROM many GROUP BY owner) AS m ON m.owner = f.owner", false, join, ids(2)},
-		{"ManyMade", ids(2), "SELECT f.owner FROM few AS f, range(1000000) AS g(i)", false, join, ids(2)},
-		{"Unknown", ids(2), "", false, join, ids(2)},
-		{"NotPlanned", ids(2), "SELECT nothing FROM few", false, join, ids(2)},
-		{"AfterNotPlanned", ids(2), "SELECT * FROM few", false, contains, ids(2)},
-		{"Text", `["a \"b\", é"]`, "SELECT * FROM many", true, equal, `a "b", é`},
-		{"EmptyText", `[""]`, "SELECT * FROM many", true, equal, ""},
-		{"Texts", `["a","b"]`, "SELECT * FROM few", true, join, `["a","b"]`},
-		{"LongText", `["` + strings.Repeat("a", 2000) + `"]`, "SELECT * FROM few", true, join, `["` + strings.Repeat("a", 2000) + `"]`},
-		{"NoText", "[]", "SELECT * FROM few", true, join, "[]"},
+		{"One", "7", "[7]", "SELECT * FROM many", false, equal, "7"},
+		{"Negative", "-7", "[-7]", "SELECT * FROM many", false, equal, "-7"},
+		{"OneOfAView", "7", "[7]", "SELECT owner + 1 AS owner FROM plain", false, equal, "7"},
+		{"OneNarrowed", "7", "[7]", "SELECT * FROM many WHERE owner <> 3", false, join, "[7]"},
+		{"OneNarrowedByAView", "7", "[7]", "SELECT * FROM narrowed", false, join, "[7]"},
+		{"OneJoined", "7", "[7]", "SELECT f.* FROM few AS f JOIN many AS m ON m.owner = f.owner", false, join, "[7]"},
+		{"OneLimited", "7", "[7]", "SELECT * FROM few ORDER BY owner LIMIT 10", false, join, "[7]"},
+		{"OneGrouped", "7", "[7]", "SELECT owner, count(*) AS n FROM few GROUP BY owner", false, join, "[7]"},
+		{"OneMade", "7", "[7]", "SELECT i AS owner FROM range(10) AS g(i)", false, join, "[7]"},
+		{"OneOfNoRows", "7", "[7]", "SELECT * FROM few WHERE 1 = 2", false, join, "[7]"},
+		{"Nobody", "8", "[]", "SELECT * FROM few", false, contains, "[]"},
+		{"Few", "7", ids(120), "SELECT * FROM few", false, contains, ids(120)},
+		{"FewAgain", "7", ids(120), "SELECT * FROM few", false, contains, ids(120)},
+		{"FewNarrowed", "7", ids(2), "SELECT * FROM few WHERE owner % 2 = 0", false, join, ids(2)},
+		{"ManyIDs", "7", ids(130), "SELECT * FROM few", false, join, ids(130)},
+		{"More", "7", ids(13), "SELECT * FROM more", false, contains, ids(13)},
+		{"ManyIDsForMore", "7", ids(14), "SELECT * FROM more", false, join, ids(14)},
+		{"Many", "7", ids(2), "SELECT * FROM many", false, join, ids(2)},
+		{"Unnested", "7", ids(2), "SELECT unnest(range(owner)) AS owner FROM few", false, join, ids(2)},
+		{"Unknown", "7", ids(2), "", false, join, ids(2)},
+		{"NotPlanned", "7", ids(2), "SELECT nothing FROM few", false, join, ids(2)},
+		{"AfterNotPlanned", "7", ids(2), "SELECT * FROM few", false, contains, ids(2)},
+		{"Text", "a b é", `["a b é"]`, "SELECT * FROM many", true, equal, "a b é"},
+		{"QuotedText", `a "b"`, `["a \"b\""]`, "SELECT * FROM many", true, join, `["a \"b\""]`},
+		{"EmptyText", "", `[""]`, "SELECT * FROM many", true, equal, ""},
+		{"Texts", "a", `["a","b"]`, "SELECT * FROM few", true, join, `["a","b"]`},
+		{"NoText", "a", "[]", "SELECT * FROM few", true, join, "[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var bound []string
-			got, err := snap.(*snapshot).Listed(t.Context(), "owner", tt.list, tt.from, !tt.texts, func(arg string) string {
+			m := source.Membership{Owner: "owner", List: tt.list, Account: tt.account, Select: tt.from, Whole: !tt.texts}
+			got, err := snap.(*snapshot).Listed(t.Context(), m, func(arg string) string {
 				bound = append(bound, arg)
 				return "$1"
 			})
