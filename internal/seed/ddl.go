@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Schema is the DDL of the reference schema.
@@ -21,16 +22,15 @@ type table struct {
 	columns  []string          // in order
 }
 
-var (
-	tableText  = regexp.MustCompile(`(?ms)((?:^--[^\n]*\n)+)^CREATE TABLE (\w+) \(\n(.*?)^\);`)
-	keyText    = regexp.MustCompile(`\s*key: (\w+(?:, \w+)*)$`)
-	columnText = regexp.MustCompile(`(?m)^  (\w+) +[^\n]*?(?:-- ([^\n]*))?$`)
-	tables     = readTables()
-)
-
-// readTables takes the schema's text apart: what a row is and its key stand before a
-// table, what needs to be said of a column behind it.
-func readTables() (list []table) {
+// tables takes the schema's text apart: what a row is and its key stand before a table,
+// what needs to be said of a column behind it. It is done when asked for: every command
+// would begin a tenth later.
+var tables = sync.OnceValue(func() (list []table) {
+	var (
+		tableText  = regexp.MustCompile(`(?ms)((?:^--[^\n]*\n)+)^CREATE TABLE (\w+) \(\n(.*?)^\);`)
+		keyText    = regexp.MustCompile(`\s*key: (\w+(?:, \w+)*)$`)
+		columnText = regexp.MustCompile(`(?m)^  (\w+) +[^\n]*?(?:-- ([^\n]*))?$`)
+	)
 	for _, m := range tableText.FindAllStringSubmatch(Schema, -1) {
 		about := strings.Join(strings.Fields(strings.ReplaceAll("\n"+m[1], "\n--", " ")), " ")
 		key := keyText.FindStringSubmatch(about)
@@ -44,13 +44,13 @@ func readTables() (list []table) {
 		list = append(list, t)
 	}
 	return list
-}
+})
 
 // described are the statements that tell a database what the text of the schema tells
 // people. Each table ends with a mark, by which it is known again.
 func described(mark string) string {
 	var b strings.Builder
-	for _, t := range tables {
+	for _, t := range tables() {
 		fmt.Fprintf(&b, "COMMENT ON TABLE %s IS %s;\n", t.name, quoted(t.about+" "+mark))
 		for _, column := range t.columns {
 			if comment := t.comments[column]; comment != "" {
@@ -64,7 +64,7 @@ func described(mark string) string {
 // keyed are the statements that make the keys.
 func keyed() string {
 	var b strings.Builder
-	for _, t := range tables {
+	for _, t := range tables() {
 		fmt.Fprintf(&b, "ALTER TABLE %s ADD PRIMARY KEY (%s);\n", t.name, t.key)
 	}
 	return b.String()

@@ -54,7 +54,7 @@ func fileError(file string, err error) error {
 
 // publish gives a finished file its name, for good.
 func publish(draft, file string) error {
-	if err := sync(draft); err != nil {
+	if err := syncFile(draft); err != nil {
 		return err
 	}
 	// A log that a crash left beside the file to be replaced is not the new one's.
@@ -64,10 +64,10 @@ func publish(draft, file string) error {
 	if err := os.Rename(draft, file); err != nil {
 		return err
 	}
-	return sync(filepath.Dir(file))
+	return syncFile(filepath.Dir(file))
 }
 
-func sync(path string) error {
+func syncFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

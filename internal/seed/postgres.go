@@ -232,7 +232,7 @@ func (db *postgres) createTables(ctx context.Context) error {
 		return err
 	}
 	db.byName = map[string]*copier{}
-	for _, t := range tables {
+	for _, t := range tables() {
 		c := &copier{name: t.name}
 		db.tables = append(db.tables, c)
 		db.byName[t.name] = c
@@ -338,7 +338,7 @@ func (db *postgres) query(ctx context.Context, sql string) ([][][]byte, error) {
 }
 
 func tableNames() (names []string) {
-	for _, t := range tables {
+	for _, t := range tables() {
 		names = append(names, t.name)
 	}
 	return names
