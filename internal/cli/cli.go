@@ -108,6 +108,7 @@ func exitStatus(err error) int {
 
 // Main runs the command that args name and returns the exit status.
 func Main(ctx context.Context, args []string, streams IO) int {
+	collectLate()
 	err := run(ctx, args, streams)
 	if err == nil {
 		return 0

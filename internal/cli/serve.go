@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -130,13 +129,10 @@ func (c *serveCmd) Run(ctx context.Context, streams IO, settings *Settings) erro
 // linger is how long a server leaves a DuckDB file open between reports.
 const linger = time.Second
 
-// collectAt is how much a server makes, as percent of what it keeps, before it collects.
-// It keeps little, some 20 MiB, and answers later while it collects.
-const collectAt = 400
-
 // serve runs a server until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
+	collect(usual) // a server is not done soon
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
@@ -192,9 +188,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if err := begun(s); err != nil {
 		return stopServer(s, err)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
+	collect(serving)
 	for ctx.Err() == nil {
 		select {
 		case <-again:
