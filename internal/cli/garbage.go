@@ -5,26 +5,34 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 )
 
 // How much is made before it is collected, as percent of what is kept.
 const (
 	usual = 100
-	// late is for commands. The first time Go collects what there is by itself, it is 4 MiB
-	// and takes milliseconds; most commands are done before they have made 32.
+	// late is for commands. Go takes it that 4 MiB are kept at the least, at usual, and so
+	// 32 MiB here: most commands are done before they have made as much.
 	late = 800
 	// serving is for a server. It keeps little, some 20 MiB, and answers later while it
 	// collects.
 	serving = 400
 )
 
-var collecting atomic.Int64 // usual, late or serving
+var collecting struct {
+	sync.Mutex
+	at int // usual, late or serving
+}
 
 // collect sets one of the above, unless GOGC says otherwise.
 func collect(percent int) {
+	collecting.Lock()
+	defer collecting.Unlock()
+	collectAt(percent)
+}
+
+func collectAt(percent int) {
 	if os.Getenv("GOGC") == "" {
-		collecting.Store(int64(percent))
+		collecting.at = percent
 		debug.SetGCPercent(percent)
 	}
 }
@@ -32,9 +40,12 @@ func collect(percent int) {
 // collectLate sets late for the first time that is collected.
 var collectLate = sync.OnceFunc(func() {
 	collect(late)
+	// A pointer, for small values without one are collected with their neighbours.
 	runtime.AddCleanup(new(*int), func(int) {
-		if collecting.Load() == late {
-			collect(usual)
+		collecting.Lock()
+		defer collecting.Unlock()
+		if collecting.at == late {
+			collectAt(usual)
 		}
 	}, 0)
 })

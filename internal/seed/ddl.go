@@ -24,7 +24,7 @@ type table struct {
 
 // tables takes the schema's text apart: what a row is and its key stand before a table,
 // what needs to be said of a column behind it. It is done when asked for: every command
-// would begin a tenth later.
+// would begin a millisecond later.
 var tables = sync.OnceValue(func() (list []table) {
 	var (
 		tableText  = regexp.MustCompile(`(?ms)((?:^--[^\n]*\n)+)^CREATE TABLE (\w+) \(\n(.*?)^\);`)
