@@ -132,7 +132,7 @@ const linger = time.Second
 // serve runs a server until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
-	collect(usual) // a server is not done soon
+	setGC(gcUsual) // a server is not done soon
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
@@ -188,7 +188,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if err := begun(s); err != nil {
 		return stopServer(s, err)
 	}
-	collect(serving)
+	setGC(gcServing)
 	for ctx.Err() == nil {
 		select {
 		case <-again:
