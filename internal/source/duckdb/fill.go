@@ -24,9 +24,11 @@ type filler struct {
 	texts    []int // the columns whose cells lie in the arena
 	replaced int64
 
-	batch    *batch.Batch
-	filled   int   // rows in batch
-	rowBytes []int // scratch of fitting
+	batch  *batch.Batch
+	filled int // rows in batch
+
+	text     int   // bytes of text in the chunk's rows that are in no batch yet
+	rowBytes []int // of text in each row of the chunk; empty until it matters
 }
 
 // A column is how one column of the result becomes one of the batch.
@@ -154,6 +156,11 @@ func (f *filler) load(chunk duck.DataChunk) {
 		v := duck.DataChunkGetVector(chunk, duck.IdxT(i))
 		f.columns[i].vector = vector{duck.VectorGetData(v), duck.VectorGetValidity(v)}
 	}
+	f.text, f.rowBytes = 0, f.rowBytes[:0]
+	rows := int(duck.DataChunkGetSize(chunk))
+	for _, i := range f.texts {
+		f.text += f.columns[i].vector.textBytes(0, rows)
+	}
 }
 
 // size is how much memory the rows in the batch take.
@@ -161,34 +168,36 @@ func (f *filler) size() int { return f.batch.ArenaLen() + 8*len(f.columns)*f.fil
 
 // fitting returns how many of the chunk's rows from at on to put into the batch:
 // as many as keep its text within batch.TargetBytes, and one at least if it has
-// none yet.
+// none yet. They are taken to be put there.
 func (f *filler) fitting(at, rows int) (int, error) {
 	room := batch.TargetBytes - f.batch.ArenaLen()
-	total := 0
-	for _, i := range f.texts {
-		total += f.columns[i].vector.textBytes(at, rows)
-	}
-	f.makeRoom(total, rows)
-	if total <= room {
+	f.makeRoom(f.text, rows)
+	if f.text <= room {
 		return rows - at, nil
 	}
-	f.rowBytes = append(f.rowBytes[:0], make([]int, rows-at)...)
-	for _, i := range f.texts {
-		f.columns[i].vector.addTextBytes(f.rowBytes, at)
+	if len(f.rowBytes) == 0 {
+		f.rowBytes = append(f.rowBytes, make([]int, rows)...)
+		for _, i := range f.texts {
+			f.columns[i].vector.addTextBytes(f.rowBytes)
+		}
 	}
-	n := 0
-	for n < len(f.rowBytes) && f.rowBytes[n] <= room {
-		room -= f.rowBytes[n]
+	n, taken := 0, 0
+	for _, size := range f.rowBytes[at:] {
+		if taken+size > room {
+			break
+		}
+		taken += size
 		n++
 	}
-	if n > 0 || f.filled > 0 {
-		return n, nil
+	if n == 0 && f.filled == 0 {
+		const most = math.MaxUint32 // what a span can tell
+		n, taken = 1, f.rowBytes[at]
+		if taken > most {
+			return 0, outturn.Errorf(outturn.CodeQueryFailed, "A row has %d bytes of text, which is more than the %d a row may have.", taken, most)
+		}
 	}
-	const most = math.MaxUint32 // what a span can tell
-	if f.rowBytes[0] > most {
-		return 0, outturn.Errorf(outturn.CodeQueryFailed, "A row has %d bytes of text, which is more than the %d a row may have.", f.rowBytes[0], most)
-	}
-	return 1, nil
+	f.text -= taken
+	return n, nil
 }
 
 // fill appends the chunk's rows first to last to the batch.
@@ -266,10 +275,10 @@ func (v vector) textBytes(at, rows int) (total int) {
 	return total
 }
 
-func (v vector) addTextBytes(sums []int, at int) {
-	list := unsafe.Slice((*textCell)(v.data), at+len(sums))[at:]
+func (v vector) addTextBytes(sums []int) {
+	list := unsafe.Slice((*textCell)(v.data), len(sums))
 	for i := range sums {
-		if v.has(at + i) {
+		if v.has(i) {
 			sums[i] += int(list[i].length)
 		}
 	}
