@@ -25,7 +25,7 @@ type datasetCmd struct {
 
 // withSnapshot opens the source of the settings for as long as use runs.
 func withSnapshot(ctx context.Context, settings *Settings, use func(source.Database) error) (err error) {
-	src, err := settings.openSource(sourceUse{})
+	src, err := settings.openSource(sourceUse{last: true})
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,7 @@ var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 type sourceUse struct {
 	linger   time.Duration // see duckdb.Config
 	progress bool          // see duckdb.Config
+	last     bool          // the command takes one snapshot and ends with it
 	note     func(ctx context.Context, note string)
 }
 
@@ -109,6 +110,7 @@ func (s *Settings) openSource(use sourceUse) (source.Source, error) {
 		TempQuota: s.TempQuota,
 		Linger:    use.linger,
 		Progress:  use.progress,
+		Leave:     use.last,
 	}), nil
 }
 

@@ -17,8 +17,9 @@ import (
 
 // An engine is one open DuckDB database and the folder of its temporary files.
 type engine struct {
-	db   duck.Database
-	temp *tempFolder
+	db    duck.Database
+	temp  *tempFolder
+	leave bool // see Config.Leave
 
 	file         os.FileInfo // which file it has open; nil for a folder's
 	users        int         // snapshots; guarded by Source.mu
@@ -141,7 +142,7 @@ func open(c Config, path, mode string) (*engine, error) {
 			return nil, outturn.Errorf(outturn.CodeInvalid, "The DuckDB engine does not take the setting %s = %q.", option[0], option[1])
 		}
 	}
-	e := &engine{}
+	e := &engine{leave: c.Leave}
 	var message string
 	if duck.OpenExt(path, &e.db, config, &message) != duck.StateSuccess {
 		duck.Close(&e.db)
@@ -194,10 +195,12 @@ func (e *engine) setUp(ctx context.Context, c Config, views []view) error {
 }
 
 func (e *engine) close() {
-	for _, conn := range e.idle {
-		conn.close()
+	if !e.leave {
+		for _, conn := range e.idle {
+			conn.close()
+		}
+		duck.Close(&e.db)
 	}
-	duck.Close(&e.db)
 	if e.temp != nil {
 		e.temp.remove()
 	}
