@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The engine of an export is left to end with the process, its temporary files are not.
@@ -14,29 +15,53 @@ func TestExportLeavesNoTemporaryFiles(t *testing.T) {
 	for _, test := range []struct {
 		name, query string
 		args        []string
-		fails       bool
+		interrupt   bool
+		says        string
 	}{
-		{"Done", sorted, nil, false},
-		{"Full", sorted, []string{"--temp-quota", "1MB"}, true}, // so the others do use them
-		{"TooLong", sorted, []string{"--timeout", "300ms"}, true},
-		{"Fault", "SELECT error(b) FROM (" + sorted + ") LIMIT 1", nil, true},
+		{name: "Done", query: sorted, says: "1,500,000 rows"},
+		{name: "Interrupted", query: sorted, interrupt: true, says: "Interrupted"},
+		{name: "Full", query: sorted, args: []string{"--temp-quota", "1MB"}, says: "temporary disk"},
+		{name: "Fault", query: "SELECT CASE WHEN row_number() OVER () = 1 THEN error(b) END AS e FROM (" + sorted + ")", says: "The source refused the statement"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			data := t.TempDir()
-			args := append([]string{
+			cmd := exec.Command(binary(t), append([]string{
 				"export", "--query", test.query, "--source", "duckdb:" + seed(t), "--data", data,
 				"--memory", "96MB", "--threads", "1", "--out", filepath.Join(t.TempDir(), "out.csv"),
-			}, test.args...)
-			cmd := exec.Command(binary(t), args...)
+			}, test.args...)...)
 			var said strings.Builder
 			cmd.Stderr = &said
-			if err := cmd.Run(); (err != nil) != test.fails {
-				t.Fatalf("%v\n%s", err, &said)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
 			}
-			left, err := os.ReadDir(filepath.Join(data, "tmp"))
-			if err != nil || len(left) > 0 {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_ = cmd.Wait() // what it says tells
+			}()
+			for look := time.Tick(5 * time.Millisecond); test.interrupt; <-look {
+				if files, _ := filepath.Glob(filepath.Join(data, "tmp", "*", "*")); len(files) == 0 && !over(ended) {
+					continue
+				}
+				_ = cmd.Process.Signal(os.Interrupt)
+				break
+			}
+			<-ended
+			if !strings.Contains(said.String(), test.says) {
+				t.Errorf("it said: %s", &said)
+			}
+			if left, err := os.ReadDir(filepath.Join(data, "tmp")); err != nil || len(left) > 0 {
 				t.Errorf("left: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+func over(ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	default:
+		return false
 	}
 }

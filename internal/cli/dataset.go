@@ -25,7 +25,7 @@ type datasetCmd struct {
 
 // withSnapshot opens the source of the settings for as long as use runs.
 func withSnapshot(ctx context.Context, settings *Settings, use func(source.Database) error) (err error) {
-	src, err := settings.openSource(sourceUse{last: true})
+	src, err := settings.openSource(sourceUse{})
 	if err != nil {
 		return err
 	}

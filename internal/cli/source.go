@@ -81,7 +81,7 @@ var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 type sourceUse struct {
 	linger   time.Duration // see duckdb.Config
 	progress bool          // see duckdb.Config
-	last     bool          // the command takes one snapshot and ends with it
+	last     bool          // the process ends with its first snapshot: see duckdb.Config
 	note     func(ctx context.Context, note string)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,7 +143,7 @@ func open(c Config, path, mode string) (*engine, error) {
 			return nil, outturn.Errorf(outturn.CodeInvalid, "The DuckDB engine does not take the setting %s = %q.", option[0], option[1])
 		}
 	}
-	e := &engine{leave: c.Leave}
+	e := &engine{leave: c.Leave && runtime.GOOS == "linux"}
 	var message string
 	if duck.OpenExt(path, &e.db, config, &message) != duck.StateSuccess {
 		duck.Close(&e.db)

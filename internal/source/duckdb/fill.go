@@ -27,7 +27,7 @@ type filler struct {
 	batch  *batch.Batch
 	filled int // rows in batch
 
-	text     int   // bytes of text in the chunk's rows that are in no batch yet
+	text     int   // bytes of text in the chunk's rows that fitting has not given yet
 	rowBytes []int // of text in each row of the chunk; empty until it matters
 }
 
