@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,39 +17,31 @@ func TestExportLeavesNoTemporaryFiles(t *testing.T) {
 		name, query string
 		args        []string
 		interrupt   bool
+		status      int
 		says        string
 	}{
 		{name: "Done", query: sorted, says: "1,500,000 rows"},
-		{name: "Interrupted", query: sorted, interrupt: true, says: "Interrupted"},
-		{name: "Full", query: sorted, args: []string{"--temp-quota", "1MB"}, says: "temporary disk"},
-		{name: "Fault", query: "SELECT CASE WHEN row_number() OVER () = 1 THEN error(b) END AS e FROM (" + sorted + ")", says: "The source refused the statement"},
+		{name: "Interrupted", query: sorted, interrupt: true, status: 130, says: "Interrupted"},
+		{name: "Full", query: sorted, args: []string{"--temp-quota", "1MB"}, status: 4, says: "temporary disk"},
+		{name: "Fault", query: "SELECT CASE WHEN row_number() OVER () = 1 THEN error(b) END AS e FROM (" + sorted + ")", status: 4, says: "The source refused the statement"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			data := t.TempDir()
-			cmd := exec.Command(binary(t), append([]string{
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			cmd := exec.CommandContext(ctx, binary(t), append([]string{
 				"export", "--query", test.query, "--source", "duckdb:" + seed(t), "--data", data,
 				"--memory", "96MB", "--threads", "1", "--out", filepath.Join(t.TempDir(), "out.csv"),
 			}, test.args...)...)
+			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 			var said strings.Builder
 			cmd.Stderr = &said
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			if test.interrupt {
+				go whenThere(ctx, filepath.Join(data, "tmp", "*", "*"), interrupt)
 			}
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				_ = cmd.Wait() // what it says tells
-			}()
-			for look := time.Tick(5 * time.Millisecond); test.interrupt; <-look {
-				if files, _ := filepath.Glob(filepath.Join(data, "tmp", "*", "*")); len(files) == 0 && !over(ended) {
-					continue
-				}
-				_ = cmd.Process.Signal(os.Interrupt)
-				break
-			}
-			<-ended
-			if !strings.Contains(said.String(), test.says) {
-				t.Errorf("it said: %s", &said)
+			err := cmd.Run()
+			if cmd.ProcessState.ExitCode() != test.status || !strings.Contains(said.String(), test.says) {
+				t.Errorf("%v, and it said: %s", err, &said)
 			}
 			if left, err := os.ReadDir(filepath.Join(data, "tmp")); err != nil || len(left) > 0 {
 				t.Errorf("left: %v, %v", left, err)
@@ -57,11 +50,19 @@ func TestExportLeavesNoTemporaryFiles(t *testing.T) {
 	}
 }
 
-func over(ended <-chan struct{}) bool {
-	select {
-	case <-ended:
-		return true
-	default:
-		return false
+// whenThere calls do when a file of the pattern is there, unless ctx ends before.
+func whenThere(ctx context.Context, pattern string, do func()) {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if files, err := filepath.Glob(pattern); err != nil || len(files) > 0 {
+			do()
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -112,7 +112,7 @@ func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
 		return nil, err
 	}
 	e.openSource = func() (source.Source, error) {
-		return settings.openSource(sourceUse{last: true, progress: isTerminal(streams.Err), note: func(_ context.Context, note string) {
+		return settings.openSource(sourceUse{leave: true, progress: isTerminal(streams.Err), note: func(_ context.Context, note string) {
 			fmt.Fprintf(readableWriter{streams.Err}, "outturn: note: %s\n", note)
 		}})
 	}

@@ -81,7 +81,7 @@ var globEscape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 type sourceUse struct {
 	linger   time.Duration // see duckdb.Config
 	progress bool          // see duckdb.Config
-	last     bool          // the process ends with its first snapshot: see duckdb.Config
+	leave    bool          // see duckdb.Config
 	note     func(ctx context.Context, note string)
 }
 
@@ -110,7 +110,7 @@ func (s *Settings) openSource(use sourceUse) (source.Source, error) {
 		TempQuota: s.TempQuota,
 		Linger:    use.linger,
 		Progress:  use.progress,
-		Leave:     use.last,
+		Leave:     use.leave,
 	}), nil
 }
 

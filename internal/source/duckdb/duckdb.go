@@ -9,8 +9,8 @@
 //
 // # A file
 //
-// The file is opened read-only and closed with the last snapshot of it, because
-// an open file keeps the operator from writing to it. A refresh should write a
+// The file is opened read-only and closed with the last snapshot of it (but see
+// Config), because an open file keeps the operator from writing to it. A refresh should write a
 // new file and rename it into place: snapshots that are open go on reading the
 // old one, new ones read the new.
 //
@@ -66,11 +66,11 @@ type Config struct {
 	// with many small reports does not open it for each; 0 closes it at once. Close
 	// ends it.
 	Linger time.Duration
-	// Leave has an engine that closes remove its temporary files only, and leave all else
-	// to the system, which takes it with the process: memory, threads, and the file, open
-	// and locked. It is for a process that ends then and no other. An engine that has read
-	// all of a file of 140 MB takes 30 ms to give that back by itself. Linux only: it has
-	// no effect where exit is more than the end, or a file that is open cannot be removed.
+	// Leave is for a process that ends with its snapshot, and no other. At the end the
+	// temporary files go, and all else is left to the system: memory, threads, and the
+	// file, open and locked. To give it back takes an engine that has read all of a file
+	// of 140 MB 30 ms. It has an effect on Linux alone: elsewhere a file that is open may
+	// not be removable, or exit run destructors.
 	Leave bool
 	// Progress has the engine estimate how far its statements are, for
 	// Reader.Progress. It does so again and again: about a twentieth of the time that

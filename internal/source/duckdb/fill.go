@@ -168,7 +168,7 @@ func (f *filler) size() int { return f.batch.ArenaLen() + 8*len(f.columns)*f.fil
 
 // fitting returns how many of the chunk's rows from at on to put into the batch:
 // as many as keep its text within batch.TargetBytes, and one at least if it has
-// none yet. They are taken to be put there.
+// none yet. It counts them as put there.
 func (f *filler) fitting(at, rows int) (int, error) {
 	room := batch.TargetBytes - f.batch.ArenaLen()
 	f.makeRoom(f.text, rows)
