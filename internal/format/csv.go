@@ -73,7 +73,7 @@ func (e *csv) Tail(dst []byte, _ int64) []byte { return dst }
 func (e *csv) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	var notes outturn.Notes
 	buf, n := whole(dst)
-	vectors := vectors(b.Batch, e.kinds, e.zone)
+	vectors := b.vectors(e.kinds, e.zone)
 	arena := b.Arena()
 	for r := b.from; r < b.to; r++ {
 		for c := range vectors {

@@ -95,7 +95,7 @@ func (e *json) Tail(dst []byte, _ int64) []byte {
 
 func (e *json) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	buf, n := whole(dst)
-	vectors := vectors(b.Batch, e.kinds, e.zone)
+	vectors := b.vectors(e.kinds, e.zone)
 	for c := range vectors {
 		vectors[c].key = &e.keys[c]
 	}

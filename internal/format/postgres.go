@@ -43,7 +43,7 @@ func (e *copied) Tail(dst []byte, _ int64) []byte { return dst }
 
 func (e *copied) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	buf, n := whole(dst)
-	vectors := vectors(b.Batch, e.kinds, e.zone)
+	vectors := b.vectors(e.kinds, e.zone)
 	clocks := make([]copyClock, len(vectors))
 	for c := range clocks {
 		clocks[c] = copyClock{zone: e.zone, wall: e.columns[c].Wall}

@@ -39,6 +39,7 @@ type span struct {
 	*batch.Batch
 	from, to    int
 	first, base int64
+	kept        *[]vector // the slot's
 }
 
 // number returns the number of row r of the batch in the file, from 1.
@@ -105,6 +106,8 @@ type slot struct {
 	number int64 // of the batch
 	first  int64 // how many rows the file has before it
 	step   int   // rows of a piece
+
+	vectors []vector // of the slot's last span; see span.vectors
 
 	buf    []byte  // what is encoded and not written
 	pieces []piece // of buf, in order
@@ -191,6 +194,11 @@ func (r *rowWriter) encodeBatch(s *slot) error {
 	rows := s.batch.Rows()
 	size := s.batch.ArenaLen() + 8*rows*len(s.batch.Columns())
 	s.step = max(1, rows*spanBytes/max(size, 1))
+	if s.buf == nil {
+		// About what a batch becomes: memory of which a part is never written to costs
+		// less than what growing step by step leaves behind.
+		s.buf = make([]byte, 0, size+size/4+room)
+	}
 	for from := 0; from < rows; {
 		if err := r.failed(); err != nil {
 			return err
@@ -202,7 +210,7 @@ func (r *rowWriter) encodeBatch(s *slot) error {
 		}
 		to := min(from+s.step-from%s.step, rows)
 		to = from + int(min(int64(to-from), r.maxRows-(first-base)))
-		buf, notes, err := r.encoder.Rows(s.buf, span{s.batch, from, to, first, base})
+		buf, notes, err := r.encoder.Rows(s.buf, span{s.batch, from, to, first, base, &s.vectors})
 		if err != nil {
 			return err
 		}
@@ -287,7 +295,7 @@ func (r *rowWriter) put(s *slot, p piece, data []byte) {
 // all of them are in one part.
 func (r *rowWriter) putAgain(s *slot, p piece, first, base int64) {
 	to := p.from + int(min(int64(p.to-p.from), r.maxRows-(first-base)))
-	data, notes, err := r.encoder.Rows(nil, span{s.batch, p.from, to, first, base})
+	data, notes, err := r.encoder.Rows(nil, span{s.batch, p.from, to, first, base, &s.vectors})
 	if err != nil {
 		r.fail(err)
 		return

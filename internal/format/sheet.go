@@ -133,7 +133,7 @@ func (s *sheet) Tail(dst []byte, rows int64) []byte {
 func (s *sheet) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	buf, n := whole(dst)
 	e := rowEncoder{sheet: s, arena: b.Arena()}
-	vectors := vectors(b.Batch, s.kinds, s.zone)
+	vectors := b.vectors(s.kinds, s.zone)
 	for r := b.from; r < b.to; r++ {
 		if len(buf)-n < room {
 			buf = grow(buf, n, room)

@@ -82,15 +82,23 @@ func kinds(columns []batch.Column) ([]kind, error) {
 	return list, nil
 }
 
-// vectors prepares the columns of b for encoding.
-func vectors(b *batch.Batch, kinds []kind, zone *time.Location) []vector {
-	list := make([]vector, len(kinds))
-	for c, k := range kinds {
-		v := &list[c]
-		v.Cells, v.kind, v.scale = b.Cells(c), k, b.Columns()[c].Scale
-		if k == kindTime {
-			v.clock = newClock(zone)
+// vectors prepares the columns of a span for encoding. They are good until the slot's
+// next span, which gets the same ones with other cells.
+func (s span) vectors(kinds []kind, zone *time.Location) []vector {
+	list := *s.kept
+	if list == nil {
+		list = make([]vector, len(kinds))
+		for c, k := range kinds {
+			v := &list[c]
+			v.kind, v.scale = k, s.Columns()[c].Scale
+			if k == kindTime {
+				v.clock = newClock(zone)
+			}
 		}
+		*s.kept = list
+	}
+	for c := range list {
+		list[c].Cells = s.Cells(c)
 	}
 	return list
 }

@@ -59,7 +59,7 @@ func (e *xml) Rows(dst []byte, b span) ([]byte, outturn.Notes, error) {
 	const record, recordEnd = '<' | 'r'<<8 | 'e'<<16 | 'c'<<24 | 'o'<<32 | 'r'<<40 | 'd'<<48 | '>'<<56, "</record>\n"
 	var notes outturn.Notes
 	buf, n := whole(dst)
-	vectors := vectors(b.Batch, e.kinds, e.zone)
+	vectors := b.vectors(e.kinds, e.zone)
 	arena := b.Arena()
 	for r := b.from; r < b.to; r++ {
 		if len(buf)-n < room {

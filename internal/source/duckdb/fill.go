@@ -28,6 +28,7 @@ type filler struct {
 	filled int // rows in batch
 
 	text     int   // bytes of text in the chunk's rows that fitting has not given yet
+	due      int   // bytes of text in those it gave last that are not in the batch yet
 	rowBytes []int // of text in each row of the chunk; empty until it matters
 }
 
@@ -159,20 +160,23 @@ func (f *filler) load(chunk duck.DataChunk) {
 	f.text, f.rowBytes = 0, f.rowBytes[:0]
 	rows := int(duck.DataChunkGetSize(chunk))
 	for _, i := range f.texts {
-		f.text += f.columns[i].vector.textBytes(0, rows)
+		f.text += f.columns[i].vector.textBytes(rows)
 	}
 }
 
 // size is how much memory the rows in the batch take.
 func (f *filler) size() int { return f.batch.ArenaLen() + 8*len(f.columns)*f.filled }
 
-// fitting returns how many of the chunk's rows from at on to put into the batch:
-// as many as keep its text within batch.TargetBytes, and one at least if it has
-// none yet. It counts them as put there.
+// fitting returns how many of the chunk's rows from at on to put into the batch: all that
+// are left where their text has room and they are hardly more than one batch, else as many
+// as keep the batch within batch.TargetBytes, and one at least if it has none yet. It counts
+// them as put there.
 func (f *filler) fitting(at, rows int) (int, error) {
-	room := batch.TargetBytes - f.batch.ArenaLen()
+	const hardlyMore = batch.TargetBytes / 4
 	f.makeRoom(f.text, rows)
-	if f.text <= room {
+	words := 8 * len(f.columns) // of a row
+	if f.text <= batch.TargetBytes-f.batch.ArenaLen() && f.text+words*(rows-at) <= batch.TargetBytes+hardlyMore {
+		f.due = f.text
 		return rows - at, nil
 	}
 	if len(f.rowBytes) == 0 {
@@ -181,9 +185,10 @@ func (f *filler) fitting(at, rows int) (int, error) {
 			f.columns[i].vector.addTextBytes(f.rowBytes)
 		}
 	}
+	room := batch.TargetBytes - f.size()
 	n, taken := 0, 0
 	for _, size := range f.rowBytes[at:] {
-		if taken+size > room {
+		if room -= words + size; room < 0 {
 			break
 		}
 		taken += size
@@ -197,6 +202,7 @@ func (f *filler) fitting(at, rows int) (int, error) {
 		}
 	}
 	f.text -= taken
+	f.due = taken
 	return n, nil
 }
 
@@ -259,15 +265,15 @@ func (t *textCell) bytes() []byte {
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&t.data[4])), t.length)
 }
 
-func (v vector) textBytes(at, rows int) (total int) {
+func (v vector) textBytes(rows int) (total int) {
 	list := unsafe.Slice((*textCell)(v.data), rows)
 	if v.valid == nil {
-		for i := at; i < rows; i++ {
+		for i := range list {
 			total += int(list[i].length)
 		}
 		return total
 	}
-	for i := at; i < rows; i++ {
+	for i := range list {
 		if v.has(i) {
 			total += int(list[i].length)
 		}
@@ -289,7 +295,7 @@ func fillNothing(*filler, *column, target) error { return nil } // all are null
 func fillText(f *filler, c *column, to target) error {
 	const slack = len(textCell{}.data) // short texts are copied whole
 	start := f.batch.ArenaLen()
-	arena := slices.Grow(f.batch.Arena(), c.vector.textBytes(to.first, to.last)+slack)
+	arena := slices.Grow(f.batch.Arena(), f.due+slack)
 	arena, off := arena[:cap(arena)], start
 	list := cells[textCell](c.vector, to)
 	torn := false // whether a cell starts in the middle of a character
@@ -309,6 +315,7 @@ func fillText(f *filler, c *column, to target) error {
 		off += n
 	}
 	arena = arena[:off]
+	f.due -= off - start
 	if torn || !utf8.Valid(arena[start:]) {
 		arena = f.repair(c, to, arena, start)
 	}

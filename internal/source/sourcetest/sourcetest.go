@@ -47,6 +47,7 @@ func Run(t *testing.T, open Open) {
 		{"Order", testOrder},
 		{"Nulls", testNulls},
 		{"BigCells", testBigCells},
+		{"WideRows", testWideRows},
 		{"Empty", testEmpty},
 		{"Args", testArgs},
 		{"Tables", testTables},
@@ -624,6 +625,36 @@ func testBigCells(t *testing.T, open Open) {
 	closeReader(t, r)
 	if i != 40 {
 		t.Errorf("got %d rows, want 40", i)
+	}
+}
+
+// Rows of many columns make no larger batches than those of few, though each cell is a word.
+func testWideRows(t *testing.T, open Open) {
+	const columns, rows = 300, 5000
+	sql := "SELECT n"
+	for c := range columns - 1 {
+		sql += fmt.Sprintf(", CASE WHEN n %% 7 <> %d THEN n + %d END AS c%d", c%7, c, c)
+	}
+	src := open(t, "CREATE TABLE numbers (n INTEGER); INSERT INTO numbers SELECT i FROM generate_series(1, 5000) AS g(i)")
+	r := start(t, begin(t, src), source.Query{SQL: sql + " FROM numbers ORDER BY n"})
+	n := int64(0)
+	var b batch.Batch
+	for next(t, r, &b) {
+		if size := b.ArenaLen() + 8*columns*b.Rows(); size > 2*batch.TargetBytes+batch.TargetBytes/8 {
+			t.Errorf("a batch of %d rows holds %d bytes", b.Rows(), size)
+		}
+		for row := range b.Rows() {
+			n++
+			for c := range columns - 1 {
+				if missing := n%7 == int64(c%7); b.Null(c+1, row) != missing || !missing && b.Int(c+1, row) != n+int64(c) {
+					t.Fatalf("row %d: column c%d is %d (null: %v)", n, c, b.Int(c+1, row), b.Null(c+1, row))
+				}
+			}
+		}
+	}
+	closeReader(t, r)
+	if n != rows {
+		t.Errorf("got %d rows, want %d", n, rows)
 	}
 }
 
