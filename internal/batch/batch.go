@@ -25,8 +25,8 @@ import (
 	"outturn"
 )
 
-// TargetBytes is how much text, and where rows have many columns how much of text and
-// words, a source puts into one batch before it hands it on. A single row may be larger.
+// TargetBytes is about how much text a source puts into one batch before it hands it on, or
+// how much of text and words where rows have many columns. A single row may be larger.
 const TargetBytes = 1 << 20
 
 // A Column says what a column of a batch holds.

@@ -194,14 +194,12 @@ func (r *rowWriter) encodeBatch(s *slot) error {
 	rows := s.batch.Rows()
 	size := s.batch.ArenaLen() + 8*rows*len(s.batch.Columns())
 	s.step = max(1, rows*spanBytes/max(size, 1))
-	if s.buf == nil {
-		// About what a batch becomes: memory of which a part is never written to costs
-		// less than what growing step by step leaves behind.
-		s.buf = make([]byte, 0, size+size/4+room)
-	}
 	for from := 0; from < rows; {
 		if err := r.failed(); err != nil {
 			return err
+		}
+		if s.buf == nil {
+			s.buf = make([]byte, 0, size+size/4+room) // what CSV of the batch takes, instead of growing to it
 		}
 		first := s.first + int64(from)
 		base := r.base.Load()

@@ -31,7 +31,7 @@ func grow(buf []byte, n, need int) []byte {
 // whole returns all the memory of dst to write to, and where to begin.
 func whole(dst []byte) (buf []byte, n int) { return dst[:cap(dst)], len(dst) }
 
-// A vector is one column of one batch while it is encoded.
+// A vector is one column of a slot's batches, with the cells of the one that is encoded.
 type vector struct {
 	batch.Cells
 	kind  kind
@@ -83,7 +83,8 @@ func kinds(columns []batch.Column) ([]kind, error) {
 }
 
 // vectors prepares the columns of a span for encoding. They are good until the slot's
-// next span, which gets the same ones with other cells.
+// next span, which gets the same ones with other cells: all batches of a file have the
+// same columns.
 func (s span) vectors(kinds []kind, zone *time.Location) []vector {
 	list := *s.kept
 	if list == nil {

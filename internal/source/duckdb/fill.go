@@ -21,14 +21,14 @@ import (
 // points into the engine's memory.
 type filler struct {
 	columns  []column
-	texts    []int // the columns whose cells lie in the arena
+	texts    []int // the columns that are VARCHAR in the engine
 	replaced int64
 
 	batch  *batch.Batch
 	filled int // rows in batch
 
 	text     int   // bytes of text in the chunk's rows that fitting has not given yet
-	due      int   // bytes of text in those it gave last that are not in the batch yet
+	due      int   // at least what fillText has yet to put of the rows that fitting gave last
 	rowBytes []int // of text in each row of the chunk; empty until it matters
 }
 
@@ -160,23 +160,24 @@ func (f *filler) load(chunk duck.DataChunk) {
 	f.text, f.rowBytes = 0, f.rowBytes[:0]
 	rows := int(duck.DataChunkGetSize(chunk))
 	for _, i := range f.texts {
-		f.text += f.columns[i].vector.textBytes(rows)
+		f.text += f.columns[i].vector.textBytes(0, rows)
 	}
 }
 
 // size is how much memory the rows in the batch take.
 func (f *filler) size() int { return f.batch.ArenaLen() + 8*len(f.columns)*f.filled }
 
-// fitting returns how many of the chunk's rows from at on to put into the batch: all that
-// are left where their text has room and they are hardly more than one batch, else as many
-// as keep the batch within batch.TargetBytes, and one at least if it has none yet. It counts
-// them as put there.
+// fitting returns how many of the chunk's rows from at on to put into the batch, and takes
+// their bytes from text to due. Those that are left go in together, whatever the batch has
+// already, if there is room for their text and they are hardly more than one batch by
+// themselves: to cut a chunk costs more than that. Else it is as many as keep text and words
+// within batch.TargetBytes, and one at least if the batch has none yet.
 func (f *filler) fitting(at, rows int) (int, error) {
 	const hardlyMore = batch.TargetBytes / 4
 	f.makeRoom(f.text, rows)
-	words := 8 * len(f.columns) // of a row
-	if f.text <= batch.TargetBytes-f.batch.ArenaLen() && f.text+words*(rows-at) <= batch.TargetBytes+hardlyMore {
-		f.due = f.text
+	wordBytes := 8 * len(f.columns) // of a row
+	if f.text <= batch.TargetBytes-f.batch.ArenaLen() && f.text+wordBytes*(rows-at) <= batch.TargetBytes+hardlyMore {
+		f.text, f.due = 0, f.text
 		return rows - at, nil
 	}
 	if len(f.rowBytes) == 0 {
@@ -187,11 +188,11 @@ func (f *filler) fitting(at, rows int) (int, error) {
 	}
 	room := batch.TargetBytes - f.size()
 	n, taken := 0, 0
-	for _, size := range f.rowBytes[at:] {
-		if room -= words + size; room < 0 {
+	for _, text := range f.rowBytes[at:] {
+		if room -= wordBytes + text; room < 0 {
 			break
 		}
-		taken += size
+		taken += text
 		n++
 	}
 	if n == 0 && f.filled == 0 {
@@ -265,15 +266,15 @@ func (t *textCell) bytes() []byte {
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&t.data[4])), t.length)
 }
 
-func (v vector) textBytes(rows int) (total int) {
-	list := unsafe.Slice((*textCell)(v.data), rows)
+func (v vector) textBytes(first, last int) (total int) {
+	list := unsafe.Slice((*textCell)(v.data), last)
 	if v.valid == nil {
-		for i := range list {
+		for i := first; i < last; i++ {
 			total += int(list[i].length)
 		}
 		return total
 	}
-	for i := range list {
+	for i := first; i < last; i++ {
 		if v.has(i) {
 			total += int(list[i].length)
 		}
@@ -295,7 +296,10 @@ func fillNothing(*filler, *column, target) error { return nil } // all are null
 func fillText(f *filler, c *column, to target) error {
 	const slack = len(textCell{}.data) // short texts are copied whole
 	start := f.batch.ArenaLen()
-	arena := slices.Grow(f.batch.Arena(), f.due+slack)
+	arena := f.batch.Arena()
+	if cap(arena)-len(arena) < f.due+slack {
+		arena = slices.Grow(arena, c.vector.textBytes(to.first, to.last)+slack)
+	}
 	arena, off := arena[:cap(arena)], start
 	list := cells[textCell](c.vector, to)
 	torn := false // whether a cell starts in the middle of a character
