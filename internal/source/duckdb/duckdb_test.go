@@ -940,6 +940,34 @@ func TestInvalidText(t *testing.T) {
 	}
 }
 
+// What lies in a batch beside texts (digits of long numbers, UUIDs) takes no room twice.
+func TestTextBesideOthers(t *testing.T) {
+	snap := begin(t, newFile(t, ""))
+	var uuids strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&uuids, "uuid() AS u%d, ", i)
+	}
+	for _, sql := range []string{
+		"SELECT repeat('9', 400)::BIGNUM AS n, 'a' AS a, 'b' AS b, repeat('c', 15) AS c FROM range(20000)",
+		"SELECT 'a' AS a, " + uuids.String() + "repeat('x', 3000000) AS x",
+	} {
+		r, err := snap.Query(t.Context(), source.Query{SQL: sql})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b batch.Batch
+		if err := r.Next(&b); err != nil {
+			t.Fatal(err)
+		}
+		if got, most := cap(b.Arena()), max(batch.TargetBytes, b.ArenaLen()); got > most+most/8 {
+			t.Errorf("%.60s: a batch with %d bytes of text takes %d", sql, b.ArenaLen(), got)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A reader that is closed before its end leaves nothing of its statement in the engine's
 // memory once its snapshot has ended, though the connection waits for the next one.
 func TestClosedEarly(t *testing.T) {
