@@ -789,6 +789,46 @@ func TestNoWayOut(t *testing.T) {
 	}
 }
 
+// Some settings have no effect, or are refused, when they come before or after others.
+func TestSettings(t *testing.T) {
+	path, folder, temp := filepath.Join(t.TempDir(), "data.duckdb"), t.TempDir(), t.TempDir()
+	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
+	if err := os.WriteFile(filepath.Join(folder, "open.csv"), []byte("a\n1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"allow_community_extensions = false",
+		"allow_persistent_secrets = false",
+		"allowed_configs = [enable_progress_bar, enable_progress_bar_print, progress_bar_time]",
+		"autoinstall_known_extensions = false",
+		"autoload_known_extensions = false",
+		"enable_external_access = false",
+		"lock_configuration = true",
+		"max_memory = 80.0 MiB",
+		"max_temp_directory_size = 10.0 MiB",
+		"temp_directory = " + temp + "/",
+		"threads = 3",
+		"TimeZone = UTC",
+	}
+	for name, config := range map[string]duckdb.Config{"file": {Path: path}, "folder": {Path: folder, Folder: true}} {
+		config.TempDir, config.TempQuota, config.Memory, config.Threads = temp, "10MiB", "100MiB", 3
+		snap := begin(t, duckdb.New(config))
+		for _, setting := range want {
+			key, _, _ := strings.Cut(setting, " = ")
+			value := "value"
+			switch key {
+			case "allowed_configs":
+				value = "list_sort(value::VARCHAR[])::VARCHAR"
+			case "temp_directory":
+				value = "parse_dirpath(value) || '/'"
+			}
+			if got := table(t, snap, "SELECT name || ' = ' || "+value+" AS setting FROM duckdb_settings() WHERE name = '"+key+"'"); got != setting+"\n" {
+				t.Errorf("%s: got %q, want %q", name, got, setting)
+			}
+		}
+	}
+}
+
 const hungry = "SELECT r, s FROM (SELECT random() AS r, repeat('abc', 100) || i AS s FROM range(1000000) AS g(i)) ORDER BY r"
 
 func TestLimits(t *testing.T) {

@@ -326,36 +326,6 @@ func bytesOf(args []string) (n int) {
 	return n
 }
 
-// executeTasks executes a statement until its first rows are there, and returns what
-// the engine has against it. While other threads have all its tasks, to execute it
-// in one call would keep a core busy by asking for more, and many small statements at once
-// would take the cores from those threads.
-func executeTasks(stmt duck.PreparedStatement, result *duck.Result) (failure string) {
-	const shortest, longest = 20 * time.Microsecond, time.Millisecond
-	var pending duck.PendingResult
-	defer duck.DestroyPending(&pending)
-	if duck.PendingPreparedStreaming(stmt, &pending) != duck.StateSuccess {
-		return duck.PendingError(pending)
-	}
-	pause := shortest
-	for {
-		switch duck.PendingExecuteTask(pending) {
-		case duck.PendingStateError:
-			return duck.PendingError(pending)
-		case duck.PendingStateResultNotReady:
-			pause = shortest
-		case duck.PendingStateNoTasksAvailable:
-			time.Sleep(pause)
-			pause = min(2*pause, longest)
-		default:
-			if duck.ExecutePending(pending, result) != duck.StateSuccess {
-				return duck.ResultError(result)
-			}
-			return ""
-		}
-	}
-}
-
 // prepare makes a statement of sql, which must be one SELECT. The caller
 // destroys it.
 func (s *snapshot) prepare(ctx context.Context, sql string) (stmt duck.PreparedStatement, err error) {
