@@ -789,41 +789,54 @@ func TestNoWayOut(t *testing.T) {
 	}
 }
 
-// Some settings have no effect, or are refused, when they come before or after others.
+// What the engine is set to, by its own account: some settings have no effect, or are refused,
+// when they come before or after others.
 func TestSettings(t *testing.T) {
 	path, folder, temp := filepath.Join(t.TempDir(), "data.duckdb"), t.TempDir(), t.TempDir()
 	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
-	if err := os.WriteFile(filepath.Join(folder, "open.csv"), []byte("a\n1\n"), 0o600); err != nil {
+	open := filepath.Join(folder, "open.csv")
+	if err := os.WriteFile(open, []byte("a\n1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{
-		"allow_community_extensions = false",
-		"allow_persistent_secrets = false",
-		"allowed_configs = [enable_progress_bar, enable_progress_bar_print, progress_bar_time]",
-		"autoinstall_known_extensions = false",
-		"autoload_known_extensions = false",
-		"enable_external_access = false",
-		"lock_configuration = true",
-		"max_memory = 80.0 MiB",
-		"max_temp_directory_size = 10.0 MiB",
-		"temp_directory = " + temp + "/",
-		"threads = 3",
-		"TimeZone = UTC",
-	}
-	for name, config := range map[string]duckdb.Config{"file": {Path: path}, "folder": {Path: folder, Folder: true}} {
-		config.TempDir, config.TempQuota, config.Memory, config.Threads = temp, "10MiB", "100MiB", 3
-		snap := begin(t, duckdb.New(config))
-		for _, setting := range want {
-			key, _, _ := strings.Cut(setting, " = ")
+	for name, has := range map[string]struct {
+		config           duckdb.Config
+		accessMode, data string
+	}{
+		"file":   {duckdb.Config{Path: path}, "read_only", path},
+		"folder": {duckdb.Config{Path: folder, Folder: true}, "read_write", open},
+	} {
+		has.config.TempDir, has.config.TempQuota, has.config.Memory, has.config.Threads = temp, "10MiB", "100MiB", 3
+		snap := begin(t, duckdb.New(has.config))
+		for setting, want := range map[string]string{
+			"access_mode":                  has.accessMode,
+			"allow_community_extensions":   "false",
+			"allow_persistent_secrets":     "false",
+			"allowed_configs":              "[enable_progress_bar, enable_progress_bar_print, progress_bar_time]",
+			"allowed_directories":          "[]", // beside its temporary folder
+			"allowed_paths":                "[]", // beside the data
+			"autoinstall_known_extensions": "false",
+			"autoload_known_extensions":    "false",
+			"enable_external_access":       "false",
+			"lock_configuration":           "true",
+			"max_memory":                   "80.0 MiB",
+			"max_temp_directory_size":      "10.0 MiB",
+			"temp_directory":               temp,
+			"threads":                      "3",
+			"TimeZone":                     "UTC",
+		} {
 			value := "value"
-			switch key {
+			switch setting {
 			case "allowed_configs":
 				value = "list_sort(value::VARCHAR[])::VARCHAR"
+			case "allowed_directories":
+				value = "list_filter(value::VARCHAR[], lambda d: NOT starts_with(d, '" + temp + "/outturn-duckdb-'))::VARCHAR"
+			case "allowed_paths": // of a file also what would be its journal
+				value = "list_filter(value::VARCHAR[], lambda p: NOT starts_with(p, '" + has.data + "'))::VARCHAR"
 			case "temp_directory":
-				value = "parse_dirpath(value) || '/'"
+				value = "parse_dirpath(value)"
 			}
-			if got := table(t, snap, "SELECT name || ' = ' || "+value+" AS setting FROM duckdb_settings() WHERE name = '"+key+"'"); got != setting+"\n" {
-				t.Errorf("%s: got %q, want %q", name, got, setting)
+			if got := table(t, snap, "SELECT "+value+" AS v FROM duckdb_settings() WHERE name = '"+setting+"'"); got != want+"\n" {
+				t.Errorf("%s: %s is %q, want %q", name, setting, got, want)
 			}
 		}
 	}

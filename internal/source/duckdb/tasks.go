@@ -27,18 +27,23 @@ import "C"
 
 import duck "github.com/duckdb/duckdb-go-bindings"
 
+// What is written down again above is as in the bindings, or this is no array.
+var _ [0]struct{} = [duck.PendingStateResultNotReady - C.NOT_READY]struct{}{}
+var _ [0]struct{} = [duck.PendingStateError - C.FAILED]struct{}{}
+var _ [0]struct{} = [duck.PendingStateNoTasksAvailable - C.NO_TASKS_AVAILABLE]struct{}{}
+
 // executeTasks executes a statement until its first rows are there, and returns what
 // the engine has against it. While other threads have all its tasks, to execute it
 // in one call of the engine would keep a core busy by asking for more, and many small
-// statements at once would take the cores from those threads. To come back to Go after each
-// task would have Go look for other work each time, and take a core for that.
+// statements at once would take the cores from those threads. So it sleeps, and in C: where
+// Go has nothing else to run, it sleeps no shorter than about a millisecond.
 func executeTasks(stmt duck.PreparedStatement, result *duck.Result) (failure string) {
 	var pending duck.PendingResult
 	defer duck.DestroyPending(&pending)
-	switch {
-	case duck.PendingPreparedStreaming(stmt, &pending) != duck.StateSuccess, C.execute_tasks(pending.Ptr) == 0:
+	if duck.PendingPreparedStreaming(stmt, &pending) != duck.StateSuccess || C.execute_tasks(pending.Ptr) == 0 {
 		return duck.PendingError(pending)
-	case duck.ExecutePending(pending, result) != duck.StateSuccess:
+	}
+	if duck.ExecutePending(pending, result) != duck.StateSuccess {
 		return duck.ResultError(result)
 	}
 	return ""
