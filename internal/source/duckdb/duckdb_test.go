@@ -794,18 +794,21 @@ func TestNoWayOut(t *testing.T) {
 func TestSettings(t *testing.T) {
 	path, folder, temp := filepath.Join(t.TempDir(), "data.duckdb"), t.TempDir(), t.TempDir()
 	makeFile(t, path, "CREATE TABLE t AS SELECT 1 AS n")
-	open := filepath.Join(folder, "open.csv")
-	if err := os.WriteFile(open, []byte("a\n1\n"), 0o600); err != nil {
+	csv := filepath.Join(folder, "open.csv")
+	if err := os.WriteFile(csv, []byte("a\n1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	limits := duckdb.Config{TempDir: temp, TempQuota: "10MiB", Memory: "100MiB", Threads: 3}
+	ofFile, ofFolder := limits, limits
+	ofFile.Path = path
+	ofFolder.Path, ofFolder.Folder = folder, true
 	for name, has := range map[string]struct {
 		config           duckdb.Config
 		accessMode, data string
 	}{
-		"file":   {duckdb.Config{Path: path}, "read_only", path},
-		"folder": {duckdb.Config{Path: folder, Folder: true}, "read_write", open},
+		"file":   {ofFile, "read_only", path},
+		"folder": {ofFolder, "read_write", csv},
 	} {
-		has.config.TempDir, has.config.TempQuota, has.config.Memory, has.config.Threads = temp, "10MiB", "100MiB", 3
 		snap := begin(t, duckdb.New(has.config))
 		for setting, want := range map[string]string{
 			"access_mode":                  has.accessMode,
@@ -865,14 +868,7 @@ func TestLimits(t *testing.T) {
 	t.Run("Enough", func(t *testing.T) {
 		temp := t.TempDir()
 		snap := begin(t, duckdb.New(duckdb.Config{Path: path, Memory: "80MB", Threads: 1, TempDir: temp, TempQuota: "1GB"}))
-		r, err := snap.Query(t.Context(), source.Query{SQL: hungry})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b batch.Batch
-		if err := r.Next(&b); err != nil {
-			t.Fatal(err)
-		}
+		first(t, snap, hungry)
 		entries, err := os.ReadDir(temp)
 		if err != nil || len(entries) != 1 {
 			t.Fatalf("the temporary folder holds %v, %v", entries, err)
@@ -970,20 +966,13 @@ func newFolderIn(tb testing.TB, temp string) *duckdb.Source {
 // its functions make it.
 func TestInvalidText(t *testing.T) {
 	snap := begin(t, newFile(t, ""))
-	r, err := snap.Query(t.Context(), source.Query{SQL: `SELECT replace(replace(replace(s, 'FC', printf('%c', 252)), 'C3', printf('%c', 195)), 'A9', printf('%c', 169)) AS s
-		FROM (VALUES ('plain'), ('grFCn'), (''), (NULL), ('a text that is longer: FCFC, you see'), ('grün'), ('C3'), ('A9')) AS v(s)`})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, b := first(t, snap, `SELECT replace(replace(replace(s, 'FC', printf('%c', 252)), 'C3', printf('%c', 195)), 'A9', printf('%c', 169)) AS s
+		FROM (VALUES ('plain'), ('grFCn'), (''), (NULL), ('a text that is longer: FCFC, you see'), ('grün'), ('C3'), ('A9')) AS v(s)`)
 	defer r.Close()
-	var b batch.Batch
-	if err := r.Next(&b); err != nil {
-		t.Fatal(err)
-	}
 	want := []string{"plain", "gr\ufffdn", "", "∅", "a text that is longer: \ufffd\ufffd, you see", "grün", "\ufffd", "\ufffd"}
 	var got []string
 	for row := range b.Rows() {
-		got = append(got, sourcetest.RowText(&b, row)...)
+		got = append(got, sourcetest.RowText(b, row)...)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -1004,14 +993,7 @@ func TestTextBesideOthers(t *testing.T) {
 		"SELECT repeat('9', 400)::BIGNUM AS n, 'a' AS a, 'b' AS b, repeat('c', 15) AS c FROM range(20000)",
 		"SELECT 'a' AS a, " + uuids.String() + "repeat('x', 3000000) AS x",
 	} {
-		r, err := snap.Query(t.Context(), source.Query{SQL: sql})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b batch.Batch
-		if err := r.Next(&b); err != nil {
-			t.Fatal(err)
-		}
+		r, b := first(t, snap, sql)
 		if got, most := cap(b.Arena()), max(batch.TargetBytes, b.ArenaLen()); got > most+most/8 {
 			t.Errorf("%.60s: a batch with %d bytes of text takes %d", sql, b.ArenaLen(), got)
 		}
@@ -1100,6 +1082,20 @@ func table(tb testing.TB, snap source.Database, sql string) string {
 		tb.Fatal(err)
 	}
 	return text
+}
+
+// first returns the first batch of a SELECT, and the reader, which is open.
+func first(tb testing.TB, snap source.Database, sql string) (source.Reader, *batch.Batch) {
+	tb.Helper()
+	r, err := snap.Query(tb.Context(), source.Query{SQL: sql})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b := new(batch.Batch)
+	if err := r.Next(b); err != nil {
+		tb.Fatal(err)
+	}
+	return r, b
 }
 
 func read(tb testing.TB, src source.Source, sql string) (string, error) {
