@@ -168,8 +168,7 @@ func FindAccount(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id s
 			return a, true, nil
 		}
 	}
-	_, syntax := dialectOf(s)
-	list, err := accounts(ctx, s, tree, syntax.text("id")+" = "+fmt.Sprintf(syntax.Bound, "$1"), id)
+	list, err := accounts(ctx, s, tree, isAccount(s, "id"), id)
 	switch {
 	case err != nil || len(list) == 0:
 		return a, false, err
@@ -188,15 +187,20 @@ func RootAccounts(ctx context.Context, s Snapshot, tree *outturn.TenantTree) ([]
 
 // Children returns the accounts right below one of a tree, by id.
 func Children(ctx context.Context, s Snapshot, tree *outturn.TenantTree, parent string) ([]outturn.Account, error) {
+	return accounts(ctx, s, tree, isAccount(s, "parent"), parent)
+}
+
+// isAccount is the condition that a column of a tree is the account in $1.
+func isAccount(s Snapshot, column string) string {
 	_, syntax := dialectOf(s)
-	return accounts(ctx, s, tree, syntax.text("parent")+" = "+fmt.Sprintf(syntax.Bound, "$1"), parent)
+	return exactly(s, syntax.text(column)) + " = " + fmt.Sprintf(syntax.Bound, "$1")
 }
 
 // HasResellers tells whether an account of a tree sells through others: whether there
 // are resellers right below it.
 func HasResellers(ctx context.Context, s Snapshot, tree *outturn.TenantTree, id string) (has bool, err error) {
 	_, syntax := dialectOf(s)
-	below := "WHERE " + syntax.text("parent") + " = " + fmt.Sprintf(syntax.Bound, "$1") + " AND lower(" + syntax.text("kind") + ") = '" + string(outturn.KindReseller) + "' LIMIT 1"
+	below := "WHERE " + isAccount(s, "parent") + " AND lower(" + syntax.text("kind") + ") = '" + string(outturn.KindReseller) + "' LIMIT 1"
 	err = eachAccount(ctx, s, tree, below, []string{id}, func(outturn.Account) error {
 		has = true
 		return nil

@@ -413,7 +413,7 @@ func (c *compiler) selectList() (string, []batch.Column) {
 			add(column, c.engine.Attribute(cell, v.Attribute, v.Map, c.bind))
 		case len(v.Map) > 0:
 			flag := f.Type == outturn.Bool && c.column(f).Flag
-			add(column, c.mapped(c.syntax.text(c.named(f, name)), flag, v.Map))
+			add(column, c.mapped(c.shown(f, name), flag, v.Map))
 		default:
 			// More digits than the field's are the reader's to add.
 			f.Scale = min(f.Scale, column.Scale)
@@ -471,15 +471,35 @@ func (c *compiler) named(f outturn.Field, name string) string {
 	case f.Type == outturn.Decimal && have.Type == outturn.Int:
 		return fmt.Sprintf("CAST(%s AS DECIMAL(38,%d))", cell.SQL, f.Scale)
 	case f.Type == outturn.Decimal && (have.AnyScale || have.Scale > f.Scale):
+		cell.SQL = have.compared(cell.SQL)
 		return c.engine.Rescale(cell, f.Scale)
 	}
 	return cell.SQL
 }
 
-// fails reports whether the SQL of f's value may break the statement off.
+// shown is the SQL of a field's value as the text that a file has of it, for words that
+// take the place of some.
+func (c *compiler) shown(f outturn.Field, name string) string {
+	text := c.syntax.text(c.delivered(f, c.named(f, name)))
+	if c.dialect != nil {
+		return text
+	}
+	if more := f.Scale - c.comparedScale(f); f.Type == outturn.Decimal && more > 0 {
+		zeros := strings.Repeat("0", more)
+		if more == f.Scale {
+			zeros = "." + zeros
+		}
+		text += " || '" + zeros + "'"
+	}
+	return exactly(c.engine, "("+text+")")
+}
+
+// fails reports whether the SQL of f's value, or of what is compared of it, may break the
+// statement off.
 func (c *compiler) fails(f outturn.Field) bool {
 	have := c.column(f)
-	return c.dialect == nil && (c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text || tooWide(f, have) ||
+	return c.dialect == nil && (have.CompareFails && f.Type == have.Type ||
+		c.engine.Untyped() && have.Type == outturn.Text && f.Type != outturn.Text || tooWide(f, have) ||
 		f.Type == outturn.Decimal && (have.AnyScale || have.Scale > f.Scale))
 }
 
@@ -627,11 +647,16 @@ func (c *compiler) asID(sql string, whole bool) string {
 	if whole {
 		return sql
 	}
-	text := "CAST(" + sql + " AS VARCHAR)"
-	if e, ok := c.engine.(exact); ok {
-		text = e.Exact(text)
+	return exactly(c.engine, "CAST("+sql+" AS VARCHAR)")
+}
+
+// exactly is the SQL of a text that is equal to those of the same bytes alone, for an
+// Engine or a Snapshot.
+func exactly(engine any, sql string) string {
+	if e, ok := engine.(exact); ok {
+		return e.Exact(sql)
 	}
-	return text
+	return sql
 }
 
 // An exact is an Engine in which a column may be declared to take different texts for
@@ -670,6 +695,8 @@ func (c *compiler) window(stamps *time.Location) (condition, error) {
 		fails = true
 		expr = c.engine.FromText(Cell{SQL: expr, Name: periodName(p), Row: c.row()}, f)
 		have.Local = true
+	} else if c.dialect == nil {
+		expr, fails = have.compared(expr), fails || have.CompareFails
 	}
 	var from, to string
 	if p.Kind == outturn.PeriodDate {

@@ -64,7 +64,22 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 		return fmt.Sprintf(c.syntax.Not, c.condition(e.Args[0], zone, stamps))
 	}
 	f, _ := c.Dataset.Field(e.Field)
+	if f.Type == outturn.Decimal {
+		var known string
+		if e, known = coarse(e, c.comparedScale(f)); known != "" {
+			return known
+		}
+	}
 	column := c.comparable(f)
+	if f.Type == outturn.Text {
+		switch e.Op {
+		case outturn.OpNull:
+		case outturn.OpLT, outturn.OpLE, outturn.OpGT, outturn.OpGE:
+			column = c.engine.Bytewise(column)
+		default:
+			column = exactly(c.engine, column)
+		}
+	}
 	values := make([]string, len(e.Values))
 	for i, v := range e.Values {
 		values[i] = c.literal(f, v, zone, stamps)
@@ -79,18 +94,83 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 	case outturn.OpNE:
 		return fmt.Sprintf(c.syntax.Differs, column, values[0])
 	}
-	if f.Type == outturn.Text && e.Op != outturn.OpEQ && e.Op != outturn.OpNE {
-		column = c.engine.Bytewise(column)
-	}
 	return "(" + column + " " + comparisons[e.Op] + " " + values[0] + ")"
+}
+
+// coarse says of a decimal with scale digits after the point what e says of it, without
+// the digits that none of its values has: to compare them an engine would give the column
+// as many, for which there may be no room, and break the statement off at a row, perhaps
+// another's. known is the condition itself where nothing is left to compare.
+func coarse(e *outturn.Expr, scale int) (_ *outturn.Expr, known string) {
+	told := *e
+	told.Values = nil
+	for _, v := range e.Values {
+		cut, rest := cutDecimal(v, scale)
+		if !rest {
+			told.Values = append(told.Values, cut)
+			continue
+		}
+		switch e.Op {
+		case outturn.OpNE:
+			return e, "(1 = 1)"
+		case outturn.OpGT, outturn.OpGE: // more than 1.239 is more than 1.23, and more than -1.239 is from -1.23 on
+			told.Op = outturn.OpGT
+			if v[0] == '-' {
+				told.Op = outturn.OpGE
+			}
+		case outturn.OpLT, outturn.OpLE:
+			told.Op = outturn.OpLE
+			if v[0] == '-' {
+				told.Op = outturn.OpLT
+			}
+		default: // no value of the column is it
+			continue
+		}
+		told.Values = append(told.Values, cut)
+	}
+	if len(told.Values) == 0 && len(e.Values) > 0 {
+		return e, "(1 = 0)"
+	}
+	return &told, ""
+}
+
+// cutDecimal cuts a decimal after so many digits, and reports whether others than zeros
+// were among those that went.
+func cutDecimal(text string, scale int) (cut string, rest bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if len(fraction) <= scale {
+		return text, false
+	}
+	rest = strings.Trim(fraction[scale:], "0") != ""
+	if scale == 0 {
+		return whole, rest
+	}
+	return whole + "." + fraction[:scale], rest
+}
+
+// comparedScale is how many digits after the point comparable gives a decimal.
+func (c *compiler) comparedScale(f outturn.Field) int {
+	have := c.column(f)
+	if have.Type == outturn.Decimal && !have.AnyScale || c.dialect != nil {
+		return min(have.Scale, f.Scale) // a whole number's scale is 0
+	}
+	return f.Scale
 }
 
 // comparable is the SQL of a field's value where it is compared.
 func (c *compiler) comparable(f outturn.Field) string {
-	if have := c.column(f); have.Compare != "" && f.Type == have.Type {
-		return fmt.Sprintf(have.Compare, c.value(f))
+	if have := c.column(f); f.Type == have.Type {
+		return have.compared(c.value(f))
 	}
 	return c.value(f)
+}
+
+// compared is the column, as SQL, where it is compared.
+func (d Described) compared(sql string) string {
+	if d.Compare == "" {
+		return sql
+	}
+	return fmt.Sprintf(d.Compare, sql)
 }
 
 // literal binds a checked value and casts it to the field's type.

@@ -90,6 +90,9 @@ type Described struct {
 	// Compare is the SQL that makes the column, %s, what values of its Type are compared
 	// with and sorted by; empty where it is that.
 	Compare string
+	// CompareFails marks a column of which some values cannot be compared: they break the
+	// statement off.
+	CompareFails bool
 	// AnyScale marks a decimal whose values have as many digits after the point as each
 	// likes.
 	AnyScale bool

@@ -235,6 +235,25 @@ func TestScales(t *testing.T) {
 			t.Errorf("%s of %s: got %s, want %s", test.column.Field, test.id, got, test.want)
 		}
 	}
+	least := "0." + strings.Repeat("0", 33) + "1"
+	for _, test := range []struct {
+		op       outturn.Op
+		field, x string
+		want     string
+	}{
+		{outturn.OpNE, "a", "0." + strings.Repeat("0", 29) + "1", "one two"}, {outturn.OpGT, "a", "12.339999999999999999999999999999", "one"},
+		{outturn.OpLE, "n", least, "one"}, {outturn.OpEQ, "n", "7.5", ""}, {outturn.OpEQ, "n", "7.0", "two"},
+	} {
+		rows, _, err := read(t.Context(), snap, source.Query{Dataset: d, Everything: true, View: outturn.Columns(d, []string{"id"}), Order: []outturn.Order{{Field: "id"}},
+			Where: &outturn.Expr{Op: test.op, Field: test.field, Values: []string{test.x}}})
+		var got []string
+		for _, row := range rows {
+			got = append(got, row[0])
+		}
+		if err != nil || strings.Join(got, " ") != test.want {
+			t.Errorf("%s %s %s: got %v and %v, want %s", test.field, test.op, test.x, got, err, test.want)
+		}
+	}
 	d.Fields[1].Scale = 2
 	if _, _, err := read(t.Context(), snap, source.Query{Dataset: d, View: outturn.Full(d), Everything: true}); outturn.ErrorCode(err) != outturn.CodeDatasetInvalid || !strings.Contains(err.Error(), "field a") {
 		t.Errorf("a scale that is too small: got %v", err)

@@ -83,10 +83,9 @@ func (s *snapshot) FromText(cell source.Cell, f outturn.Field) string {
 
 func (s *snapshot) Rescale(cell source.Cell, scale int) string { return rescale(cell, scale) }
 
-// Bytewise is what the engine does with any text.
-func (s *snapshot) Bytewise(sql string) string { return sql }
+// Bytewise undoes what a column says of itself, such as COLLATE NOCASE.
+func (s *snapshot) Bytewise(sql string) string { return s.Exact(sql) }
 
-// Exact undoes what a column says of itself, such as COLLATE NOCASE.
 func (s *snapshot) Exact(sql string) string { return sql + " COLLATE C" }
 
 // Late hides the type of a parameter where its statement is executed only once. To

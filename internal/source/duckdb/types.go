@@ -105,17 +105,21 @@ func (t engineType) describe(name string) (source.Described, error) {
 			d.Type = outturn.JSON
 		}
 	case duck.TypeEnum, duck.TypeUUID:
-		d.Type = outturn.Text
+		d.Type, d.Compare = outturn.Text, "CAST(%s AS VARCHAR)"
 	case duck.TypeTinyInt, duck.TypeSmallInt, duck.TypeInteger, duck.TypeBigInt,
 		duck.TypeUTinyInt, duck.TypeUSmallInt, duck.TypeUInteger, duck.TypeSQLNull:
 		d.Type = outturn.Int
-	case duck.TypeUBigInt, duck.TypeHugeInt, duck.TypeUHugeInt:
+	case duck.TypeUBigInt:
 		d.Type = outturn.Decimal
+	case duck.TypeHugeInt, duck.TypeUHugeInt: // of which some have a digit more than any decimal
+		d.Type, d.CompareFails = outturn.Decimal, true
 	case duck.TypeBigNum:
 		d.Type, d.Deliver = outturn.Decimal, "CAST(%s AS VARCHAR)"
 	case duck.TypeDecimal:
 		d.Type, d.Scale = outturn.Decimal, t.scale
-	case duck.TypeFloat, duck.TypeDouble:
+	case duck.TypeFloat: // compared as it is shown: 0.1, and not the nearest of 32 bits
+		d.Type, d.Compare = outturn.Float, "CAST(CAST(%s AS VARCHAR) AS DOUBLE)"
+	case duck.TypeDouble:
 		d.Type = outturn.Float
 	case duck.TypeBoolean:
 		d.Type = outturn.Bool
@@ -123,12 +127,14 @@ func (t engineType) describe(name string) (source.Described, error) {
 		d.Type = outturn.Date
 	case duck.TypeTimestampTZ:
 		d.Type, d.Scale = outturn.Time, 6
-	case duck.TypeTimestamp, duck.TypeTimestampNS:
+	case duck.TypeTimestamp:
 		d.Type, d.Scale, d.Local = outturn.Time, 6, true
+	case duck.TypeTimestampNS: // which has no year 2300 to be compared with
+		d.Type, d.Scale, d.Local, d.Compare = outturn.Time, 6, true, "CAST(%s AS TIMESTAMP)"
 	case duck.TypeTimestampMS:
-		d.Type, d.Scale, d.Local = outturn.Time, 3, true
+		d.Type, d.Scale, d.Local, d.CompareFails = outturn.Time, 3, true, true
 	case duck.TypeTimestampS:
-		d.Type, d.Scale, d.Local = outturn.Time, 0, true
+		d.Type, d.Scale, d.Local, d.CompareFails = outturn.Time, 0, true, true
 	case duck.TypeTime, duck.TypeTimeTZ, duck.TypeTimeNS, duck.TypeInterval, duck.TypeBit, duck.TypeGeometry:
 		d.Type, d.Deliver = outturn.Text, "CAST(%s AS VARCHAR)"
 	case duck.TypeBlob:
@@ -139,6 +145,9 @@ func (t engineType) describe(name string) (source.Described, error) {
 		d.Type, d.Deliver = outturn.JSON, "CAST(%s AS JSON)"
 	default:
 		return d, outturn.Errorf(outturn.CodeQueryFailed, "Column %s has the type %s, which cannot be exported. Cast it to VARCHAR in the SELECT.", name, t.name)
+	}
+	if d.Type == outturn.Text && d.Deliver != "" {
+		d.Compare = d.Deliver
 	}
 	return d, nil
 }

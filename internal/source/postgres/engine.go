@@ -17,6 +17,16 @@ func (s *snapshot) FromText(cell source.Cell, _ outturn.Field) string { return c
 // Bytewise sorts as no language does, and as every other engine: by the bytes of UTF-8.
 func (s *snapshot) Bytewise(sql string) string { return "(" + sql + ` COLLATE "C")` }
 
+// Exact undoes what a column says of itself, where the database has a collation with which
+// somebody can say so. Without one all texts are compared by their bytes anyway, and an
+// index that is of the column's own collation is of use.
+func (s *snapshot) Exact(sql string) string {
+	if !s.lenient {
+		return sql
+	}
+	return s.Bytewise(sql)
+}
+
 // Rescale gives a decimal fewer digits after the point, if those that go are zeros.
 func (s *snapshot) Rescale(cell source.Cell, scale int) string {
 	return fmt.Sprintf("CASE WHEN %s = trunc(%s, %d) THEN CAST(%s AS %s) WHEN %s IS NOT NULL THEN %s END",

@@ -25,6 +25,7 @@ type snapshot struct {
 	instant time.Time
 	shared  string // the name under which other connections may import it
 	replica bool
+	lenient bool          // the database has collations that take different texts for equal
 	reader  source.Reader // the one that is open
 	failed  bool          // the transaction is to go back to its savepoint
 	closed  bool
@@ -43,14 +44,14 @@ func (s *snapshot) begin(ctx context.Context) error {
 	if s.source.config.Parallel > 1 { // a transaction that has a savepoint cannot
 		share = "CASE WHEN NOT pg_is_in_recovery() THEN pg_export_snapshot() END"
 	}
-	row, err := s.conn.row(ctx, `SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery(), `+share+`, `+whoami)
+	row, err := s.conn.row(ctx, `SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_is_in_recovery(), `+share+`, EXISTS (SELECT FROM pg_collation WHERE NOT collisdeterministic), `+whoami)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	if s.instant, err = time.Parse(time.RFC3339Nano, row[0]); err != nil {
 		return outturn.Errorf(outturn.CodeInternal, "postgres: %w", err)
 	}
-	s.replica, s.shared, s.conn.server, s.conn.session = row[1] == "t", row[2], row[3], row[4]
+	s.replica, s.shared, s.lenient, s.conn.server, s.conn.session = row[1] == "t", row[2], row[3] == "t", row[4], row[5]
 	return translate(ctx, s.conn.simple(ctx, "SAVEPOINT "+savepoint))
 }
 

@@ -50,8 +50,8 @@ func described(name string, oid uint32, modifier int32) source.Described {
 		d.Type, d.Engine = outturn.Int, "BIGINT"
 	case oidOID:
 		d.Type, d.Engine = outturn.Int, "OID"
-	case oidFloat4:
-		d.Type, d.Engine = outturn.Float, "REAL"
+	case oidFloat4: // compared as it is shown: 0.1, and not the nearest of 32 bits
+		d.Type, d.Engine, d.Compare = outturn.Float, "REAL", "CAST(CAST(%s AS TEXT) AS DOUBLE PRECISION)"
 	case oidFloat8:
 		d.Type, d.Engine = outturn.Float, "DOUBLE PRECISION"
 	case oidDate:
@@ -73,6 +73,7 @@ func described(name string, oid uint32, modifier int32) source.Described {
 		}
 	case oidMoney:
 		d.Type, d.Scale, d.Engine, d.Deliver = outturn.Decimal, 2, "MONEY", "CAST(%s AS NUMERIC(20,2))"
+		d.Compare = d.Deliver
 	case oidText:
 		d.Engine = "TEXT"
 	case oidVarchar:

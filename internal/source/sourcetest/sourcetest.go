@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"Widen", testWiden},
 		{"ViewScale", testViewScale},
 		{"Attribute", testAttribute},
+		{"Compare", testCompare},
 		{"Invoice", testInvoice},
 		{"Changes", testChanges},
 		{"AttributeShape", testAttributeShape},
@@ -226,6 +227,81 @@ func testWiden(t *testing.T, open Open) {
 		}
 		one.Tenant = "large"
 		wantFailure(t, snap, one, "Field b holds '-100000000', which is too large for a decimal of scale 30, in the row id large.")
+	}
+}
+
+// A filter asks of what the file shows, to the last digit, and no number in it makes a
+// report fail: least of all at another's row, whose amount one could then guess.
+func testCompare(t *testing.T, open Open) {
+	snap := begin(t, open(t, `CREATE TABLE amounts (id VARCHAR, owner VARCHAR, cents NUMERIC(20,8), plain NUMERIC(10,2), wide NUMERIC(38,0), single REAL, uid UUID);
+		INSERT INTO amounts VALUES
+		  ('1', 'a', 0, 1.50, 7, 0.1, '123e4567-e89b-12d3-a456-426614174000'), ('2', 'a', -1.23, -2.5, -7, 16777216, '223e4567-e89b-12d3-a456-426614174000'),
+		  ('3', 'a', 1.23, 0, 0, 1e38, NULL), ('4', 'a', NULL, NULL, NULL, NULL, NULL),
+		  ('5', 'b', 572.3, 99999999.99, 99999999999999999999999999999999999999, 3e38, '323e4567-e89b-12d3-a456-426614174000'),
+		  ('6', 'b', -999999999999.99999999, -99999999.99, -99999999999999999999999999999999999999, -0.1, '423e4567-e89b-12d3-a456-426614174000')`))
+	d := dataset("SELECT * FROM amounts", outturn.Field{Name: "id", Type: outturn.Text}, outturn.Field{Name: "cents", Type: outturn.Decimal, Scale: 8},
+		outturn.Field{Name: "plain", Type: outturn.Decimal, Scale: 4}, outturn.Field{Name: "wide", Type: outturn.Decimal, Scale: 0},
+		outturn.Field{Name: "single", Type: outturn.Float}, outturn.Field{Name: "uid", Type: outturn.Text})
+	d.Tenant = "owner"
+	least := "0." + strings.Repeat("0", 29) + "1" // more digits than there is room for beside those of any amount
+	for filter, want := range map[string]string{
+		"cents ne " + least:                                    "123456", // ne takes what is empty, too
+		"cents eq " + least:                                    "",
+		"cents gt " + least:                                    "35",
+		"cents ge " + least:                                    "35",
+		"cents lt " + least:                                    "126",
+		"cents le " + least:                                    "126",
+		"cents gt -" + least:                                   "135",
+		"cents ge -" + least:                                   "135",
+		"cents lt -" + least:                                   "26",
+		"cents le -" + least:                                   "26",
+		"cents in (" + least + ", 1.23)":                       "3",
+		"cents in (" + least + ")":                             "",
+		"not cents eq " + least:                                "123456",
+		"not cents gt " + least:                                "1246",
+		"cents eq 1.2300000000000000000000000":                 "3",
+		"cents gt 1.229999999999999999":                        "35",
+		"cents lt 1.229999999999999999":                        "126",
+		"cents gt -1.23000000000000001":                        "1235",
+		"cents lt -1.22999999999999999":                        "26",
+		"plain eq 1.5":                                         "1",
+		"plain ge 1.4999":                                      "15",
+		"plain lt -2.4999":                                     "26",
+		"wide gt 0":                                            "15",
+		"wide eq 99999999999999999999999999999999999999":       "5",
+		"single eq 0.1":                                        "1",
+		"single gt 0.1":                                        "235",
+		"single le 0.1":                                        "16",
+		"single lt 0.1000000001":                               "16",
+		"single eq 16777216":                                   "2",
+		"uid eq '123e4567-e89b-12d3-a456-426614174000'":        "1",
+		"uid eq 'x'":                                           "",
+		"uid in ('x', '223e4567-e89b-12d3-a456-426614174000')": "2",
+		"uid like '%3e4567%'":                                  "1256",
+		"uid gt '3'":                                           "56",
+	} {
+		where, err := outturn.ParseExpr(filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tenant := range []string{"", "a", "b"} {
+			q := source.Query{Dataset: d, View: outturn.Columns(d, []string{"id"}), Where: where, Tenant: tenant, Everything: tenant == "", Order: []outturn.Order{{Field: "id"}}}
+			_, rows := query(t, snap, q)
+			got, mine := "", strings.Trim(want, map[string]string{"": "", "a": "56", "b": "1234"}[tenant])
+			for _, row := range rows {
+				got += row[0]
+			}
+			if got != mine {
+				t.Errorf("%s, for %q: got rows %q, want %q", filter, tenant, got, mine)
+			}
+		}
+	}
+	q := everything(d)
+	q.View = &outturn.View{Dataset: d.Name, Columns: []outturn.ViewColumn{{Field: "plain", Map: map[string]string{"1.5000": "hit"}}}}
+	q.Order = []outturn.Order{{Field: "id"}}
+	_, rows := query(t, snap, q)
+	if want := [][]string{{"hit"}, {"-2.5000"}, {"0.0000"}, {null}, {"99999999.9900"}, {"-99999999.9900"}}; !slices.EqualFunc(rows, want, slices.Equal[[]string]) {
+		t.Errorf("with words for an amount: got %v, want %v", rows, want)
 	}
 }
 
