@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,6 +23,7 @@ import (
 func init() {
 	huma.DefaultArrayNullable = false
 	huma.ValidateStrictCasing = true // Dataset is not dataset
+	huma.ErrorFormatter = plainly
 	huma.NewError = func(status int, message string, _ ...error) huma.StatusError {
 		return newProblem(status, codes[status], sentence(message))
 	}
@@ -32,6 +34,16 @@ func init() {
 		}
 		return p
 	}
+}
+
+// plainly is Sprintf that spells numbers as people do: 7776000, and not 7.776e+06.
+func plainly(format string, args ...any) string {
+	for i, arg := range args {
+		if x, ok := arg.(float64); ok {
+			args[i] = strconv.FormatFloat(x, 'f', -1, 64)
+		}
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 // misfit tells what of a request does not fit the description of its operation.

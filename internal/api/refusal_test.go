@@ -64,7 +64,7 @@ func TestRefused(t *testing.T) {
 		{name: "NotAnObject", method: "POST", path: "/v1/runs", body: `["accounts"]`, status: 422, code: "invalid_parameters", fields: "body", says: "object"},
 		{name: "Missing", method: "POST", path: "/v1/runs", body: `{}`, status: 422, code: "invalid_parameters", fields: "dataset formats", says: "required"},
 		{name: "ManyFaultsOfShape", method: "POST", path: "/v1/runs?dry=1", body: `{"dataset":"accounts","formats":[{"format":1}],"zona":"UTC","tenant":5}`, status: 422, code: "invalid_parameters", fields: "dry formats[0].format tenant zona"},
-		{name: "NumberTooLarge", method: "POST", path: "/v1/files/" + mine.Files[0].ID + "/links", body: `{"expires_in":1e30}`, status: 422, code: "invalid_parameters", fields: "expires_in"},
+		{name: "NumberTooLarge", method: "POST", path: "/v1/files/" + mine.Files[0].ID + "/links", body: `{"expires_in":1e30}`, status: 422, code: "invalid_parameters", fields: "expires_in", says: "<= 7776000"},
 
 		{name: "UnknownDataset", method: "POST", path: "/v1/runs", body: `{"dataset":"acounts","formats":["csv"]}`, status: 422, code: "invalid_parameters", fields: "dataset", says: "Did you mean accounts?"},
 		{name: "UnknownDatasetShown", method: "GET", path: "/v1/datasets/acounts", status: 404, code: "not_found", says: "Did you mean accounts?"},
