@@ -57,7 +57,7 @@ func OpenFolder(folder, engine string) (*Catalog, error) {
 	if err != nil {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The folder of data sets %s cannot be read: %w.", folder, err)
 	}
-	if len(c.datasets) == 0 && len(c.Faults()) == 0 {
+	if len(c.datasets) == 0 && c.tree == nil && len(c.Faults()) == 0 {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "The folder %s holds no data sets (files NAME.sql).", folder)
 	}
 	return c, nil

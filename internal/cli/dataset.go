@@ -228,7 +228,11 @@ func (c *datasetCheckCmd) Run(ctx context.Context, streams IO, settings *Setting
 	}
 	var all []error
 	for _, file := range files {
-		all = append(all, problems[file])
+		err := problems[file]
+		if !strings.Contains(err.Error(), strings.TrimSuffix(file, ".sql")) { // an engine's words name tables
+			err = fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, err)
 	}
 	return outturn.Errorf(outturn.CodeDatasetInvalid, "%d files have faults:\n%w", len(files), errors.Join(all...))
 }

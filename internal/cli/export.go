@@ -93,6 +93,7 @@ func (c *exportCmd) write(ctx context.Context, e *export, settings *Settings, zo
 type export struct {
 	plan        pipeline.Plan
 	inZone      func(zone string) error // plans anew; nil where the zone is known
+	builtin     bool                    // the data sets are those that Outturn comes with
 	openSource  func() (source.Source, error)
 	sourceFiles []string // what must not be written over
 	out         string
@@ -104,7 +105,7 @@ type export struct {
 
 // prepare understands the words that have nothing to do with the data set.
 func (c *exportCmd) prepare(streams IO, settings *Settings) (*export, error) {
-	e := &export{out: c.Out, manifest: c.Manifest, json: c.JSON, streams: streams}
+	e := &export{out: c.Out, manifest: c.Manifest, json: c.JSON, streams: streams, builtin: settings.Datasets == ""}
 	if e.out == "-" && (c.Manifest || c.JSON) {
 		return nil, outturn.Errorf(outturn.CodeInvalid, "--manifest and --json need a file: name it with --out.")
 	}
@@ -316,7 +317,7 @@ func (e *export) run(ctx context.Context, snapshot source.Database) (err error) 
 	if e.inZone != nil {
 		account, err := zonedAccount(ctx, snapshot, e.plan.Query)
 		if err != nil {
-			return err
+			return e.elsewhere(err)
 		}
 		if err := e.inZone(account.Zone); err != nil {
 			return err
@@ -324,7 +325,7 @@ func (e *export) run(ctx context.Context, snapshot source.Database) (err error) 
 		e.plan.Account = &account
 	}
 	if err := e.plan.Bind(ctx, snapshot); err != nil {
-		return err
+		return e.elsewhere(err)
 	}
 	e.plan.Manifest.Outturn = version
 	sink, err := e.createSink()
@@ -352,6 +353,15 @@ func (e *export) run(ctx context.Context, snapshot source.Database) (err error) 
 		return err
 	}
 	return e.report(m, time.Since(started))
+}
+
+// elsewhere says of a source that has no accounts as Outturn's own data sets know them
+// what there is for others.
+func (e *export) elsewhere(err error) error {
+	if !e.builtin || outturn.ErrorCode(err) != outturn.CodeQueryFailed {
+		return err
+	}
+	return fmt.Errorf("%w\nThe data sets that Outturn comes with are for the tables of docs/schema.md; for a database of your own name a folder of data sets with --datasets", err)
 }
 
 // zonedAccount returns the account that a report is made for; its zone is "" where
