@@ -123,6 +123,33 @@ ON c.customer_id = o.customer_id AND c.request_id = o.request_id`
 	}
 }
 
+// BenchmarkReadAttributes reads the same table with six columns of JSON, of 220 bytes
+// each, as many as a row of Provisioned Orders has: as they are, which includes a look at
+// every value, and as texts.
+func BenchmarkReadAttributes(b *testing.B) {
+	const doc = `'[["PONumber","qwe' || id || '"],["orderedBy","Ann Müller"],["costCenter","DE-' || id % 1000 || ', München"],["approved","2026-09-30T08:15:00Z"],` +
+		`["note","ask \"before\" you renew this one"],["seats",25],["trial",false],["discount",12.5]]'`
+	path := filepath.Join(b.TempDir(), "orders.duckdb")
+	made := fmt.Sprintf(orders, 50_000) + "; CREATE TABLE documents AS SELECT *"
+	for i := range 6 {
+		made += fmt.Sprintf(", CAST(%s AS JSON) AS attributes_%d", doc, i)
+	}
+	makeFile(b, path, made+" FROM orders")
+	for name, list := range map[string]string{"json": "*", "text": "COLUMNS(c -> c NOT LIKE 'attributes%'), CAST(COLUMNS('attributes.*') AS VARCHAR)"} {
+		b.Run(name, func(b *testing.B) {
+			src := duckdb.New(duckdb.Config{Path: path, Memory: "512MB", Threads: 1, TempDir: b.TempDir()})
+			b.ReportAllocs()
+			before := cpu(b)
+			rows := 0
+			for b.Loop() {
+				rows = readAll(b, src, "SELECT "+list+" FROM documents")
+			}
+			b.ReportMetric((cpu(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(rows), "rows")
+		})
+	}
+}
+
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()

@@ -717,8 +717,54 @@ func TestDeclaredJSON(t *testing.T) {
 	if got, err := query(`SELECT '{"a": 1}' AS doc UNION ALL SELECT NULL`); got != "{\"a\": 1}\n∅\n" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := query(`SELECT '{"a": ' AS doc`); outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.Contains(err.Error(), "doc") {
-		t.Errorf("got %v, want %s that names the column", err, outturn.CodeQueryFailed)
+	if got, err := query(`SELECT 'true'::ENUM ('true', 'x') AS doc`); got != "true\n" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, expr := range []string{`'{"a": '`, `''`, `' '`, `'NaN'`, `'x'::ENUM ('true', 'x')`, `'00000000-0000-0000-0000-00000000000f'::UUID`, `CAST('[1,]' AS JSON)`} {
+		if _, err := query(`SELECT ` + expr + ` AS doc`); outturn.ErrorCode(err) != outturn.CodeQueryFailed || !strings.HasPrefix(err.Error(), "Column doc ") || !strings.Contains(err.Error(), " in row 1 of the result, ") {
+			t.Errorf("%s: got %v, want %s that names column and row", expr, err, outturn.CodeQueryFailed)
+		}
+	}
+}
+
+// The engine's own type JSON takes what is none, and to_json writes it.
+func TestEngineJSON(t *testing.T) {
+	src := newFile(t, `CREATE TABLE docs AS SELECT CAST('{"a":1,}' AS JSON) AS doc`)
+	const (
+		replace = `Replace it in the SELECT: a number by NULLIF or CASE, one in a list by list_transform, one in a text by replace.`
+		others  = `which DuckDB takes for JSON and others do not. Mend it in the SELECT or in the source.`
+		first   = " in row 1 of the result, "
+	)
+	for _, test := range []struct{ sql, want string }{
+		{`SELECT CAST('[1,]' AS JSON) AS doc`, `Column doc holds "[1,]"` + first + others},
+		{`SELECT CAST('{"a":1, }' AS JSON) AS doc`, `Column doc holds "{\"a\":1, }"` + first + others},
+		{`SELECT doc FROM docs`, `Column doc holds "{\"a\":1,}"` + first + others},
+		{`SELECT CAST('{"no NaN":NaN}' AS JSON) AS doc`, `Column doc holds "{\"no NaN\":NaN}"` + first + "and JSON has no NaN. " + replace},
+		{`SELECT CAST('-inf' AS JSON) AS doc`, `Column doc holds "-inf"` + first + "and JSON has no -inf. " + replace},
+		{`SELECT json_object('a', 'inf'::DOUBLE) AS doc`, `Column doc holds "{\"a\":Infinity}"` + first + "and JSON has no Infinity. " + replace},
+		{`SELECT ['NaN'::DOUBLE] AS doc`, `Column doc holds "[NaN]"` + first + "and JSON has no NaN. " + replace},
+		{`SELECT {'a': ['-inf'::FLOAT]} AS doc`, `Column doc holds "{\"a\":[-Infinity]}"` + first + "and JSON has no -Infinity. " + replace},
+		{`SELECT 'NaN'::DOUBLE::VARIANT AS doc`, `Column doc holds "NaN"` + first + "and JSON has no NaN. " + replace},
+		{`SELECT CAST(CASE WHEN i = 30000 THEN '[0,]' ELSE '[' || i // 3 || ']' END AS JSON) AS doc FROM range(40000) AS g(i)`, `Column doc holds "[0,]" in row 30001 of the result, ` + others},
+		{`SELECT CAST(repeat('[', 10001) || repeat(']', 10001) AS JSON) AS doc`, `Column doc holds JSON of more than 10000 levels in row 1 of the result: "` + strings.Repeat("[", 60) + `"…. Take out in the SELECT what is needed of it.`},
+	} {
+		if _, err := read(t, src, test.sql); outturn.ErrorCode(err) != outturn.CodeQueryFailed || err.Error() != test.want {
+			t.Errorf("%s:\n got %v\nwant %s", test.sql, err, test.want)
+		}
+	}
+	deep := strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000)
+	for sql, want := range map[string]string{
+		`SELECT list_transform([1.5::DOUBLE, 'NaN'], lambda x: NULLIF(x, 'NaN')) AS doc`:                           "[1.5,null]",
+		`SELECT CAST(replace(CAST('[NaN]'::JSON AS VARCHAR), 'NaN', 'null') AS JSON) AS doc`:                       "[null]",
+		`SELECT CAST('{"NaN":"[1,] -inf","é\u0041\"":[ -1.50e+400 , true,{ },null]}' AS JSON) AS doc`:              `{"NaN":"[1,] -inf","é\u0041\"":[ -1.50e+400 , true,{ },null]}`,
+		`SELECT CAST('` + deep + `' AS JSON) AS doc`:                                                               deep,
+		`SELECT CAST(NULL AS JSON) AS doc`:                                                                         "∅",
+		`SELECT [DATE 'infinity'] AS doc`:                                                                          `["infinity"]`,
+		`SELECT CAST(x AS JSON) AS doc FROM (VALUES ('[1]'), (NULL), ('[1]'), ('"'||repeat('x', 9)||'"')) AS v(x)`: "[1]\n∅\n[1]\n\"xxxxxxxxx\"",
+	} {
+		if got, err := read(t, src, sql); got != want+"\n" || err != nil {
+			t.Errorf("%s:\n got %.200q, %v\nwant %.200q", sql, got, err, want)
+		}
 	}
 }
 

@@ -312,3 +312,15 @@ func TestFolderAttributes(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
+
+// A folder's JSON is checked beyond what the engine takes.
+func TestFolderJSON(t *testing.T) {
+	src := newFolder(t, map[string]string{"docs.csv": "n,doc\n1,[1]\n2,\n3,[NaN]\n"})
+	d := &outturn.Dataset{Name: "docs", SQL: "SELECT * FROM docs", Key: []string{"n"}, Fields: []outturn.Field{{Name: "n", Type: outturn.Int}, {Name: "doc", Type: outturn.JSON}}}
+	q := source.Query{Dataset: d, View: outturn.Columns(d, []string{"doc"}), Everything: true, Order: []outturn.Order{{Field: "n"}}}
+	wantMessage(t, src, q, `Column doc holds "[NaN]" in row 3 of the result, and JSON has no NaN. Replace it in the SELECT: a number by NULLIF or CASE, one in a list by list_transform, one in a text by replace.`)
+	q.Where = &outturn.Expr{Op: outturn.OpNull, Field: "doc"}
+	if got, err := readQuery(t, src, q); got != "∅\n" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

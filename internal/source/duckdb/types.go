@@ -94,7 +94,8 @@ func (t engineType) local() bool {
 //	INTERVAL             text 1 month 2 days 03:00:00
 //	BIT, GEOMETRY        text as the engine writes them: 0101, POINT (1 2)
 //	BLOB                 text, lower-case hexadecimal
-//	LIST, STRUCT, MAP…   json; decimals in it are exact, without trailing zeros
+//	LIST, STRUCT, MAP…   json; decimals in it are exact, without trailing zeros; NaN and
+//	                     infinity in it, which to_json writes, are refused when it is read
 //	integers over 64 bits, UBIGINT   decimal of scale 0
 func (t engineType) describe(name string) (source.Described, error) {
 	d := source.Described{Column: batch.Column{Name: name}, Engine: t.name}
