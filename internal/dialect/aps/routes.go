@@ -198,7 +198,7 @@ func (d *Dialect) kindOf(in members) (*kind, typeID, error) {
 	}
 	t, ok := parseType(asked)
 	for _, k := range d.kinds {
-		if ok && slices.ContainsFunc(k.types, func(own typeID) bool { return own.path == t.path && own.major == t.major }) {
+		if ok && slices.ContainsFunc(k.types, func(own typeID) bool { return own.implements(t) }) {
 			if k.create == nil {
 				return nil, t, notFor("Resources of %s are not made by clients.", k.name)
 			}

@@ -21,3 +21,16 @@ func TestSelectEnds(t *testing.T) {
 		}
 	}
 }
+
+// What is made is of a version that is known here: of a later one it could be asked for
+// again by none.
+func TestLaterVersion(t *testing.T) {
+	begin(t)
+	for version, want := range map[string]int{"1.5": http.StatusAccepted, "1.6": http.StatusBadRequest, "1.99": http.StatusBadRequest, "2.0": http.StatusBadRequest} {
+		a := ask(t, "wingtip manager", http.MethodPost, "/aps/2/resources",
+			`{"aps":{"type":"http://www.odin.com/rde/report-template/`+version+`"},"commonName":"later","format":"JSON","eventType":"DAILY"}`)
+		if a.status != want {
+			t.Errorf("%s: %d %s, want %d", version, a.status, a.body, want)
+		}
+	}
+}
