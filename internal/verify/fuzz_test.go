@@ -84,7 +84,7 @@ func FuzzJSON(f *testing.F) {
 
 func FuzzXML(f *testing.F) {
 	f.Add([]byte(sampleXML))
-	for _, text := range []string{"<a/>", "<a><b><c>&#65;</c></b></a>", "<a><![CDATA[]]]]></a>", "<!-- --- --><a b='c' d = \"e\"/>", "<a:b></a:b>", "<?x ??><a></a>"} {
+	for _, text := range []string{"<a/>", "<a><b><c>&#65;</c></b></a>", "<a><![CDATA[]]]]></a>", "<!-- --- --><a b='c' d = \"e\"/>", "<a:b></a:b>", "<?x ??><a></a>", "<a><b><_x0049_D/><TO_x0054_AL>1</TO_x0054_AL></b></a>"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -36,7 +36,7 @@ const (
 
 const (
 	maxNesting  = 64
-	maxTagBytes = 64 << 10
+	maxTagBytes = maxHeader // of a tag, and of the names of all elements that are open
 )
 
 func newMarkup(r io.Reader) *markup {
@@ -283,7 +283,7 @@ func (m *markup) startTag() error {
 	if full == 0 {
 		return m.wrong("a tag has no name")
 	}
-	if m.depth() == maxNesting {
+	if m.depth() == maxNesting || len(m.open)+full > maxTagBytes {
 		return m.wrong("elements lie too deep within each other")
 	}
 	m.open = append(m.open, m.name...)

@@ -1,6 +1,11 @@
 package verify
 
-import "bufio"
+import (
+	"bufio"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
 // readXML reads a document whose root holds rows, which hold a column each:
 // <report><record><TOTAL>12.50</TOTAL></record></report>. A null is an element
@@ -22,6 +27,7 @@ type xmlReader struct {
 	seen     []int64 // by column: the last row that had it
 	column   int     // being read; -1: none
 	learning bool    // columns are taken as they come
+	size     int     // of the names that were taken
 }
 
 func (r *xmlReader) text(text []byte) {
@@ -55,11 +61,11 @@ func (r *xmlReader) read() error {
 // start finds the column that begins.
 func (r *xmlReader) start() error {
 	t := r.t
-	column, ok := t.index[string(r.m.name)]
+	column, ok := r.find(r.m.name)
 	switch {
 	case !ok && r.learning:
-		if len(t.columns) == maxColumns {
-			return damaged("There are more than %s columns.", group(maxColumns))
+		if r.size += len(r.m.name); len(t.columns) == maxColumns || r.size > maxHeader {
+			return damaged("There are more than %s columns, or their names have more than %s bytes.", group(maxColumns), group(maxHeader))
 		}
 		r.column = len(t.columns)
 		t.columns = append(t.columns, string(r.m.name))
@@ -76,4 +82,55 @@ func (r *xmlReader) start() error {
 	r.seen[column] = t.row()
 	r.column = column
 	return nil
+}
+
+// find returns the place of the column whose element has this name. A column may be
+// called what looks like an escape: one that has the very name comes first. Without
+// a manifest nobody knows what was meant, and names are taken as they stand.
+func (r *xmlReader) find(element []byte) (column int, ok bool) {
+	if column, ok = r.t.index[string(element)]; ok || r.learning {
+		return column, ok
+	}
+	text := string(element)
+	for i, name := range r.t.columns {
+		if spells(text, name) {
+			r.t.index[text] = i
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// spells reports whether an element's name is that of a column: every character
+// stands for itself, or is _xHHHH_, its code point in hexadecimal. The underscore
+// always stands for itself, so there is one way to read each name.
+func spells(element, column string) bool {
+	if column == "" {
+		return element == "_"
+	}
+	for _, want := range column {
+		c, size := utf8.DecodeRuneInString(element)
+		if c == '_' && want != '_' {
+			c, size = escaped(element)
+		}
+		if c != want || size == 0 {
+			return false
+		}
+		element = element[size:]
+	}
+	return element == ""
+}
+
+// escaped reads the _xHHHH_ that text begins with, of six digits for what four
+// cannot say. size is 0 where it begins with none.
+func escaped(text string) (c rune, size int) {
+	digits, _, ended := strings.Cut(strings.TrimPrefix(text, "_x"), "_")
+	code, err := strconv.ParseUint(digits, 16, 32)
+	switch {
+	case !ended || err != nil || !strings.HasPrefix(text, "_x"):
+		return 0, 0
+	case len(digits) != 4 && (len(digits) != 6 || code <= 0xffff):
+		return 0, 0
+	}
+	return rune(code), len("_x") + len(digits) + len("_")
 }
