@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bufio"
 	"bytes"
 	"path/filepath"
 	"strings"
@@ -79,9 +80,33 @@ func formatOfContent(head []byte) string {
 	return ""
 }
 
+// firstLine returns the header of a delimited file without its LF, and all of head
+// where there is none. A line end between quotes is part of a name.
 func firstLine(head []byte) []byte {
-	line, _, _ := bytes.Cut(head, []byte("\n"))
-	return line
+	quoted := false
+	for i, c := range head {
+		if c == '"' {
+			quoted = !quoted
+		} else if c == '\n' && !quoted {
+			return head[:i]
+		}
+	}
+	return head
+}
+
+// mostLooked is how far a header's end is looked for: far enough for the longest one
+// of which all is quotes.
+const mostLooked = 4 * maxHeader
+
+// lookFurther returns content, and its first bytes as far as the header's end.
+func lookFurther(content *bufio.Reader) (*bufio.Reader, []byte) {
+	content = bufio.NewReaderSize(content, mostLooked)
+	for n := 2 * pieceSize; ; n *= 2 {
+		head, err := content.Peek(n)
+		if n == mostLooked || err != nil || len(firstLine(head)) < len(head) {
+			return content, head
+		}
+	}
 }
 
 func defaultDialect(format string) string {

@@ -220,6 +220,10 @@ func (c *check) readContent(in *bufio.Reader) error {
 	content := bufio.NewReaderSize(text, pieceSize)
 	head, _ = content.Peek(4096)
 	c.chooseFormat(head)
+	if c.entry == nil && c.report.Format == "csv" && len(firstLine(head)) == len(head) {
+		content, head = lookFurther(content) // where the header ends the dialect shows
+		c.chooseFormat(head)
+	}
 	if err := c.checkContent(head); err != nil {
 		return err
 	}
