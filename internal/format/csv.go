@@ -63,6 +63,10 @@ func (e *csv) Head(dst []byte) []byte {
 			n++
 		}
 		name := []byte(c.Title())
+		if i == 0 && !e.bom && bytes.HasPrefix(name, []byte("\uFEFF")) { // without quotes it would be a byte order mark
+			buf, n = putQuoted(buf, n, name)
+			continue
+		}
 		buf, n, _ = e.putText(buf, n, name, 0, len(name))
 	}
 	return append(buf[:n], "\r\n"...)

@@ -311,6 +311,22 @@ func TestCSVReadsBack(t *testing.T) {
 	}
 }
 
+// A first heading that begins with U+FEFF is not taken for a byte order mark: it is
+// in quotes, or comes after one.
+func TestHeadingLikeAMark(t *testing.T) {
+	data := table{columns: []batch.Column{{Name: "\uFEFFid", Type: outturn.Int}, {Name: "\uFEFFb", Type: outturn.Int}}, rows: [][]cell{{{whole: 1}, {whole: 2}}}}
+	for _, tt := range []struct{ format, dialect, want string }{
+		{"csv", "machine", "\"\uFEFFid\",\uFEFFb\r\n1,2\r\n"},
+		{"csv", "spreadsheet", "\uFEFF\uFEFFid,\uFEFFb\r\n1,2\r\n"},
+		{"csv", "postgres", "\uFEFFid,\uFEFFb\n1,2\n"}, // as COPY writes it
+		{"tsv", "machine", "\"\uFEFFid\"\t\uFEFFb\r\n1\t2\r\n"},
+	} {
+		if got, _ := write(t, tt.format, data, format.Options{Dialect: tt.dialect}, 1); string(got) != tt.want {
+			t.Errorf("%s %s: got %q, want %q", tt.format, tt.dialect, got, tt.want)
+		}
+	}
+}
+
 func TestJSONReadsBack(t *testing.T) {
 	reader := startPython(t)
 	for _, name := range []string{"json", "ndjson"} {

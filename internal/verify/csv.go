@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"strings"
 )
 
 // A delimited is how a dialect of CSV or TSV is to be read.
@@ -83,12 +84,12 @@ const (
 )
 
 func (r *delimitedReader) read() error {
-	if marked := r.in.skipMark(); marked != r.mark {
-		if r.mark {
-			r.t.faults.add("The file does not begin with a byte order mark, as its dialect does.")
-		} else {
-			r.t.faults.add("The file begins with a byte order mark, which its dialect has not.")
-		}
+	titles := r.t.titles()
+	own := len(titles) > 0 && strings.HasPrefix(titles[0], string(utf8Mark)) // what looks like a mark is the heading's
+	if r.mark && !r.in.skipMark() {
+		r.t.faults.add("The file does not begin with a byte order mark, as its dialect does.")
+	} else if !r.mark && !own && r.in.skipMark() {
+		r.t.faults.add("The file begins with a byte order mark, which its dialect has not.")
 	}
 	in := r.in
 	r.keep = true // names

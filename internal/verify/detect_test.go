@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -40,5 +41,37 @@ func TestDialectOfLongHeaders(t *testing.T) {
 func TestHeaderWithoutEnd(t *testing.T) {
 	for _, size := range []int{10, 5000, mostLooked + 1} {
 		wantFault(t, checkFile(t, "p.csv", []byte("A,"+strings.Repeat("b", size)), Options{}), "The file ends in the middle of its header")
+	}
+}
+
+// A heading may look like the beginning of another format. The manifest's is one.
+func TestHeadingsLikeFormats(t *testing.T) {
+	for _, heading := range []string{"<?xml", " <?xml version='1.0'?>", "[{", "[]", "PK\x03\x04", "PK\x05\x06", "PAR1", "%PDF-1.7", "\uFEFFid", "\uFEFF\uFEFF", "\uFEFF[{"} {
+		for _, s := range samples() {
+			if s.format != "csv" && s.format != "tsv" {
+				continue
+			}
+			t.Run(heading+"/"+s.name, func(t *testing.T) {
+				change := func(text string) []byte { return bytes.Replace(s.data, []byte("ID"), []byte(text), 1) }
+				if s.dialect == "utf16" {
+					change = func(text string) []byte {
+						return append([]byte{0xff, 0xfe}, inUTF16(strings.Replace(sampleTSV, "ID", text, 1))...)
+					}
+				}
+				data := change(heading)
+				m := s.manifest(data)
+				m.Headers = []string{heading, "NAME", "TOTAL", "CUR"}
+				wantSound(t, checkFile(t, s.name, data, Options{Manifest: m}))
+				// Of another name it is none.
+				m = s.manifest(data)
+				if r := checkFile(t, s.name, data, Options{Manifest: m}); r.Sound() {
+					t.Error("a heading that the manifest does not have is not noticed")
+				}
+				// And so is what lacks it.
+				m = s.manifest(s.data)
+				m.Headers = []string{heading, "NAME", "TOTAL", "CUR"}
+				wantFault(t, checkFile(t, s.name, s.data, Options{Manifest: m}), "Column 1 is called")
+			})
+		}
 	}
 }

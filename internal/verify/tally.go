@@ -18,6 +18,7 @@ type tally struct {
 
 	columns []string       // as the file names them
 	index   map[string]int // their places
+	headed  bool           // the header is the manifest's
 	wanted  []bool         // the columns whose cells the reader passes on
 	cells   []cell         // of the row that is being read
 
@@ -78,11 +79,23 @@ func (t *tally) setHeader(names []string, titles bool) {
 		return
 	}
 	want := t.manifest.Columns
-	if titles && len(t.manifest.Headers) > 0 {
-		want = t.manifest.Headers
+	if titles {
+		want = t.titles()
 	}
-	t.compareColumns(want)
+	t.headed = t.compareColumns(want)
 	t.place(t.manifest.Columns)
+}
+
+// titles are what should stand above the columns in a file for people; nil where
+// nobody knows.
+func (t *tally) titles() []string {
+	switch {
+	case t.manifest == nil:
+		return nil
+	case len(t.manifest.Headers) > 0:
+		return t.manifest.Headers
+	}
+	return t.manifest.Columns
 }
 
 // setColumns takes the columns from the manifest, for a format that names them in
@@ -96,16 +109,19 @@ func (t *tally) setColumns() bool {
 	return true
 }
 
-func (t *tally) compareColumns(want []string) {
-	if len(want) != len(t.columns) {
+func (t *tally) compareColumns(want []string) (same bool) {
+	same = len(want) == len(t.columns)
+	if !same {
 		t.faults.add("The manifest names %d columns, the file has %d.", len(want), len(t.columns))
 	}
 	for i := range min(len(want), len(t.columns)) {
 		got := t.columns[i]
 		if got != want[i] && !(t.guard && got == "'"+want[i]) {
+			same = false
 			t.faults.add("Column %d is called %s in the file, and %s by the manifest.", i+1, shown([]byte(got)), shown([]byte(want[i])))
 		}
 	}
+	return same
 }
 
 // place finds where the cells stand that count.

@@ -227,8 +227,8 @@ func (c *check) readContent(in *bufio.Reader) error {
 	if err := c.checkContent(head); err != nil {
 		return err
 	}
-	err = c.readFormat(content)
-	if err != nil {
+	looks := looksLike(head) // before the buffer has other bytes
+	if err := c.checkHeader(looks, c.readFormat(content)); err != nil {
 		return err
 	}
 	// A reader may stop at the end of its format; the end of the compressed data,
@@ -297,12 +297,13 @@ func (c *check) chooseFormat(head []byte) {
 	r.Dialect = dialectOfContent(r.Format, head)
 }
 
-// checkContent refuses first bytes that belong to another format.
+// checkContent refuses first bytes that belong to another format. A header may begin
+// as any: where there is a manifest, which tells it, checkHeader judges later.
 func (c *check) checkContent(head []byte) error {
 	looks := looksLike(head)
 	switch c.report.Format {
 	case "csv", "tsv":
-		if looks != "" {
+		if looks != "" && c.entry == nil {
 			return c.misnamed(looks)
 		}
 	case "xlsx":
@@ -323,6 +324,19 @@ func (c *check) checkContent(head []byte) error {
 		}
 	}
 	return nil
+}
+
+// checkHeader tells of a delimited file that begins as another format does, unless
+// the manifest's header is what begins so. What was taken for rows is forgotten then.
+// err is how the reading went.
+func (c *check) checkHeader(looks string, err error) error {
+	var d damage
+	delimited := c.report.Format == "csv" || c.report.Format == "tsv"
+	if !delimited || looks == "" || c.tally.headed || c.tally.unread != "" || err != nil && !errors.As(err, &d) {
+		return err
+	}
+	c.tally = newTally(c.o.Manifest)
+	return c.misnamed(looks)
 }
 
 func (c *check) misnamed(looks string) error {
