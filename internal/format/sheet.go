@@ -34,8 +34,9 @@ type sheet struct {
 	header, text      int // styles
 	numberHeader      int
 	cells             []cell
-	sheets            int   // begun so far
-	maxRows, maxBytes int64 // of a sheet, without its header
+	sheets            int     // begun so far
+	cutHeaders        []int64 // by column; nil where none was
+	maxRows, maxBytes int64   // of a sheet, without its header
 }
 
 // A cell is the markup of the cells of a column before the number of the row: of
@@ -118,7 +119,10 @@ func (s *sheet) Head(dst []byte) []byte {
 		if s.isNumber(c) {
 			style = s.numberHeader
 		}
-		dst, _ = xlsx.AppendTextCell(dst, c, 1, style, column.Title())
+		var cut bool
+		if dst, cut = xlsx.AppendTextCell(dst, c, 1, style, column.Title()); cut {
+			count(&s.cutHeaders, c, len(s.columns))
+		}
 	}
 	return append(dst, `</row>`...)
 }
@@ -374,7 +378,7 @@ func (e *rowEncoder) notes() outturn.Notes {
 	return outturn.Notes{Cut: e.named(e.cut), AsText: e.named(e.asText)}
 }
 
-func (e *rowEncoder) named(counts []int64) map[string]int64 {
+func (s *sheet) named(counts []int64) map[string]int64 {
 	var named map[string]int64
 	for c, n := range counts {
 		if n == 0 {
@@ -383,7 +387,7 @@ func (e *rowEncoder) named(counts []int64) map[string]int64 {
 		if named == nil {
 			named = map[string]int64{}
 		}
-		named[e.columns[c].Name] += n
+		named[s.columns[c].Name] += n
 	}
 	return named
 }

@@ -74,6 +74,7 @@ func (x *xlsxWriter) Close() (Summary, error) {
 	if x.rows != nil {
 		var err error
 		x.summary, err = x.rows.Close()
+		x.summary.Notes.Add(outturn.Notes{Cut: x.sheet.named(x.sheet.cutHeaders)})
 		x.fail(err)
 	}
 	if x.err == nil && x.o.Info != nil {

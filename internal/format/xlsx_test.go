@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/big"
 	"os"
@@ -384,6 +385,26 @@ func TestXLSXColumns(t *testing.T) {
 	more := slices.Concat(data.columns, []batch.Column{{Name: "more", Type: outturn.Int}})
 	if err := format.Check("xlsx", format.Options{Columns: more}); outturn.ErrorCode(err) != outturn.CodeInvalid || !strings.Contains(err.Error(), "16,384") {
 		t.Errorf("16,385 columns: got %v", err)
+	}
+}
+
+// A header that is too long loses its end, as any text does, and is counted like one:
+// once on every sheet.
+func TestXLSXLongHeaders(t *testing.T) {
+	long, whole := strings.Repeat("é", 32_768), strings.Repeat("é", 32_767)
+	data := table{
+		columns: []batch.Column{{Name: long, Type: outturn.Text}, {Name: whole, Type: outturn.Int}, {Name: "n", Header: long + "!", Type: outturn.Int}},
+		rows:    [][]cell{{{text: strings.Repeat("a", 32_768)}, {whole: 1}, {whole: 2}}},
+	}
+	var told outturn.Notes
+	info := func(s format.Summary) []format.InfoLine { told = s.Notes; return nil }
+	file, notes := write(t, "xlsx", data, format.Options{Info: info}, 1)
+	header := startBookReader(t).read(t, file)[0].Rows[0]
+	if header[0].Value != whole || header[1].Value != whole || header[2].Value != whole {
+		t.Error("the headers are not the first 32,767 characters of the names")
+	}
+	if want := (map[string]int64{long: 2, "n": 1}); !maps.Equal(notes.Cut, want) || !maps.Equal(told.Cut, want) {
+		t.Errorf("%d and %d columns are noted as cut, want 2", len(notes.Cut), len(told.Cut))
 	}
 }
 

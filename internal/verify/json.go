@@ -17,6 +17,7 @@ type jsonReader struct {
 	t  *tally
 
 	key       []byte
+	size      int     // of the names, where no manifest gives them
 	seen      []int64 // by column: the last row that had it
 	fixed     bool    // the columns are known
 	misplaced bool    // told of the order
@@ -251,8 +252,9 @@ func (r *jsonReader) member(i int) (column int, err error) {
 		return 0, err
 	}
 	r.key = r.key[:0]
+	const most = maxHeader + 1 // column refuses what has more
 	if err := r.str(func(text []byte) {
-		r.key = append(r.key, text[:min(len(text), maxCell-min(maxCell, len(r.key)))]...)
+		r.key = append(r.key, text[:min(len(text), most-len(r.key))]...)
 	}); err != nil {
 		return 0, err
 	}
@@ -274,8 +276,8 @@ func (r *jsonReader) column(i int) (int, error) {
 	}
 	switch {
 	case !ok && !r.fixed:
-		if len(t.columns) == maxColumns {
-			return 0, damaged("Row 1 has more than %s members.", group(maxColumns))
+		if r.size += len(r.key); len(t.columns) == maxColumns || r.size > maxHeader {
+			return 0, damaged("Row 1 has more than %s members, or their names have more than %s bytes.", group(maxColumns), group(maxHeader))
 		}
 		column = len(t.columns)
 		t.columns = append(t.columns, string(r.key))

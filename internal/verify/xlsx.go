@@ -22,6 +22,7 @@ const (
 	maxSheetRows = 1_048_576
 	maxSheetCols = 16_384
 	maxShared    = 128 << 20 // bytes of shared strings, which have to be held
+	maxSheetText = 32_767    // UTF-16 code units in a cell
 )
 
 // A workbook is an XLSX file: a zip archive of XML parts.
@@ -51,7 +52,7 @@ func readXLSX(file io.ReaderAt, size, limit int64, t *tally) error {
 	if err := w.readShared(book); err != nil {
 		return err
 	}
-	t.spelling = spelling{point: '.'}
+	t.spelling, t.most = spelling{point: '.'}, maxSheetText
 	read := map[string]bool{}
 	for i, s := range dataSheets(sheets) {
 		if read[s.part] {
@@ -319,6 +320,15 @@ func (s *sharedStrings) at(i int) ([]byte, bool) {
 	return s.text[start:s.ends[i]], true
 }
 
+// room is how many bytes of the next text are held. Of the first ones it is all: the
+// header, which programs write first, may have long names.
+func (s *sharedStrings) room() int {
+	if len(s.text) < maxHeader {
+		return maxHeader
+	}
+	return maxCell
+}
+
 func (w *workbook) readShared(book string) error {
 	list, err := w.relations(book)
 	if err != nil {
@@ -338,8 +348,8 @@ func (w *workbook) readShared(book string) error {
 	var one richText
 	var raw []byte
 	m.text = func(text []byte) {
-		if one.inText && len(raw) < maxCell {
-			raw = append(raw, text[:min(len(text), maxCell-len(raw))]...)
+		if room := s.room() - len(raw); one.inText && room > 0 {
+			raw = append(raw, text[:min(len(text), room)]...)
 		}
 	}
 	for {
@@ -464,7 +474,11 @@ func (r *sheetReader) text(text []byte) {
 	if !r.keep || !r.inText && !r.rich.inText {
 		return
 	}
-	if room := maxCell - len(r.raw); len(text) > room {
+	most := maxCell
+	if r.header() {
+		most = maxHeader + 1 // endCell refuses what has more
+	}
+	if room := most - len(r.raw); len(text) > room {
 		text, r.long = text[:room], true
 	}
 	r.raw = append(r.raw, text...)
