@@ -39,7 +39,7 @@ func (c *verifyCmd) Run(ctx context.Context, streams IO) error {
 	damaged := !report.Sound()
 	if report.Manifest = path; path == "" && !c.NoManifest {
 		// Nothing was compared: whoever asks for a verdict must not take this for one.
-		report.Faults = append(report.Faults, fmt.Sprintf("There is no manifest %s, so there was nothing to hold the file against.", c.File+manifestEnd))
+		report.Faults = append(report.Faults, fmt.Sprintf("There is no manifest %s, so there was nothing to hold the file against. Name another with --manifest, such as the RUN.manifest.json that --download saves beside the files; --no-manifest only tells what is in the file.", c.File+manifestEnd))
 	}
 	if err := c.print(streams, report); err != nil {
 		return err
