@@ -109,7 +109,12 @@ func exitStatus(err error) int {
 // Main runs the command that args name and returns the exit status.
 func Main(ctx context.Context, args []string, streams IO) int {
 	collectLate()
+	out := &outputWriter{w: streams.Out}
+	streams.Out = out
 	err := run(ctx, args, streams)
+	if err == nil {
+		err = out.err
+	}
 	if err == nil {
 		return 0
 	}
