@@ -81,7 +81,7 @@ func (c *auditVerifyCmd) Run(ctx context.Context, streams IO, settings *Settings
 			return outturn.InField("--expect", err)
 		}
 	}
-	if err := settings.needFolder(); err != nil {
+	if err := settings.needLedger(); err != nil {
 		return err
 	}
 	v, err := server.VerifyAudit(ctx, settings.DataDir, expect)

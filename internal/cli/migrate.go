@@ -3,11 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"outturn"
 	"outturn/internal/server"
 	"outturn/internal/store"
 )
@@ -19,11 +17,10 @@ type migrateCmd struct {
 }
 
 func (c *migrateCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
-	ledger := filepath.Join(settings.DataDir, server.LedgerName)
-	if _, err := os.Stat(ledger); err != nil {
-		return outturn.Errorf(outturn.CodeNotFound, "There is no ledger %s. `outturn serve` makes one.", ledger)
+	if err := settings.needLedger(); err != nil {
+		return err
 	}
-	config := store.Config{Path: ledger, Now: time.Now}
+	config := store.Config{Path: filepath.Join(settings.DataDir, server.LedgerName), Now: time.Now}
 	pending, err := store.Pending(ctx, config)
 	if err != nil {
 		return err

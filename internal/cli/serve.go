@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -239,10 +242,27 @@ func (s *Settings) needFolder() error {
 	return nil
 }
 
-// withFolder calls work with the data folder that the settings name, which must
-// be there, and with who uses it from this machine.
-func (s *Settings) withFolder(ctx context.Context, work func(*server.Folder, outturn.Principal) error) error {
+// needLedger refuses settings whose data folder is not there or holds no ledger: where a
+// disk is not mounted, a command that made one would look after nothing and call it well.
+func (s *Settings) needLedger() error {
 	if err := s.needFolder(); err != nil {
+		return err
+	}
+	ledger := filepath.Join(s.DataDir, server.LedgerName)
+	_, err := os.Stat(ledger)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return outturn.Errorf(outturn.CodeNotFound, "There is no ledger %s. If there was one, see whether its disk is mounted; `outturn serve` makes one, --data names another folder.", ledger)
+	case err != nil:
+		return outturn.Errorf(outturn.CodeStorageUnavailable, "The ledger cannot be read: %w.", err)
+	}
+	return nil
+}
+
+// withFolder calls work with the data folder that the settings name, which must
+// hold a ledger, and with who uses it from this machine.
+func (s *Settings) withFolder(ctx context.Context, work func(*server.Folder, outturn.Principal) error) error {
+	if err := s.needLedger(); err != nil {
 		return err
 	}
 	folder, err := server.OpenFolder(ctx, s.DataDir, time.Now)

@@ -162,6 +162,9 @@ type tenantSyncCmd struct {
 }
 
 func (c *tenantSyncCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	if err := settings.needLedger(); err != nil { // the source has temporary files in the folder
+		return err
+	}
 	src, err := settings.openSource(sourceUse{})
 	if err != nil {
 		return err

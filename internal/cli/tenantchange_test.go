@@ -3,17 +3,23 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"outturn"
+	"outturn/internal/server"
 )
 
 // Each of several commands at once changes the limit that it names, and no other.
 func TestLimitsAtOnce(t *testing.T) {
-	data := t.TempDir()
-	if err := os.Chmod(data, 0o700); err != nil {
+	data := filepath.Join(t.TempDir(), "data")
+	made, err := server.OpenFolder(t.Context(), data, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Close(); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("OUTTURN_DATA", data)
