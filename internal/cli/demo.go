@@ -23,6 +23,9 @@ type demoCmd struct {
 }
 
 func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
 	if err := seedOnce(ctx, streams, settings, time.Now().UTC().AddDate(0, 0, -1)); err != nil {
 		return err
 	}

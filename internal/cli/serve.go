@@ -41,13 +41,13 @@ type serveCmd struct {
 
 	Workers   int           `name:"workers" env:"OUTTURN_WORKERS" placeholder:"N" help:"Runs at once; 0 is three for two cores and at least 3, or over a folder of files, where each has memory of its own, one a core."`
 	Share     int           `name:"share" env:"OUTTURN_SHARE" placeholder:"N" help:"Of those, the most of one tenant while others wait; 0 is all but one."`
-	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}). A second one stops at once."`
+	Drain     time.Duration `name:"drain" env:"OUTTURN_DRAIN" default:"20s" placeholder:"TIME" help:"How long runs may go on after a first SIGTERM or Ctrl-C; then they go back to the queue (${default}); with 0s at once. A second one stops at once."`
 	Retention time.Duration `name:"retention" env:"OUTTURN_RETENTION" default:"2160h" placeholder:"TIME" help:"How long files are kept (${default}: 90 days)."`
 	History   time.Duration `name:"history" env:"OUTTURN_HISTORY" default:"9600h" placeholder:"TIME" help:"How long messages that were sent or given up, firings, and old revisions of generators are kept, at least 720h and as long as files (${default}: 400 days)."`
-	Timeout   time.Duration `name:"run-timeout" env:"OUTTURN_RUN_TIMEOUT" placeholder:"TIME" help:"How long a run may take, such as 1h. Default: any time."`
-	MaxRows   int64         `name:"max-rows" env:"OUTTURN_MAX_ROWS" placeholder:"N" help:"Rows that a run may have; with more it fails, for nothing is cut off. Default: any number."`
+	Timeout   time.Duration `name:"run-timeout" env:"OUTTURN_RUN_TIMEOUT" placeholder:"TIME" help:"How long a run may take, such as 1h; 0s is any time (default)."`
+	MaxRows   int64         `name:"max-rows" env:"OUTTURN_MAX_ROWS" placeholder:"N" help:"Rows that a run may have; with more it fails, for nothing is cut off. 0 is any number (default)."`
 
-	SyncTenants time.Duration `name:"sync-tenants" env:"OUTTURN_SYNC_TENANTS" placeholder:"TIME" help:"How often tenants are made, renamed and moved as the source's accounts are, such as 1h. Default: never."`
+	SyncTenants time.Duration `name:"sync-tenants" env:"OUTTURN_SYNC_TENANTS" placeholder:"TIME" help:"How often tenants are made, renamed and moved as the source's accounts are, such as 1h; 0s is never (default)."`
 	TenantGrace time.Duration `name:"tenant-grace" env:"OUTTURN_TENANT_GRACE" default:"720h" placeholder:"TIME" help:"For how long a deleted tenant can be restored, before its files, links, views and clients go (${default}: 30 days)."`
 
 	ReportLinkLife time.Duration `name:"report-link-life" env:"OUTTURN_REPORT_LINK_LIFE" default:"12h" placeholder:"TIME" help:"How long at least the links to files are good that are in lists of reports, from 1h to 2160h; they are made anew each time (${default})."`
@@ -126,13 +126,65 @@ type tlsFlags struct {
 }
 
 func (c *serveCmd) Run(ctx context.Context, streams IO, settings *Settings) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
 	return c.serve(ctx, streams, settings, nil)
+}
+
+// validate names every flag whose number or time cannot be. What the parts of a server
+// check themselves is left to them.
+func (c *serveCmd) validate() error {
+	var faults []error
+	fault := func(flag string, value any, want string) {
+		faults = append(faults, fmt.Errorf("--%s: %v is not %s", flag, value, want))
+	}
+	for _, f := range []struct {
+		flag         string
+		value, least int64
+	}{
+		{"max-connections", int64(c.MaxConnections), 1},
+		{"workers", int64(c.Workers), 0},
+		{"share", int64(c.Share), 0},
+		{"max-rows", c.MaxRows, 0},
+		{"max-attachment", c.MaxAttachment, 1},
+	} {
+		if f.value < f.least {
+			fault(f.flag, f.value, fmt.Sprintf("a number from %d", f.least))
+		}
+	}
+	for _, f := range []struct {
+		flag  string
+		value time.Duration
+		zero  bool // is one that may be
+	}{
+		{"drain", c.Drain, true},
+		{"retention", c.Retention, false},
+		{"history", c.History, false},
+		{"run-timeout", c.Timeout, true},
+		{"sync-tenants", c.SyncTenants, true},
+		{"tenant-grace", c.TenantGrace, false},
+		{"report-link-life", c.ReportLinkLife, false},
+		{"min-interval", c.MinInterval, false},
+		{"cmp-max-period", c.CMPMaxPeriod, false},
+	} {
+		switch {
+		case f.value < 0 && f.zero:
+			fault(f.flag, f.value, "0s or a time such as 30s or 1h")
+		case f.value <= 0 && !f.zero:
+			fault(f.flag, f.value, "a time such as 15m or 720h")
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return outturn.Errorf(outturn.CodeInvalid, "The flags have faults:\n  %s", strings.ReplaceAll(errors.Join(faults...).Error(), "\n", "\n  "))
 }
 
 // linger is how long a server leaves a DuckDB file open between reports.
 const linger = time.Second
 
-// serve runs a server until ctx ends. begun, if it is not nil, is called when it
+// serve runs a server whose flags are valid until ctx ends. begun, if it is not nil, is called when it
 // answers.
 func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, begun func(*server.Server) error) error {
 	setGC(gcUsual) // a server is not done soon
@@ -167,11 +219,12 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if err != nil {
 		return err
 	}
+	drain := max(c.Drain, 1) // to a Config 0 is not at once
 	s, err := server.New(ctx, folder, server.Config{
 		SMTP: smtp, MaxAttachment: c.MaxAttachment, WebhookAllow: c.WebhookAllow, WebhookHTTP: c.WebhookHTTP,
 		Source: src, Catalog: cat, Listen: c.Listen, Metrics: c.Metrics, Insecure: c.Insecure, BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxConnections: c.MaxConnections,
-		Workers: c.Workers, Share: c.Share, Drain: c.Drain, Retention: c.Retention, History: c.History, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
+		Workers: c.Workers, Share: c.Share, Drain: drain, Retention: c.Retention, History: c.History, Timeout: c.Timeout, MaxRows: c.MaxRows, Lease: c.Lease,
 		CMP:         c.cmpFlags.config(),
 		SyncTenants: c.SyncTenants, TenantGrace: c.TenantGrace, Zone: settings.Zone, MinInterval: c.MinInterval, ReportLinkLife: c.ReportLinkLife, Polls: polls, Channel: c.ListenChannel,
 		Version: version, Log: log,
