@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -182,6 +183,7 @@ func newParser(c *commands, first string, streams IO) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.ExplicitGroups([]kong.Group{{Key: "settings", Title: "Settings (flag, then environment, then outturn.yaml, then default):"}}),
 		kong.Resolvers(&settingsFile{env: os.LookupEnv}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(durationMapper)),
 		kong.Vars{"zone": "UTC", "reader": postgres.DefaultReader, "version": "outturn " + version},
 	}
 	if command := c.named(first); command != nil {

@@ -69,14 +69,14 @@ type serveCmd struct {
 	// Lease is for tests that wait for one to end.
 	Lease time.Duration `name:"lease" env:"OUTTURN_LEASE" hidden:"" default:"30s"`
 
-	LogFormat string     `name:"log-format" env:"OUTTURN_LOG_FORMAT" enum:"auto,text,json" default:"auto" placeholder:"NAME" help:"text, json, or auto: text on a terminal, else json."`
-	LogLevel  slog.Level `name:"log-level" env:"OUTTURN_LOG_LEVEL" default:"info" placeholder:"NAME" help:"debug, info, warn or error (${default})."`
+	LogFormat string   `name:"log-format" env:"OUTTURN_LOG_FORMAT" enum:"auto,text,json" default:"auto" placeholder:"NAME" help:"text, json, or auto: text on a terminal, else json."`
+	LogLevel  logLevel `name:"log-level" env:"OUTTURN_LOG_LEVEL" default:"info" placeholder:"NAME" help:"debug, info, warn or error (${default})."`
 }
 
 // mailFlags say how mail goes out.
 type mailFlags struct {
 	SMTP             string `name:"smtp" env:"OUTTURN_SMTP" placeholder:"HOST:PORT" help:"Server that mail goes by; the port may be left out. Default: no mail goes, and what is to go waits up to three days."`
-	SMTPSecurity     string `name:"smtp-security" env:"OUTTURN_SMTP_SECURITY" default:"starttls" placeholder:"NAME" help:"starttls, tls (from the first byte, as at port 465), or none: only to this machine, or with --insecure (${default})."`
+	SMTPSecurity     string `name:"smtp-security" env:"OUTTURN_SMTP_SECURITY" enum:"starttls,tls,none" default:"starttls" placeholder:"NAME" help:"starttls, tls (from the first byte, as at port 465), or none: only to this machine, or with --insecure (${default})."`
 	SMTPUser         string `name:"smtp-user" env:"OUTTURN_SMTP_USER" placeholder:"NAME" help:"Whom the mail server lets in. Default: nobody is asked for."`
 	SMTPPasswordFile string `name:"smtp-password-file" env:"OUTTURN_SMTP_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of that user."`
 	SMTPFrom         string `name:"smtp-from" env:"OUTTURN_SMTP_FROM" placeholder:"ADDRESS" help:"Address that mail comes from. Its name is that of the tenant."`
@@ -87,6 +87,9 @@ type mailFlags struct {
 func (f mailFlags) settings(insecure bool) (*delivery.SMTP, error) {
 	if f.SMTP == "" {
 		return nil, nil //nolint:nilnil // there is no mail then
+	}
+	if f.SMTPFrom == "" {
+		return nil, outturn.Errorf(outturn.CodeInvalid, "--smtp needs --smtp-from, the address that mail comes from.")
 	}
 	smtp := &delivery.SMTP{Host: f.SMTP, Security: f.SMTPSecurity, Insecure: insecure, User: f.SMTPUser, From: f.SMTPFrom}
 	if host, port, err := net.SplitHostPort(f.SMTP); err == nil {
@@ -191,7 +194,15 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
-	log := newLog(streams.Err, c.LogFormat, c.LogLevel)
+	log := newLog(streams.Err, c.LogFormat, c.LogLevel.Level)
+	polls, err := parsePolls(c.PollEvents)
+	if err != nil {
+		return err
+	}
+	smtp, err := c.settings(c.Insecure)
+	if err != nil {
+		return inFlags(err)
+	}
 	src, err := settings.openSource(sourceUse{linger: linger, progress: true, note: func(ctx context.Context, note string) { log.InfoContext(ctx, note) }})
 	if err != nil {
 		return err
@@ -211,14 +222,6 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 	if kind, _, err := settings.sourcePath(); err == nil && kind == "folder" && c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0) // see server.DefaultWorkers
 	}
-	polls, err := parsePolls(c.PollEvents)
-	if err != nil {
-		return err
-	}
-	smtp, err := c.settings(c.Insecure)
-	if err != nil {
-		return err
-	}
 	drain := max(c.Drain, 1) // to a Config 0 is not at once
 	s, err := server.New(ctx, folder, server.Config{
 		SMTP: smtp, MaxAttachment: c.MaxAttachment, WebhookAllow: c.WebhookAllow, WebhookHTTP: c.WebhookHTTP,
@@ -230,7 +233,7 @@ func (c *serveCmd) serve(ctx context.Context, streams IO, settings *Settings, be
 		Version: version, Log: log,
 	})
 	if err != nil {
-		return err
+		return inFlags(err)
 	}
 	if err := s.Start(ctx); err != nil {
 		return err

@@ -54,3 +54,46 @@ func TestServeFlags(t *testing.T) {
 		}
 	})
 }
+
+// Whoever mistypes a flag reads which it is, and what may stand there.
+func TestServeFlagMessages(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		flags []string
+		want  string
+	}{
+		{"NoSender", []string{"--smtp", "localhost:25"}, "--smtp needs --smtp-from"},
+		{"Security", []string{"--smtp", "localhost:25", "--smtp-from", "a@example.com", "--smtp-security", "foo"}, `--smtp-security must be one of "starttls","tls","none" but got "foo"`},
+		{"SecurityWithoutMail", []string{"--smtp-security", "foo"}, `--smtp-security must be one of "starttls","tls","none" but got "foo"`},
+		{"LogLevel", []string{"--log-level", "verbose"}, `--log-level: "verbose" is none of debug, info, warn and error`},
+		{"Days", []string{"--history", "30d"}, `--history: "30d" is not a time: write 720h.`},
+		{"Weeks", []string{"--history", "2w"}, `--history: "2w" is not a time: write 336h.`},
+		{"NoTime", []string{"--history", "long"}, `--history: "long" is not a time such as 90s, 15m or 720h (30 days).`},
+		{"NoUnit", []string{"--history", "30"}, `--history: "30" is not a time such as 90s`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, talk := serveBriefly(t, tt.flags...)
+			if status != 2 || !strings.Contains(talk, tt.want) {
+				t.Errorf("status %d: %s", status, talk)
+			}
+		})
+	}
+	for want, flags := range map[string][]string{ // what the parts of a server find
+		`--smtp-from: "x" is no e-mail address`:    {"--smtp", "localhost:25", "--smtp-from", "x"},
+		"--smtp-security: Mail to another machine": {"--smtp", "mail.example.com:25", "--smtp-from", "a@example.com", "--smtp-security", "none"},
+		"--smtp-user: A user of the mail server":   {"--smtp", "localhost:25", "--smtp-from", "a@example.com", "--smtp-user", "x"},
+	} {
+		t.Run(want, func(t *testing.T) {
+			status, _, talk := outturnMain(t, append([]string{"serve", "--source", "folder:.", "--listen", "127.0.0.1:0"}, flags...)...)
+			if status != 2 || !strings.Contains(talk, want) {
+				t.Errorf("status %d: %s", status, talk)
+			}
+		})
+	}
+	t.Run("OK", func(t *testing.T) {
+		status, talk := serveBriefly(t, "--log-level", "WARN", "--history", "9600h30m", "--smtp", "localhost:25", "--smtp-from", "a@example.com", "--smtp-security", "none")
+		if status != 130 {
+			t.Errorf("status %d: %s", status, talk)
+		}
+	})
+}
