@@ -192,7 +192,10 @@ func (c *exportCmd) plan(e *export, settings *Settings, zoneGiven bool) error {
 
 // request understands all words but those of the window.
 func (c *exportCmd) request() (req outturn.RunRequest, err error) {
-	if (c.Dataset == "") == (c.Query == "") {
+	if c.Dataset != "" && c.Query != "" {
+		return req, outturn.Errorf(outturn.CodeInvalid, "Give a data set or a --query, not both.")
+	}
+	if c.Dataset == "" && c.Query == "" {
 		return req, outturn.Errorf(outturn.CodeInvalid, "Name a data set (outturn dataset list shows them), or give a --query.")
 	}
 	if c.Query != "" && (c.From != "" || c.To != "" || c.View != "" || len(c.Columns) > 0 || c.Filter != "" || c.Invoice != "" || c.Order != "" || c.Tenant != "" || c.Report != "") {
