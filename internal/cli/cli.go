@@ -12,6 +12,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -227,7 +228,7 @@ func usageError(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	message := err.Error()
+	message := allCommands(err)
 	if message != "" {
 		message = strings.ToUpper(message[:1]) + message[1:]
 	}
@@ -235,6 +236,27 @@ func usageError(err error) error {
 		message = strings.TrimRight(message, ".") + "."
 	}
 	return outturn.Errorf(outturn.CodeInvalid, "%s See --help.", message)
+}
+
+// allCommands is what the parser found with all commands that could follow, of which it
+// names five.
+func allCommands(err error) string {
+	message := err.Error()
+	var at *kong.ParseError
+	if !errors.As(err, &at) || !strings.HasPrefix(message, "expected one of ") || !strings.HasSuffix(message, ", ...") {
+		return message
+	}
+	node := at.Context.Selected()
+	if node == nil {
+		node = at.Context.Model.Node
+	}
+	var names []string
+	for _, below := range node.Children {
+		if !below.Hidden {
+			names = append(names, strconv.Quote(below.Name))
+		}
+	}
+	return "expected one of " + strings.Join(names, ", ")
 }
 
 type versionCmd struct {

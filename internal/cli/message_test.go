@@ -11,6 +11,9 @@ func TestMessages(t *testing.T) {
 		command, want string
 	}{
 		{"export payments --query SELECT", "Give a data set or a --query, not both."},
+		{"run", `Expected one of "create", "list", "show", "watch", "cancel", "retry", "download"`},
+		{"tenant", `"suspend", "resume", "delete", "restore", "sync". See --help.`},
+		{"tenant show", `Expected "<id>". See --help.`},
 	} {
 		t.Run(tt.command, func(t *testing.T) {
 			status, _, talk := outturnMain(t, strings.Fields(tt.command)...)
