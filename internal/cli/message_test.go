@@ -1,12 +1,18 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // What is wrong with a command is told with what to write instead.
 func TestMessages(t *testing.T) {
+	there := filepath.Join(t.TempDir(), "there")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		command, want string
 	}{
@@ -14,6 +20,7 @@ func TestMessages(t *testing.T) {
 		{"run", `Expected one of "create", "list", "show", "watch", "cancel", "retry", "download"`},
 		{"tenant", `"suspend", "resume", "delete", "restore", "sync". See --help.`},
 		{"tenant show", `Expected "<id>". See --help.`},
+		{"seed --to duckdb:" + there, "there exists already. Name another file, or replace it with --force."},
 	} {
 		t.Run(tt.command, func(t *testing.T) {
 			status, _, talk := outturnMain(t, strings.Fields(tt.command)...)

@@ -19,7 +19,7 @@ import (
 // then takes its name.
 func runDuckDB(ctx context.Context, file string, c Config) (result Result, err error) {
 	if _, err := os.Stat(file); err == nil && !c.Force {
-		return result, outturn.Errorf(outturn.CodeInvalid, "%s exists already. Name another file, or ask for it to be replaced.", file)
+		return result, outturn.Errorf(outturn.CodeInvalid, "%s exists already. Name another file, or replace it with --force.", file)
 	}
 	folder, err := os.MkdirTemp(filepath.Dir(file), "."+filepath.Base(file)+".seed-")
 	if err != nil {
