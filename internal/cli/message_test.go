@@ -17,6 +17,11 @@ func TestMessages(t *testing.T) {
 		command, want string
 	}{
 		{"export payments --query SELECT", "Give a data set or a --query, not both."},
+		{"export payments --format excel", `There is no format "excel". Did you mean xlsx?`},
+		{"export payments --format Excel", `There is no format "Excel". Did you mean xlsx?`},
+		{"export payments --format parquet", `Allowed: csv, tsv, json, ndjson, xml, xlsx.`},
+		{"export payments --format jsonl", "Did you mean ndjson?"},
+		{"export payments --format cvs", "Did you mean csv?"},
 		{"run", `Expected one of "create", "list", "show", "watch", "cancel", "retry", "download"`},
 		{"tenant", `"suspend", "resume", "delete", "restore", "sync". See --help.`},
 		{"tenant show", `Expected "<id>". See --help.`},

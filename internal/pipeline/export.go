@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"outturn"
@@ -13,11 +14,18 @@ import (
 	"outturn/internal/source"
 )
 
+// formatsCalled are the formats by other names that people have for them, whose letters
+// are nearer to those of another format.
+var formatsCalled = map[string]string{"excel": "xlsx", "xls": "xlsx", "jsonl": "ndjson"}
+
 // PrepareOutput understands a file that is asked for, and checks all of it that
 // needs no rows. Name and Sink are left to its owner.
 func PrepareOutput(o outturn.Output, zone *time.Location) (Output, error) {
 	f, err := format.Find(o.Format)
 	if err != nil {
+		if name, ok := formatsCalled[strings.ToLower(o.Format)]; ok {
+			err = outturn.Errorf(outturn.CodeNotFound, "There is no format %q. Did you mean %s?", o.Format, name)
+		}
 		return Output{}, outturn.InField("format", err)
 	}
 	var faults []error
