@@ -26,6 +26,9 @@ func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error
 	if err := c.validate(); err != nil {
 		return err
 	}
+	if err := server.CheckFolder(settings.DataDir); err != nil { // the sample data are put there first
+		return err
+	}
 	if err := seedOnce(ctx, streams, settings, time.Now().UTC().AddDate(0, 0, -1)); err != nil {
 		return err
 	}

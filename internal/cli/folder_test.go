@@ -44,3 +44,36 @@ func TestNoLedger(t *testing.T) {
 		})
 	}
 }
+
+// Who names a folder of something else is not told to take it away from others.
+func TestFolderOfOthers(t *testing.T) {
+	for _, tt := range []struct{ name, file, want, not string }{
+		{"NotOurs", "passwd", "holds no Outturn data", "chmod"},
+		{"Key", "key", "chmod 700", "holds no Outturn data"},
+		{"Ledger", "ledger.db", "chmod 700", "holds no Outturn data"},
+		{"Empty", "", "chmod 700", "holds no Outturn data"}, // such as a volume that is new
+	} {
+		for _, command := range []string{"serve", "demo"} {
+			t.Run(tt.name+"/"+command, func(t *testing.T) {
+				folder := filepath.Join(t.TempDir(), "etc")
+				if err := os.Mkdir(folder, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				files := 0
+				if tt.file != "" {
+					files++
+					if err := os.WriteFile(filepath.Join(folder, tt.file), nil, 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				status, _, talk := outturnMain(t, command, "--data", folder, "--source", "duckdb:none", "--listen", "127.0.0.1:0")
+				if status != 5 || !strings.Contains(talk, tt.want) || strings.Contains(talk, tt.not) {
+					t.Errorf("status %d: %s", status, talk)
+				}
+				if left, err := os.ReadDir(folder); err != nil || len(left) != files {
+					t.Errorf("left %v, %v", left, err)
+				}
+			})
+		}
+	}
+}

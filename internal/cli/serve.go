@@ -132,6 +132,9 @@ func (c *serveCmd) Run(ctx context.Context, streams IO, settings *Settings) erro
 	if err := c.validate(); err != nil {
 		return err
 	}
+	if err := server.CheckFolder(settings.DataDir); err != nil { // the source has temporary files there
+		return err
+	}
 	return c.serve(ctx, streams, settings, nil)
 }
 

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"outturn"
@@ -101,15 +103,36 @@ func makeFolder(path string) error {
 	return checkFolder(path)
 }
 
+// CheckFolder refuses a folder that others may enter, before anything is put into it. One
+// that does not exist is as good as one that is its owner's alone.
+func CheckFolder(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return checkFolder(path)
+}
+
 func checkFolder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s cannot be read: %w.", path, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		if isOthers(path) {
+			return outturn.Errorf(outturn.CodeStorageUnavailable, "The folder %s holds no Outturn data, and what is in it may be entered by others (%s). Name another folder with --data: `outturn serve` makes one that is not there.", path, mode)
+		}
 		return outturn.Errorf(outturn.CodeStorageUnavailable, "The data folder %s may be entered by others (%s). It holds customers' files and keys: chmod 700 it.", path, mode)
 	}
 	return nil
+}
+
+// isOthers reports whether a folder is in use for something else, such as /etc: nobody is
+// to be told to change that one.
+func isOthers(path string) bool {
+	entries, err := os.ReadDir(path)
+	return err == nil && len(entries) > 0 && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() == LedgerName || e.Name() == filepath.Base(keyPath(path))
+	})
 }
 
 // provider returns the root of the tenants, which the first start makes.
