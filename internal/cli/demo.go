@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"outturn"
@@ -46,7 +48,7 @@ func (c *demoCmd) Run(ctx context.Context, streams IO, settings *Settings) error
 		if c.JSON {
 			return printJSON(streams.Out, d)
 		}
-		return d.print(streams.Out, time.Now().UTC())
+		return d.print(streams.Out, own.DataDir, time.Now().UTC())
 	})
 }
 
@@ -149,7 +151,9 @@ func (s *Settings) firstResellers(ctx context.Context, most int) (resellers []ou
 	return resellers[:min(most, len(resellers))], err
 }
 
-func (d demo) print(w io.Writer, today time.Time) error {
+// print prints d for people. folder is its data folder, which commands that look after it
+// have to be told.
+func (d demo) print(w io.Writer, folder string, today time.Time) error {
 	month := time.Date(today.Year(), today.Month()-1, 1, 0, 0, 0, 0, time.UTC)
 	window := "--from " + month.Format(time.DateOnly) + " --to " + month.AddDate(0, 1, 0).Format(time.DateOnly)
 	fmt.Fprintf(w, "\nOutturn answers at %s, documentation at %s/docs\n\n", d.URL, d.URL)
@@ -157,7 +161,7 @@ func (d demo) print(w io.Writer, today time.Time) error {
 	for _, c := range d.Clients {
 		fmt.Fprintf(w, "  %s\n    client_id      %s\n", c.Name, c.ClientID)
 		if c.ClientSecret == "" {
-			fmt.Fprintf(w, "    client_secret  was shown when it was made; for another: %s client rotate %s\n", os.Args[0], c.ClientID)
+			fmt.Fprintf(w, "    client_secret  was shown when it was made; for another: %s client rotate %s --data %s\n", os.Args[0], c.ClientID, shellWord(readable(folder)))
 			continue
 		}
 		fmt.Fprintf(w, "    client_secret  %s\n", c.ClientSecret)
@@ -178,4 +182,15 @@ A generator makes such reports by itself: %s generator create --help, docs/gener
 Ctrl-C stops the server.
 `, once, d.URL, try.ClientID, try.ClientSecret, os.Args[0], window, os.Args[0], os.Args[0])
 	return err
+}
+
+// plainWord is a text that no shell takes for anything else.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+-]+$`)
+
+// shellWord is a text as one word of a POSIX shell.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
