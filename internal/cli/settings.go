@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -82,6 +83,49 @@ func (s *Settings) validate() error {
 			faults = append(faults, fmt.Errorf("source: %w", err))
 		}
 	}
+	return settingsFaults(faults)
+}
+
+// checkPlaces names every setting of a file or folder that is not there, or not what it is
+// to be. Commands that need one look for themselves.
+func (s *Settings) checkPlaces() error {
+	var faults []error
+	if s.Source != "" {
+		if err := s.checkSourcePlace(); err != nil {
+			faults = append(faults, fmt.Errorf("source: %w", err))
+		}
+	}
+	unnamed := *s
+	unnamed.Names = ""
+	if _, err := unnamed.openCatalog(); err != nil {
+		faults = append(faults, fmt.Errorf("datasets: %w", err))
+	} else if _, err := s.openCatalog(); err != nil {
+		faults = append(faults, fmt.Errorf("names: %w", err))
+	}
+	return settingsFaults(faults)
+}
+
+// checkSourcePlace looks for the file or folder of a source; a server is left alone.
+func (s *Settings) checkSourcePlace() error {
+	kind, path, err := s.sourcePath()
+	if err != nil || kind != "duckdb" && kind != "folder" {
+		return err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no %s", path)
+	case err != nil:
+		return fmt.Errorf("it cannot be read: %w", err)
+	case kind == "duckdb" && info.IsDir():
+		return fmt.Errorf("%s is a folder, and duckdb: takes a file", path)
+	case kind == "folder" && !info.IsDir():
+		return fmt.Errorf("%s is no folder", path)
+	}
+	return nil
+}
+
+func settingsFaults(faults []error) error {
 	if len(faults) == 0 {
 		return nil
 	}
@@ -146,12 +190,16 @@ func (f *settingsFile) read(ctx *kong.Context) error {
 	for _, s := range settings(ctx.Model) {
 		keys = append(keys, settingKey(s.Name))
 	}
-	for key := range f.values {
+	var faults []error
+	for _, key := range slices.Sorted(maps.Keys(f.values)) {
 		if !slices.Contains(keys, key) {
-			return outturn.Errorf(outturn.CodeInvalid, "%s: %w", path, outturn.Unknown("setting", key, keys))
+			faults = append(faults, outturn.Errorf(outturn.CodeInvalid, "%s: %w", path, outturn.Unknown("setting", key, keys)))
 		}
 	}
-	return nil
+	if len(faults) == 0 {
+		return nil
+	}
+	return outturn.Errorf(outturn.CodeInvalid, "%w", outturn.JoinFaults(faults)) // the parser's caller tells one error
 }
 
 // path returns the file of settings and whether somebody named it.
@@ -251,8 +299,12 @@ type configCheckCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run has nothing left to do: settings are checked before any command runs.
-func (c *configCheckCmd) Run(streams IO) error {
+// Run looks for the files and folders that are named: all else is checked before any
+// command runs.
+func (c *configCheckCmd) Run(streams IO, settings *Settings) error {
+	if err := settings.checkPlaces(); err != nil {
+		return err
+	}
 	if c.JSON {
 		return printJSON(streams.Out, map[string]bool{"sound": true})
 	}
