@@ -128,9 +128,10 @@ func (f Field) Canonical(text string, zone *time.Location) (string, error) {
 		}
 		return strconv.FormatInt(n, 10), nil
 	case Decimal:
+		signed := decimalText.MatchString(text)
 		text = strings.TrimPrefix(text, "+")
 		whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
-		if !decimalText.MatchString(text) || len(whole) > MaxScale-f.Scale || len(fraction) > max(f.Scale, MaxScale-len(whole)) {
+		if !signed || len(whole) > MaxScale-f.Scale || len(fraction) > max(f.Scale, MaxScale-len(whole)) {
 			return "", Errorf(CodeInvalid, "%q is not a decimal number such as -12.50, with at most %d digits before the point.", text, MaxScale-f.Scale)
 		}
 		return text, nil
@@ -146,7 +147,7 @@ func (f Field) Canonical(text string, zone *time.Location) (string, error) {
 		}
 		return text, nil
 	case Date:
-		if _, err := time.Parse(time.DateOnly, text); err != nil {
+		if day, err := time.Parse(time.DateOnly, text); err != nil || day.Year() == 0 {
 			return "", Errorf(CodeInvalid, "%q is not a day such as 2026-09-01.", text)
 		}
 		return text, nil
@@ -154,6 +155,9 @@ func (f Field) Canonical(text string, zone *time.Location) (string, error) {
 		t, err := parseInstant("value", text, zone)
 		if err != nil {
 			return "", err
+		}
+		if year := t.UTC().Year(); year < 1 || year > 9999 {
+			return "", Errorf(CodeInvalid, "%q is outside of the years 0001 to 9999 in UTC.", text)
 		}
 		return t.UTC().Format("2006-01-02T15:04:05.999999Z"), nil
 	}

@@ -88,6 +88,9 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 	case outturn.OpNull:
 		return "(" + column + " IS NULL)"
 	case outturn.OpIn:
+		if e, ok := c.engine.(inPlace); ok && c.fails(f) {
+			return e.OneOf(column, values)
+		}
 		return "(" + column + " IN (" + strings.Join(values, ", ") + "))"
 	case outturn.OpLike:
 		return fmt.Sprintf(c.syntax.Like, column, values[0])
@@ -95,6 +98,14 @@ func (c *compiler) condition(e *outturn.Expr, zone, stamps *time.Location) strin
 		return fmt.Sprintf(c.syntax.Differs, column, values[0])
 	}
 	return "(" + column + " " + comparisons[e.Op] + " " + values[0] + ")"
+}
+
+// An inPlace is an Engine that may work out the left side of an IN before all else of a
+// statement, at rows outside of the scope, too.
+type inPlace interface {
+	// OneOf returns the condition that a value is one of a list, which is worked out
+	// where it stands.
+	OneOf(value string, list []string) string
 }
 
 // coarse says of a decimal with scale digits after the point what e says of it, without
@@ -105,6 +116,7 @@ func coarse(e *outturn.Expr, scale int) (_ *outturn.Expr, known string) {
 	told := *e
 	told.Values = nil
 	for _, v := range e.Values {
+		v = strings.TrimPrefix(v, "+")
 		cut, rest := cutDecimal(v, scale)
 		if !rest {
 			told.Values = append(told.Values, cut)

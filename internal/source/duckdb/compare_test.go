@@ -12,16 +12,16 @@ import (
 // shows, and no value of another's that cannot be compared breaks a report off.
 func TestCompareOwnTypes(t *testing.T) {
 	src := newFile(t, `CREATE TABLE things (n INTEGER, owner VARCHAR, size ENUM('small', 'medium', 'large'), raw BLOB, clock TIME, folded VARCHAR COLLATE NOCASE,
-	  huge HUGEINT, unsigned UHUGEINT, seconds TIMESTAMP_S, millis TIMESTAMP_MS, nanos TIMESTAMP_NS);
+	  huge HUGEINT, big BIGNUM, unsigned UHUGEINT, seconds TIMESTAMP_S, millis TIMESTAMP_MS, nanos TIMESTAMP_NS);
 	INSERT INTO things VALUES
-	  (1, 'a', 'small', '\xAB\x01', '08:00', 'a', 5, 5, '2026-09-01 08:00:00', '2026-09-01 08:00:00.5', '2026-09-01 08:00:00'),
-	  (2, 'a', 'large', 'ab01', '09:30', 'A', -5, 0, '2026-09-02 00:00:00', '2026-09-02 00:00:00', '2026-09-02 00:00:00'),
-	  (3, 'a', 'medium', NULL, NULL, 'b', NULL, NULL, NULL, NULL, NULL),
-	  (4, 'b', 'medium', 'z', '10:00', 'B', 170141183460469231731687303715884105727, 340282366920938463463374607431768211455,
+	  (1, 'a', 'small', '\xAB\x01', '08:00', 'a', 5, 5, 5, '2026-09-01 08:00:00', '2026-09-01 08:00:00.5', '2026-09-01 08:00:00'),
+	  (2, 'a', 'large', 'ab01', '09:30', 'A', -5, -5, 0, '2026-09-02 00:00:00', '2026-09-02 00:00:00', '2026-09-02 00:00:00'),
+	  (3, 'a', 'medium', NULL, NULL, 'b', NULL, NULL, NULL, NULL, NULL, NULL),
+	  (4, 'b', 'medium', 'z', '10:00', 'B', 170141183460469231731687303715884105727, '999999999999999999999999999999999999999999', 340282366920938463463374607431768211455,
 	    '294000-01-01 00:00:00', '294000-01-01 00:00:00', '2026-09-03 00:00:00')`)
 	d := &outturn.Dataset{Name: "things", SQL: "SELECT * FROM things", Tenant: "OWNER", Period: &outturn.Period{Expr: "SECONDS", Kind: outturn.PeriodInstant, Zone: "UTC"}}
 	for name, of := range map[string]outturn.Type{"N": outturn.Int, "SIZE": outturn.Text, "RAW": outturn.Text, "CLOCK": outturn.Text, "FOLDED": outturn.Text,
-		"HUGE": outturn.Decimal, "UNSIGNED": outturn.Decimal, "SECONDS": outturn.Time, "MILLIS": outturn.Time, "NANOS": outturn.Time} {
+		"HUGE": outturn.Decimal, "BIG": outturn.Decimal, "UNSIGNED": outturn.Decimal, "SECONDS": outturn.Time, "MILLIS": outturn.Time, "NANOS": outturn.Time} {
 		d.Fields = append(d.Fields, outturn.Field{Name: name, Type: of})
 	}
 	ask := func(filter string, order ...outturn.Order) string {

@@ -65,6 +65,13 @@ func TestComplaintsStayInScope(t *testing.T) {
 		{"filter of several fields", func(q *source.Query) {
 			q.Where = &outturn.Expr{Op: outturn.OpOr, Args: []*outturn.Expr{leaf(outturn.OpLike, "ID", "K%1"), {Op: outturn.OpNot, Args: []*outturn.Expr{leaf(outturn.OpIn, "AMOUNT", "70", "80")}}}}
 		}, amount},
+		{"filter by many", func(q *source.Query) { q.Where = leaf(outturn.OpIn, "AMOUNT", "0", "1", "2", "3", "4", "5") }, amount},
+		{"filter by none of many", func(q *source.Query) {
+			q.Where = &outturn.Expr{Op: outturn.OpNot, Args: []*outturn.Expr{leaf(outturn.OpIn, "AMOUNT", "10", "11", "12", "13", "14", "15")}}
+		}, amount},
+		{"filter by many and another", func(q *source.Query) {
+			q.Where = &outturn.Expr{Op: outturn.OpAnd, Args: []*outturn.Expr{leaf(outturn.OpLike, "ID", "K%"), leaf(outturn.OpIn, "UNITS", "1", "2", "3", "4", "5", "6", "7")}}
+		}, "Field UNITS holds 'SECRET-UNITS', which is no int, in the row ID K-OF-B."},
 		{"filter by null", func(q *source.Query) { q.Where = leaf(outturn.OpNull, "UNITS") }, "Field UNITS holds 'SECRET-UNITS', which is no int, in the row ID K-OF-B."},
 		{"invoice", func(q *source.Query) {
 			d := *q.Dataset

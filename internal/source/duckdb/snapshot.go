@@ -88,6 +88,12 @@ func (s *snapshot) Bytewise(sql string) string { return s.Exact(sql) }
 
 func (s *snapshot) Exact(sql string) string { return sql + " COLLATE C" }
 
+// OneOf is no IN: of five values or more the engine makes a join of that, below all
+// conditions, whatever CASE it stands in.
+func (s *snapshot) OneOf(value string, list []string) string {
+	return "list_contains([" + strings.Join(list, ", ") + "], " + value + ")"
+}
+
 // Late hides the type of a parameter where its statement is executed only once. To
 // prepare that, the engine then leaves off at the first of them, instead of binding all
 // of it, which it does again when it has the values.

@@ -116,6 +116,7 @@ func (t engineType) describe(name string) (source.Described, error) {
 		d.Type, d.CompareFails = outturn.Decimal, true
 	case duck.TypeBigNum:
 		d.Type, d.Deliver = outturn.Decimal, "CAST(%s AS VARCHAR)"
+		d.Compare, d.CompareFails = "CAST(CAST(%s AS VARCHAR) AS DECIMAL(38,0))", true
 	case duck.TypeDecimal:
 		d.Type, d.Scale = outturn.Decimal, t.scale
 	case duck.TypeFloat: // compared as it is shown: 0.1, and not the nearest of 32 bits

@@ -225,6 +225,11 @@ func testWiden(t *testing.T, open Open) {
 		if _, rows := query(t, snap, one); len(rows) != 5000 || rows[0][2] != "7."+strings.Repeat("0", 30) {
 			t.Errorf("got %d rows, the first of them %q", len(rows), rows[:1])
 		}
+		several := one
+		several.Where = &outturn.Expr{Op: outturn.OpIn, Field: "b", Values: []string{"1", "3", "5", "7", "9", "11"}}
+		if _, rows := query(t, snap, several); len(rows) != 5000 {
+			t.Errorf("one of several: got %d rows", len(rows))
+		}
 		one.Tenant = "large"
 		wantFailure(t, snap, one, "Field b holds '-100000000', which is too large for a decimal of scale 30, in the row id large.")
 	}
